@@ -1,0 +1,82 @@
+/**
+ * The one table of errors. Each code is stable: it is what `X-Debtorrent-Error` carries, what logs say and what
+ * docs/ERRORS.md explains; a test ties the three together.
+ */
+interface ErrorInfo {
+  /** HTTP status that the gateway answers with (RFC 9110). */
+  readonly status: number;
+  /** True when the same request may succeed later: the answer then carries Retry-After. */
+  readonly transient: boolean;
+  readonly summary: string;
+}
+
+export const ERRORS = {
+  // what the client sent
+  BAD_REQUEST: { status: 400, transient: false, summary: 'the request is malformed or ambiguous' },
+  BAD_TARGET: { status: 400, transient: false, summary: 'the request target is no URL that this proxy serves' },
+  METHOD_NOT_ALLOWED: { status: 405, transient: false, summary: 'only GET, HEAD and CONNECT are served' },
+  HOST_NOT_ALLOWED: { status: 403, transient: false, summary: 'the host is not on the list of allowed mirrors' },
+  ADDRESS_NOT_ALLOWED: {
+    status: 403,
+    transient: false,
+    summary: 'the host resolves to a private, loopback or link-local address and is not named in the configuration',
+  },
+  NOT_FOUND: { status: 404, transient: false, summary: 'the mirror does not have the file' },
+  GONE: { status: 410, transient: false, summary: 'the mirror says that the file is gone for good' },
+  FORBIDDEN: { status: 403, transient: false, summary: 'the mirror refuses to serve the file' },
+  RANGE_NOT_SATISFIABLE: { status: 416, transient: false, summary: 'the range starts beyond the end of the file' },
+  MISDIRECTED: { status: 421, transient: false, summary: 'the page is served only to names of the daemon itself' },
+  // what the mirror did
+  MIRROR_UNREACHABLE: { status: 503, transient: true, summary: 'no connection to the mirror' },
+  MIRROR_ERROR: { status: 503, transient: true, summary: 'the mirror answered with an error that may pass' },
+  MIRROR_TIMEOUT: { status: 504, transient: true, summary: 'the mirror did not answer in time' },
+  MIRROR_PROTOCOL: { status: 502, transient: true, summary: 'the mirror broke the rules of HTTP' },
+  MIRROR_TRUNCATED: { status: 503, transient: true, summary: 'the mirror ended the file early' },
+  REDIRECT_REFUSED: { status: 502, transient: false, summary: 'the mirror redirects to a place that is not allowed' },
+  HASH_MISMATCH: { status: 502, transient: true, summary: 'the file from the mirror is not the one that is signed for' },
+  TOO_LARGE: { status: 502, transient: false, summary: 'the file is larger than its index says or than the limit' },
+  // what happened here
+  STORE_FULL: { status: 503, transient: true, summary: 'the disk is full' },
+  STORE_IO: { status: 503, transient: true, summary: 'the cache directory cannot be read or written' },
+  OVERLOADED: { status: 503, transient: true, summary: 'a queue is full' },
+  STOPPING: { status: 503, transient: true, summary: 'the daemon is stopping' },
+  ACTOR_STOPPED: { status: 503, transient: true, summary: 'a part of the daemon ended while it was working on this' },
+  ACTOR_FAILED: { status: 503, transient: true, summary: 'a part of the daemon failed while it was working on this' },
+  ASK_TIMEOUT: { status: 504, transient: true, summary: 'a part of the daemon did not answer before the deadline' },
+  MAILBOX_FULL: { status: 503, transient: true, summary: 'the mailbox of a part of the daemon is full' },
+  CANCELLED: { status: 503, transient: true, summary: 'the work was cancelled' },
+  INTERNAL: { status: 500, transient: true, summary: 'a fault in the daemon itself' },
+  // signed metadata
+  SIGNATURE_BAD: { status: 502, transient: false, summary: 'the signature of the Release file is wrong' },
+  SIGNATURE_UNKNOWN_KEY: { status: 502, transient: false, summary: 'the Release file is signed by no trusted key' },
+  RELEASE_EXPIRED: { status: 502, transient: false, summary: 'the Release file is past its Valid-Until' },
+  RELEASE_MALFORMED: { status: 502, transient: false, summary: 'the Release file cannot be understood' },
+  RELEASE_OLDER: { status: 502, transient: false, summary: 'the Release file is older than the one adopted before' },
+  INDEX_MALFORMED: { status: 502, transient: false, summary: 'the index cannot be understood' },
+  INDEX_TOO_LARGE: { status: 502, transient: false, summary: 'the index is larger than its Release or the limit says' },
+  VERIFIER_MISSING: { status: 500, transient: false, summary: 'neither gpgv nor sqv is on this machine' },
+  DECOMPRESSOR_MISSING: { status: 500, transient: false, summary: 'the program that decompresses the index is missing' },
+  // configuration
+  CONFIG_INVALID: { status: 500, transient: false, summary: 'the configuration is wrong' },
+  PORT_TAKEN: { status: 500, transient: false, summary: 'the address is in use' },
+} as const satisfies Record<string, ErrorInfo>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** An expected failure: a stable code and one line that says what is wrong. */
+export class DebtorrentError extends Error {
+  override readonly name = 'DebtorrentError';
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message.replaceAll(/\s*[\r\n]+\s*/g, ' '), options);
+    this.code = code;
+  }
+}
+
+/** Narrows anything thrown to a DebtorrentError; what is not one becomes INTERNAL with its message. */
+export function asDebtorrentError(error: unknown): DebtorrentError {
+  if (error instanceof DebtorrentError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new DebtorrentError('INTERNAL', message, { cause: error });
+}

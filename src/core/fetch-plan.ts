@@ -1,0 +1,35 @@
+/**
+ * What is to be fetched, from where, and how far it can be trusted. Made by the gateway (from a request and the
+ * catalogue) and by the packages parser (for an index that no client asked for); executed by the transfers actor.
+ */
+import type { InfoHash, MirrorUrl, Sha256 } from './ids.ts';
+
+/**
+ * How content is identified.
+ * - `signed`: SHA-256 and size come from an index or Release that a trusted key signed.
+ * - `hash`: the SHA-256 is part of the name (by-hash), nothing signed says so, the size may be unknown.
+ * - `none`: a name only; kept by URL and revalidated with the mirror.
+ */
+export type Trust = 'signed' | 'hash' | 'none';
+
+export interface FetchPlan {
+  /** What the client asked for; the name in logs and the key of unsigned content. */
+  readonly url: MirrorUrl;
+  /** Other addresses of the same content (by-hash, other mirrors), tried in order when `url` fails. */
+  readonly alternates: readonly MirrorUrl[];
+  readonly trust: Trust;
+  /** Present unless trust is `none`. */
+  readonly sha256?: Sha256;
+  /** Bytes; always present when trust is `signed`. */
+  readonly size?: number;
+  /** Torrents that contain the file; empty unless it may be shared with peers. */
+  readonly torrents: readonly InfoHash[];
+  /**
+   * For trust `none`: `always` asks the mirror on every request (dists/ metadata), `heuristic` keeps it for as long
+   * as RFC 9111 section 4.2 allows. Content with a SHA-256 is immutable.
+   */
+  readonly revalidate: 'immutable' | 'always' | 'heuristic';
+}
+
+/** Where the bytes of an answer come from, as far as it is known; the value of X-Debtorrent-Source. */
+export type SourceLabel = 'cache' | 'peers' | 'mirror' | 'mixed';
