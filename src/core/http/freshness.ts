@@ -1,0 +1,66 @@
+/**
+ * For how long an unsigned file from a mirror may be served without asking again: RFC 9111 section 4.2, for a shared
+ * cache. Signed content does not come here: it is what its hash says, for good.
+ */
+import { parseHttpDate } from './http-date.ts';
+
+/** Headers of the mirror's answer. */
+export interface FreshnessHeaders {
+  readonly cacheControl?: string | undefined;
+  readonly expires?: string | undefined;
+  readonly date?: string | undefined;
+  readonly age?: string | undefined;
+  readonly lastModified?: string | undefined;
+  readonly vary?: string | undefined;
+}
+
+export interface Freshness {
+  /** False: nothing may be kept beyond the clients that wait for it now (no-store, private, Vary: *). */
+  readonly storable: boolean;
+  /** Milliseconds from now in which it may be served without asking the mirror; 0 when it has to be asked. */
+  readonly freshMs: number;
+}
+
+const HEURISTIC_SHARE = 0.1;
+const HEURISTIC_MIN_MS = 5_000;
+const HEURISTIC_MAX_MS = 3_600_000;
+/** Longer explicit lifetimes are cut: names of unsigned files get new content now and then, whatever was promised. */
+const LONGEST_MS = 365 * 86_400_000;
+
+/** @param now milliseconds since the epoch at which the answer arrived. */
+export function freshness(headers: FreshnessHeaders, now: number): Freshness {
+  const directives = parseCacheControl(headers.cacheControl);
+  const storable = !directives.has('no-store') && !directives.has('private') && headers.vary?.trim() !== '*';
+  if (!storable || directives.has('no-cache')) return { storable, freshMs: 0 };
+  const date = parseHttpDate(headers.date, now) ?? now;
+  // section 4.2.3: a cache on the way may have kept it without saying so in Age
+  const age = Math.max((deltaSeconds(headers.age) ?? 0) * 1000, now - date);
+  const lifetime = lifetimeMs(headers, directives, date);
+  return { storable, freshMs: Math.max(0, Math.min(lifetime, LONGEST_MS) - age) };
+}
+
+function lifetimeMs(headers: FreshnessHeaders, directives: ReadonlyMap<string, string>, date: number): number {
+  for (const name of ['s-maxage', 'max-age']) {
+    if (directives.has(name)) return (deltaSeconds(directives.get(name)) ?? 0) * 1000;
+  }
+  // an Expires that is no date, such as 0, is in the past (RFC 9111 section 5.3)
+  if (headers.expires !== undefined) return Math.max(0, (parseHttpDate(headers.expires, date) ?? date) - date);
+  const lastModified = parseHttpDate(headers.lastModified, date);
+  if (lastModified === undefined) return 0;
+  return Math.min(Math.max((date - lastModified) * HEURISTIC_SHARE, HEURISTIC_MIN_MS), HEURISTIC_MAX_MS);
+}
+
+/** Directive names in lower case to their arguments; the first of two of a name counts. */
+function parseCacheControl(header: string | undefined): ReadonlyMap<string, string> {
+  const directives = new Map<string, string>();
+  for (const match of (header ?? '').matchAll(/([A-Za-z0-9_-]+)(?:=(?:"([^"]*)"|([^\s,;"]*)))?[^,]*(?:,|$)/g)) {
+    const name = match[1]?.toLowerCase() ?? '';
+    if (!directives.has(name)) directives.set(name, match[2] ?? match[3] ?? '');
+  }
+  return directives;
+}
+
+/** Section 1.2.2: what overflows is the greatest value. */
+function deltaSeconds(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d+$/.test(text.trim()) ? Math.min(Number(text), 2 ** 31) : undefined;
+}
