@@ -4,22 +4,8 @@
  */
 import { parseHttpDate } from './http-date.ts';
 
-/** Headers of the mirror's answer. */
-export interface FreshnessHeaders {
-  readonly cacheControl?: string | undefined;
-  readonly expires?: string | undefined;
-  readonly date?: string | undefined;
-  readonly age?: string | undefined;
-  readonly lastModified?: string | undefined;
-  readonly vary?: string | undefined;
-}
-
-export interface Freshness {
-  /** False: nothing may be kept beyond the clients that wait for it now (no-store, private, Vary: *). */
-  readonly storable: boolean;
-  /** Milliseconds from now in which it may be served without asking the mirror; 0 when it has to be asked. */
-  readonly freshMs: number;
-}
+/** Looks up a header of the mirror's answer by its lower-case name. */
+export type HeaderOf = (name: string) => string | undefined;
 
 const HEURISTIC_SHARE = 0.1;
 const HEURISTIC_MIN_MS = 5_000;
@@ -27,25 +13,33 @@ const HEURISTIC_MAX_MS = 3_600_000;
 /** Longer explicit lifetimes are cut: names of unsigned files get new content now and then, whatever was promised. */
 const LONGEST_MS = 365 * 86_400_000;
 
-/** @param now milliseconds since the epoch at which the answer arrived. */
-export function freshness(headers: FreshnessHeaders, now: number): Freshness {
-  const directives = parseCacheControl(headers.cacheControl);
-  const storable = !directives.has('no-store') && !directives.has('private') && headers.vary?.trim() !== '*';
-  if (!storable || directives.has('no-cache')) return { storable, freshMs: 0 };
-  const date = parseHttpDate(headers.date, now) ?? now;
-  // section 4.2.3: a cache on the way may have kept it without saying so in Age
-  const age = Math.max((deltaSeconds(headers.age) ?? 0) * 1000, now - date);
-  const lifetime = lifetimeMs(headers, directives, date);
-  return { storable, freshMs: Math.max(0, Math.min(lifetime, LONGEST_MS) - age) };
+/** False: nothing may be kept beyond the clients that wait for it now (no-store, private, `Vary: *`). */
+export function isStorable(header: HeaderOf): boolean {
+  const directives = parseCacheControl(header('cache-control'));
+  return !directives.has('no-store') && !directives.has('private') && header('vary')?.trim() !== '*';
 }
 
-function lifetimeMs(headers: FreshnessHeaders, directives: ReadonlyMap<string, string>, date: number): number {
+/**
+ * Milliseconds from now in which the answer may be served without asking the mirror; 0 when it has to be asked.
+ * @param now milliseconds since the epoch at which the answer arrived.
+ */
+export function freshnessOf(header: HeaderOf, now: number): number {
+  const directives = parseCacheControl(header('cache-control'));
+  if (!isStorable(header) || directives.has('no-cache')) return 0;
+  const date = parseHttpDate(header('date'), now) ?? now;
+  // section 4.2.3: a cache on the way may have kept it without saying so in Age
+  const age = Math.max((deltaSeconds(header('age')) ?? 0) * 1000, now - date);
+  return Math.max(0, Math.min(lifetimeMs(header, directives, date), LONGEST_MS) - age);
+}
+
+function lifetimeMs(header: HeaderOf, directives: ReadonlyMap<string, string>, date: number): number {
   for (const name of ['s-maxage', 'max-age']) {
     if (directives.has(name)) return (deltaSeconds(directives.get(name)) ?? 0) * 1000;
   }
+  const expires = header('expires');
   // an Expires that is no date, such as 0, is in the past (RFC 9111 section 5.3)
-  if (headers.expires !== undefined) return Math.max(0, (parseHttpDate(headers.expires, date) ?? date) - date);
-  const lastModified = parseHttpDate(headers.lastModified, date);
+  if (expires !== undefined) return Math.max(0, (parseHttpDate(expires, date) ?? date) - date);
+  const lastModified = parseHttpDate(header('last-modified'), date);
   if (lastModified === undefined) return 0;
   return Math.min(Math.max((date - lastModified) * HEURISTIC_SHARE, HEURISTIC_MIN_MS), HEURISTIC_MAX_MS);
 }
