@@ -1,0 +1,76 @@
+/** Real apt-get with a root of its own: lists, caches and configuration apart from the machine's. */
+import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Scope, run } from './scope.ts';
+
+export interface AptRoot {
+  update(): Promise<void>;
+  /** Downloads packages into an empty directory and returns the wall time; throws if one is missing. */
+  download(packages: readonly { readonly name: string; readonly version: string; readonly size: number }[]): Promise<number>;
+  /** What `download` costs without the download: reading lists and working out the addresses. */
+  plan(packages: readonly { readonly name: string; readonly version: string }[]): Promise<number>;
+}
+
+export interface AptRootOptions {
+  readonly directory: string;
+  readonly architecture: string;
+  /** Lines of a sources.list. */
+  readonly sources: readonly string[];
+}
+
+export async function createAptRoot(scope: Scope, options: AptRootOptions): Promise<AptRoot> {
+  const { directory } = options;
+  for (const name of ['lists/partial', 'cache/archives/partial', 'etc', 'out', 'state']) {
+    await mkdir(join(directory, name), { recursive: true });
+  }
+  await writeFile(join(directory, 'etc/sources.list'), `${options.sources.join('\n')}\n`);
+  await writeFile(join(directory, 'state/status'), '');
+  const configuration = join(directory, 'etc/apt.conf');
+  await writeFile(
+    configuration,
+    `Dir::Etc::main "/dev/null";
+Dir::Etc::parts "/dev/null";
+Dir::Etc::sourcelist "${directory}/etc/sources.list";
+Dir::Etc::sourceparts "/dev/null";
+Dir::Etc::preferences "/dev/null";
+Dir::Etc::preferencesparts "/dev/null";
+Dir::State "${directory}/state";
+Dir::State::lists "${directory}/lists";
+Dir::State::status "${directory}/state/status";
+Dir::Cache "${directory}/cache";
+APT::Architecture "${options.architecture}";
+APT::Architectures "${options.architecture}";
+APT::Sandbox::User "root";
+Acquire::Languages "none";
+Acquire::http::Proxy "DIRECT";
+Acquire::Retries "0";
+quiet "2";
+`,
+  );
+  const out = join(directory, 'out');
+  const env = { ...process.env, APT_CONFIG: configuration, LC_ALL: 'C' };
+  const apt = (args: readonly string[]) => run(scope, 'apt-get', args, { cwd: out, env });
+  const names = (packages: readonly { name: string; version: string }[]) => packages.map((p) => `${p.name}=${p.version}`);
+  return {
+    async update() {
+      await apt(['update', '-o', 'APT::Update::Error-Mode=any']);
+    },
+    async plan(packages) {
+      return (await apt(['download', '--print-uris', ...names(packages)])).ms;
+    },
+    async download(packages) {
+      await rm(out, { recursive: true, force: true });
+      await mkdir(out);
+      await run(scope, 'sync', []);
+      const { ms } = await apt(['download', ...names(packages)]);
+      const files = await readdir(out);
+      let bytes = 0;
+      for (const file of files) bytes += (await stat(join(out, file))).size;
+      const expected = packages.reduce((sum, p) => sum + p.size, 0);
+      if (files.length !== packages.length || bytes !== expected) {
+        throw new Error(`apt-get left ${files.length} files of ${bytes} bytes, not ${packages.length} of ${expected}`);
+      }
+      return ms;
+    },
+  };
+}

@@ -1,0 +1,104 @@
+/**
+ * The three ways from APT to the local mirror that the download benchmarks compare: straight, through our daemon,
+ * through apt-cacher-ng. Each proxy can be made cold: a new process with an empty cache that has seen the indexes.
+ */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { startAptCacherNg } from './apt-cacher-ng.ts';
+import { type AptRoot, createAptRoot } from './apt-root.ts';
+import { type Daemon, daemonIsBuilt, daemonStatus, startDaemon } from './daemon.ts';
+import { until } from './http-client.ts';
+import type { LocalMirror } from './local-mirror.ts';
+import { type Scope, createScope, freeLowPort, freePort } from './scope.ts';
+
+export interface Contestant {
+  readonly name: 'apt' | 'debtorrent' | 'apt-cacher-ng';
+  readonly apt: AptRoot;
+  /** Empties its cache and lets it see the indexes again; nothing to do for plain apt. */
+  cool(): Promise<void>;
+}
+
+export interface ContestantOptions {
+  readonly mirror: LocalMirror;
+  readonly mirrorPort: number;
+  readonly directory: string;
+  readonly logFile: string;
+}
+
+/** Contestants with their lists updated, each through its own path. Ours is left out until it is built. */
+export async function createContestants(scope: Scope, options: ContestantOptions): Promise<Contestant[]> {
+  const contestants = [await plainApt(scope, options)];
+  if (daemonIsBuilt()) contestants.push(await debtorrent(scope, options));
+  contestants.push(await aptCacherNg(scope, options));
+  for (const contestant of contestants) {
+    await contestant.cool();
+    await contestant.apt.update();
+    await contestant.apt.plan(options.mirror.packages);
+  }
+  return contestants;
+}
+
+function aptRoot(scope: Scope, options: ContestantOptions, name: string, prefix: string): Promise<AptRoot> {
+  const [main] = options.mirror.suites;
+  if (main === undefined) throw new Error('the local mirror has no suite');
+  return createAptRoot(scope, {
+    directory: join(options.directory, name),
+    architecture: options.mirror.architecture,
+    sources: [`deb ${prefix}127.0.0.1:${options.mirrorPort}/${main.archive} ${main.suite} main`],
+  });
+}
+
+async function plainApt(scope: Scope, options: ContestantOptions): Promise<Contestant> {
+  const apt = await aptRoot(scope, options, 'plain', 'http://');
+  return { name: 'apt', apt, cool: () => Promise.resolve() };
+}
+
+async function debtorrent(scope: Scope, options: ContestantOptions): Promise<Contestant> {
+  const port = await freePort();
+  const apt = await aptRoot(scope, options, 'debtorrent', `http://127.0.0.1:${port}/`);
+  const cacheDir = join(options.directory, 'debtorrent-cache');
+  let life = createScope();
+  scope.defer(() => life.close());
+  return {
+    name: 'debtorrent',
+    apt,
+    async cool() {
+      await life.close();
+      life = createScope();
+      await rm(cacheDir, { recursive: true, force: true });
+      const daemon = await startDaemon(life, {
+        cacheDir,
+        port,
+        mirrors: [options.mirrorPort],
+        logFile: options.logFile,
+      });
+      await apt.update();
+      await indexIsLoaded(daemon, 1);
+    },
+  };
+}
+
+/** Waits until the catalogue has files of that many indexes. */
+export async function indexIsLoaded(daemon: Daemon, indexes: number): Promise<void> {
+  const loaded = async () => (await daemonStatus(daemon)).torrents.filter((torrent) => torrent.files > 0).length >= indexes;
+  await until(loaded, 60_000, `${indexes} indexes in the daemon`);
+}
+
+async function aptCacherNg(scope: Scope, options: ContestantOptions): Promise<Contestant> {
+  const port = await freeLowPort();
+  const apt = await aptRoot(scope, options, 'apt-cacher-ng', `http://127.0.0.1:${port}/`);
+  const home = join(options.directory, 'apt-cacher-ng-home');
+  let life = createScope();
+  scope.defer(() => life.close());
+  return {
+    name: 'apt-cacher-ng',
+    apt,
+    async cool() {
+      await life.close();
+      life = createScope();
+      await rm(home, { recursive: true, force: true });
+      await startAptCacherNg(life, home, port);
+      await apt.update();
+    },
+  };
+}

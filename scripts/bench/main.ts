@@ -1,0 +1,52 @@
+/**
+ * `npm run bench [-- NAME…]`: runs the benchmarks, each against a peer in the same run, prints the ratios and keeps
+ * them with the raw figures in bench/results.json. Results of benchmarks that were not run stay as they were.
+ */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { BenchContext, Benchmark } from './benchmark.ts';
+import { limited, packages } from './downloads.ts';
+import { renderTable } from './figures.ts';
+import { benchDirectory, localMirror, type LocalMirror } from './local-mirror.ts';
+import { machineFacts } from './machine.ts';
+import { mergeResults } from './results.ts';
+import { createScope, temporaryDirectory } from './scope.ts';
+
+const BENCHMARKS: readonly Benchmark[] = [packages, limited];
+
+async function main(names: readonly string[]): Promise<number> {
+  const unknown = names.find((name) => !BENCHMARKS.some((benchmark) => benchmark.name === name));
+  if (unknown !== undefined) {
+    process.stderr.write(`no benchmark ${unknown}; there are ${BENCHMARKS.map(({ name }) => name).join(', ')}\n`);
+    return 2;
+  }
+  const scope = createScope();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => void scope.close().then(() => process.exit(130)));
+  }
+  const say = (line: string): void => void process.stdout.write(`${line}\n`);
+  let failures = 0;
+  try {
+    await mkdir(benchDirectory(), { recursive: true });
+    const directory = await temporaryDirectory(scope, benchDirectory(), 'run');
+    let copy: Promise<LocalMirror> | undefined;
+    const context: BenchContext = { scope, directory, say, mirror: () => (copy ??= localMirror(scope, say)) };
+    const machine = await machineFacts(scope);
+    for (const benchmark of BENCHMARKS.filter(({ name }) => names.length === 0 || names.includes(name))) {
+      say(`${benchmark.name}: ${benchmark.title}`);
+      try {
+        const figures = await benchmark.run(context);
+        await mergeResults(join(process.cwd(), 'bench/results.json'), machine, benchmark.name, figures);
+        say(`\n${renderTable(figures)}\n`);
+      } catch (error) {
+        failures++;
+        say(`  failed: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    }
+  } finally {
+    await scope.close();
+  }
+  return failures === 0 ? 0 : 1;
+}
+
+process.exitCode = await main(process.argv.slice(2));
