@@ -1,0 +1,230 @@
+/**
+ * One HTTP/1.1 request to a mirror and its answer, streamed. undici does the work; a second parser stands in for
+ * answers with both Content-Length and Transfer-Encoding, which undici rightly refuses but which some servers
+ * (aptwebserver among them) send: it takes them only where there is exactly one of each and chunked is the one coding.
+ */
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import type { LookupFunction } from 'node:net';
+
+import { Agent, type Dispatcher } from 'undici';
+
+import { DebtorrentError } from '../../core/errors.ts';
+import type { HostRules } from '../../core/host-rules.ts';
+import type { MirrorRequest } from '../../core/http/mirror-url.ts';
+import type { Headers } from './answer.ts';
+import { guardedLookup } from './dns-guard.ts';
+
+export interface ExchangeHandler {
+  /** Status and headers (names in lower case). Throwing ends the exchange with that error. */
+  head(status: number, headers: Headers): void;
+  data(chunk: Buffer): void;
+  /** The body is complete as far as HTTP can tell. */
+  end(): void;
+  /** Called at most once, instead of `end`. */
+  error(error: Error): void;
+}
+
+export interface Exchange {
+  pause(): void;
+  resume(): void;
+  abort(reason: Error): void;
+}
+
+export interface ExchangeOptions {
+  readonly method: 'GET' | 'HEAD';
+  readonly request: MirrorRequest;
+  readonly headers: Record<string, string>;
+}
+
+export interface ExchangeTimeouts {
+  readonly connectMs: number;
+  /** From the request to the answer's headers. */
+  readonly headersMs: number;
+  /** Between two pieces of the body. */
+  readonly stallMs: number;
+}
+
+export interface Exchanger {
+  open(options: ExchangeOptions, handler: ExchangeHandler): Exchange;
+  close(): Promise<void>;
+}
+
+export interface ExchangerDeps {
+  readonly rules: HostRules;
+  /** Connections to one mirror. */
+  readonly connections: number;
+  readonly timeouts: ExchangeTimeouts;
+  /** PEM certificates that the system trusts besides Node's own. */
+  readonly ca?: readonly string[] | undefined;
+}
+
+export function createExchanger(deps: ExchangerDeps): Exchanger {
+  const { rules, connections, timeouts } = deps;
+  const agents = new Map<string, Agent>();
+  /** Origins that have answered with both lengths. */
+  const lenient = new Set<string>();
+
+  function agentFor({ origin, port }: MirrorRequest): Agent {
+    let agent = agents.get(origin);
+    if (agent === undefined) {
+      const lookup = guardedLookup(rules, port);
+      agent = new Agent({
+        connections,
+        pipelining: 1,
+        keepAliveTimeout: 30_000,
+        headersTimeout: timeouts.headersMs,
+        bodyTimeout: timeouts.stallMs,
+        connect: { timeout: timeouts.connectMs, lookup, ...(deps.ca !== undefined && { ca: [...deps.ca] }) },
+      });
+      agents.set(origin, agent);
+    }
+    return agent;
+  }
+
+  function openStrict(options: ExchangeOptions, handler: ExchangeHandler): Exchange {
+    const { request, method, headers } = options;
+    let controller: Dispatcher.DispatchController | undefined;
+    let aborted: Error | undefined;
+    let fallback: Exchange | undefined;
+    let started = false;
+    agentFor(request).dispatch(
+      { origin: request.origin, path: request.target, method, headers },
+      {
+        onRequestStart(control) {
+          controller = control;
+          if (aborted !== undefined) control.abort(aborted);
+        },
+        onResponseStart(control, status, received) {
+          if (status < 200) return;
+          started = true;
+          try {
+            handler.head(status, received);
+          } catch (error) {
+            control.abort(error as Error);
+          }
+        },
+        onResponseData: (_control, chunk) => handler.data(chunk),
+        onResponseEnd: () => handler.end(),
+        onResponseError(_control, error) {
+          if (!started && aborted === undefined && isDoubleLength(error)) {
+            lenient.add(request.origin);
+            fallback = openLenient(options, handler, guardedLookup(rules, request.port), timeouts, deps.ca);
+            return;
+          }
+          handler.error(error);
+        },
+      },
+    );
+    return {
+      pause: () => (fallback ?? controller)?.pause(),
+      resume: () => (fallback ?? controller)?.resume(),
+      abort(reason) {
+        aborted = reason;
+        (fallback ?? controller)?.abort(reason);
+      },
+    };
+  }
+
+  return {
+    open(options, handler) {
+      const { origin, port } = options.request;
+      if (!lenient.has(origin)) return openStrict(options, handler);
+      return openLenient(options, handler, guardedLookup(rules, port), timeouts, deps.ca);
+    },
+    async close() {
+      const open = [...agents.values()];
+      agents.clear();
+      await Promise.all(open.map((agent) => agent.destroy()));
+    },
+  };
+}
+
+function isDoubleLength(error: Error): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return (
+    code === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH' ||
+    code === 'HPE_INVALID_TRANSFER_ENCODING' ||
+    code === 'HPE_UNEXPECTED_CONTENT_LENGTH'
+  );
+}
+
+function openLenient(
+  { request, method, headers }: ExchangeOptions,
+  handler: ExchangeHandler,
+  lookup: LookupFunction,
+  timeouts: ExchangeTimeouts,
+  ca: readonly string[] | undefined,
+): Exchange {
+  let ended = false;
+  const fail = (error: Error) => {
+    if (ended) return;
+    ended = true;
+    outgoing.destroy();
+    handler.error(error);
+  };
+  let incoming: IncomingMessage | undefined;
+  const send = request.scheme === 'https' ? httpsRequest : httpRequest;
+  const outgoing = send({
+    host: request.host,
+    port: request.port,
+    path: request.target,
+    method,
+    headers: { ...headers, host: request.origin.replace(/^https?:\/\//, '') },
+    lookup,
+    agent: false,
+    insecureHTTPParser: true,
+    timeout: timeouts.stallMs,
+    ...(ca !== undefined && request.scheme === 'https' && { ca: [...ca] }),
+  });
+  outgoing.on('timeout', () => fail(new DebtorrentError('MIRROR_TIMEOUT', 'the mirror stalled')));
+  outgoing.on('error', fail);
+  outgoing.on('response', (response) => {
+    incoming = response;
+    const ambiguous = ambiguity(response.rawHeaders);
+    if (ambiguous !== undefined) {
+      fail(new DebtorrentError('MIRROR_PROTOCOL', ambiguous));
+      return;
+    }
+    const length = response.headers['content-length'];
+    let bytes = 0;
+    try {
+      handler.head(response.statusCode ?? 0, response.headers);
+    } catch (error) {
+      fail(error as Error);
+      return;
+    }
+    response.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      handler.data(chunk);
+    });
+    response.on('error', fail);
+    response.on('end', () => {
+      if (!response.complete || (length !== undefined && method === 'GET' && Number(length) !== bytes)) {
+        fail(new DebtorrentError('MIRROR_TRUNCATED', `${bytes} bytes came, Content-Length is ${length}`));
+      } else if (!ended) {
+        ended = true;
+        handler.end();
+      }
+    });
+    response.on('close', () => fail(new DebtorrentError('MIRROR_TRUNCATED', 'the mirror closed the connection')));
+  });
+  outgoing.end();
+  return {
+    pause: () => incoming?.pause(),
+    resume: () => incoming?.resume(),
+    abort: (reason) => fail(reason),
+  };
+}
+
+/** Both framings may stand together only if each stands once and chunked is the only coding (RFC 9112 section 6.3). */
+function ambiguity(rawHeaders: readonly string[]): string | undefined {
+  const values = (name: string) =>
+    rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === name);
+  const lengths = values('content-length');
+  const codings = values('transfer-encoding');
+  if (lengths.length > 1 || codings.length > 1) return 'more than one Content-Length or Transfer-Encoding';
+  if (lengths.some((value) => !/^\d{1,16}$/.test(value))) return 'Content-Length is no number';
+  if (codings.some((value) => value.trim().toLowerCase() !== 'chunked')) return 'a transfer coding other than chunked';
+  return undefined;
+}

@@ -1,0 +1,40 @@
+/**
+ * Where things are in the cache directory. Names are made from hashes only, never from what came from the network.
+ *
+ *     files/ab/<sha256>     finished files, whole and verified when they got this name
+ *     partial/<key>         files being fetched, sparse
+ *     partial/<key>.json    which ranges of them are there
+ *     names/<hash>.json     what an URL without a signed hash last led to
+ *     catalogue/            the packages parser's state
+ */
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+
+import type { MirrorUrl, Sha256, TransferKey } from '../../core/ids.ts';
+
+export interface Layout {
+  readonly root: string;
+  readonly files: string;
+  readonly partials: string;
+  readonly names: string;
+  readonly catalogue: string;
+  readonly verified: string;
+  file(sha256: Sha256): string;
+  partial(key: TransferKey): string;
+  name(url: MirrorUrl): string;
+}
+
+export function layoutOf(root: string): Layout {
+  const digest = (text: string) => createHash('sha256').update(text).digest('hex');
+  return {
+    root,
+    files: join(root, 'files'),
+    partials: join(root, 'partial'),
+    names: join(root, 'names'),
+    catalogue: join(root, 'catalogue'),
+    verified: join(root, 'verified.json'),
+    file: (sha256) => join(root, 'files', sha256.slice(0, 2), sha256),
+    partial: (key) => join(root, 'partial', digest(key)),
+    name: (url) => join(root, 'names', `${digest(url)}.json`),
+  };
+}

@@ -1,0 +1,222 @@
+/**
+ * Keeps finished files by their SHA-256 within a quota, and partial files until they are finished. A file gets its
+ * final name only after its hash was checked and its bytes were flushed, so a name can be trusted after a crash.
+ */
+import { chmod, mkdir, open, rename, rm, stat, statfs, utimes } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+import type { Clock } from '../../core/clock.ts';
+import { DebtorrentError } from '../../core/errors.ts';
+import type { Sha256, TransferKey } from '../../core/ids.ts';
+import type { Logger } from '../../core/logging.ts';
+import type { Behaviour } from '../../kernel/protocol.ts';
+import { layoutOf } from './layout.ts';
+import { LeastRecentlyUsed } from './lru.ts';
+import { Names } from './names.ts';
+import { Partials } from './partials.ts';
+import type { StoredFile, StoreProtocol } from './protocol.ts';
+import { fingerprintOf, recover, saveVerified } from './recovery.ts';
+
+export interface StoreDeps {
+  readonly root: string;
+  /** Bytes; 0 is no limit. */
+  readonly limitBytes: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export interface Store {
+  readonly behaviour: Behaviour<StoreProtocol>;
+  /** Saves what makes the next start quick. */
+  stop(): Promise<void>;
+}
+
+/** Bytes of the file system that are left to others. */
+const DISK_MARGIN = 1024 * 1024;
+/** Files used within this time are not evicted: whoever was told their path may not have opened it yet. */
+const PIN_MS = 60_000;
+/** The time of last use is written to the file at most this often. */
+const TOUCH_MS = 3_600_000;
+const SAVE_MS = 60_000;
+const DISK_CHECK_MS = 1000;
+
+/** Opens the cache directory, creating it (mode 0700) when needed; STORE_IO when that cannot be done. */
+export async function openStore(deps: StoreDeps): Promise<Store> {
+  const { clock, log, limitBytes } = deps;
+  const layout = layoutOf(deps.root);
+  const files = new LeastRecentlyUsed();
+  const names = new Names(layout);
+  const partials = new Partials(layout, log);
+  const madeDirectories = new Set<string>();
+  let disk = { checkedAt: 0, freeBytes: 0 };
+  let dirty = false;
+  let recovered = false;
+
+  try {
+    for (const directory of [layout.root, layout.files, layout.partials, layout.names, layout.catalogue]) {
+      await mkdir(directory, { recursive: true, mode: 0o700 });
+    }
+    await chmod(layout.partials, 0o700);
+  } catch (error) {
+    throw new DebtorrentError('STORE_IO', `cache-dir ${deps.root}: ${(error as Error).message}`);
+  }
+
+  const recovery = recover(layout, files, log).then(
+    () => {
+      recovered = true;
+    },
+    (error: unknown) => log.warn({ err: error }, 'reading the cache directory failed'),
+  );
+  await partials.recover();
+
+  const save = async () => {
+    if (!dirty || !recovered) return;
+    dirty = false;
+    await saveVerified(layout, files).catch((error: unknown) => log.warn({ err: error }, 'saving the index failed'));
+  };
+  let timer = clock.setTimeout(tick, SAVE_MS);
+  function tick() {
+    void save();
+    timer = clock.setTimeout(tick, SAVE_MS);
+  }
+
+  async function evict(toBytes: number): Promise<void> {
+    for (const sha256 of files.evictable(Math.max(toBytes, 0), clock.now() - PIN_MS)) {
+      log.debug({ sha256, size: files.get(sha256)?.size }, 'evicted');
+      files.delete(sha256);
+      dirty = true;
+      await rm(layout.file(sha256), { force: true });
+    }
+  }
+
+  async function freeBytes(): Promise<number> {
+    if (clock.now() - disk.checkedAt > DISK_CHECK_MS) {
+      const { bavail, bsize } = await statfs(layout.root);
+      disk = { checkedAt: clock.now(), freeBytes: bavail * bsize };
+    }
+    return disk.freeBytes;
+  }
+
+  async function makeRoom(size: number): Promise<void> {
+    const reserved = partials.reservedBytes;
+    if (limitBytes > 0) {
+      if (size > limitBytes) throw new DebtorrentError('STORE_FULL', `${size} bytes are more than the whole cache-size`);
+      await evict(limitBytes - reserved - size);
+    }
+    const wanted = size + DISK_MARGIN;
+    if ((await freeBytes()) >= wanted) return;
+    disk.checkedAt = 0;
+    await evict(files.bytes - (wanted - (await freeBytes())));
+    disk.checkedAt = 0;
+    if ((await freeBytes()) < wanted) throw new DebtorrentError('STORE_FULL', `no room for ${size} bytes`);
+  }
+
+  async function find(sha256: Sha256): Promise<StoredFile | undefined> {
+    const path = layout.file(sha256);
+    const found = await stat(path, { bigint: true }).catch(() => undefined);
+    if (found === undefined || !found.isFile()) {
+      files.delete(sha256);
+      return undefined;
+    }
+    const now = clock.now();
+    const size = Number(found.size);
+    const known = files.use(sha256, now);
+    let fingerprint = fingerprintOf(found);
+    const verified = known !== undefined && known.fingerprint === fingerprint;
+    if (now - Number(found.atimeMs) > TOUCH_MS) {
+      await utimes(path, now / 1000, Number(found.mtimeMs) / 1000);
+      fingerprint = fingerprintOf(await stat(path, { bigint: true }));
+    }
+    // A file whose bytes may have changed keeps no fingerprint until somebody has hashed it.
+    files.put(sha256, { size, usedAt: now, fingerprint: verified ? fingerprint : undefined });
+    const lastModified = new Date(Number(found.mtimeMs)).toUTCString();
+    return { sha256, path, size, lastModified, verified };
+  }
+
+  async function remember(sha256: Sha256): Promise<StoredFile> {
+    const path = layout.file(sha256);
+    const found = await stat(path, { bigint: true });
+    const size = Number(found.size);
+    files.put(sha256, { size, usedAt: clock.now(), fingerprint: fingerprintOf(found) });
+    dirty = true;
+    return { sha256, path, size, lastModified: new Date(Number(found.mtimeMs)).toUTCString(), verified: true };
+  }
+
+  async function commit(key: TransferKey, sha256: Sha256, lastModified: string | undefined): Promise<StoredFile> {
+    const from = layout.partial(key);
+    const to = layout.file(sha256);
+    const handle = await open(from, 'r+');
+    try {
+      const modified = lastModified === undefined ? Number.NaN : Date.parse(lastModified) / 1000;
+      const now = clock.now() / 1000;
+      await handle.utimes(now, Number.isFinite(modified) && modified >= 0 ? modified : now);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    if (!madeDirectories.has(dirname(to))) {
+      await mkdir(dirname(to), { recursive: true, mode: 0o700 });
+      madeDirectories.add(dirname(to));
+    }
+    await rename(from, to);
+    await partials.forget(key);
+    const file = await remember(sha256);
+    if (limitBytes > 0) await evict(limitBytes - partials.reservedBytes);
+    return file;
+  }
+
+  const io = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      return await work;
+    } catch (error) {
+      if (error instanceof DebtorrentError) throw error;
+      const { code, message } = error as NodeJS.ErrnoException;
+      const full = code === 'ENOSPC' || code === 'EDQUOT';
+      throw new DebtorrentError(full ? 'STORE_FULL' : 'STORE_IO', message, { cause: error });
+    }
+  };
+  const quietly = (work: Promise<unknown>, what: string) => {
+    work.catch((error: unknown) => log.warn({ err: error }, what));
+  };
+
+  const behaviour: Behaviour<StoreProtocol> = {
+    find: (sha256) => io(find(sha256)),
+    openPartial: (key, size, resume) =>
+      io(
+        (async () => {
+          await makeRoom(size ?? 0);
+          return partials.open(key, size ?? 0, resume);
+        })(),
+      ),
+    checkpoint: (key, ranges) => quietly(partials.checkpoint(key, ranges), 'a partial file was not noted'),
+    commit: (key, sha256, lastModified) => io(commit(key, sha256, lastModified)),
+    discardPartial: (key) => quietly(partials.discard(key), 'a partial file was not removed'),
+    parkPartial: (key, ranges) =>
+      quietly(
+        partials.checkpoint(key, ranges).finally(() => partials.release(key)),
+        'a partial file was not noted',
+      ),
+    checked: async (sha256, right) => {
+      if (right) {
+        await remember(sha256).catch(() => undefined);
+        return;
+      }
+      files.delete(sha256);
+      dirty = true;
+      await rm(layout.file(sha256), { force: true }).catch(() => undefined);
+    },
+    name: (url) => names.get(url),
+    putName: (record) => quietly(names.put(record), 'a name was not noted'),
+    dropName: (url) => quietly(names.drop(url), 'a name was not removed'),
+    stats: () => ({ files: files.files, bytes: files.bytes, limitBytes }),
+  };
+
+  return {
+    behaviour,
+    async stop() {
+      timer.clear();
+      await recovery;
+      await save();
+    },
+  };
+}
