@@ -1,0 +1,44 @@
+/** `debtorrent status`: asks the running daemon how it is. */
+import { request } from 'node:http';
+import { json } from 'node:stream/consumers';
+import { DebtorrentError } from '../core/errors.ts';
+import { formatAuthority } from '../core/http/authority.ts';
+import type { Config } from '../config/schema.ts';
+import { formatStatus } from './format-status.ts';
+
+const TIMEOUT_MS = 5_000;
+
+/** @throws DebtorrentError MIRROR_UNREACHABLE (never retried here) when no daemon answers where it should be. */
+export async function status(config: Pick<Config, 'listen'>, asJson: boolean): Promise<number> {
+  const { port } = config.listen;
+  if (port === 0) throw new DebtorrentError('CONFIG_INVALID', "--listen: '0' is not the port of a running daemon");
+  const host = reachable(config.listen.host);
+  const report = await fetchStatus(host, port);
+  process.stdout.write(asJson ? `${JSON.stringify(report, undefined, 2)}\n` : formatStatus(report));
+  return 0;
+}
+
+/** Who listens on every address is reached on this machine's own. */
+function reachable(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1';
+  return host === '::' ? '::1' : host;
+}
+
+async function fetchStatus(host: string, port: number): Promise<unknown> {
+  const where = formatAuthority(host, port);
+  try {
+    return await new Promise((resolve, reject) => {
+      const signal = AbortSignal.timeout(TIMEOUT_MS);
+      const asked = request({ host, port, path: '/status.json', agent: false, signal }, (answer) => {
+        if (answer.statusCode === 200) json(answer).then(resolve, reject);
+        else reject(new Error(`it answered ${answer.statusCode}`));
+      });
+      asked.on('error', reject).end();
+    });
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ECONNREFUSED') throw new DebtorrentError('MIRROR_UNREACHABLE', `no daemon is running on ${where}`);
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new DebtorrentError('MIRROR_UNREACHABLE', `no daemon answers on ${where}: ${reason}`, { cause: error });
+  }
+}

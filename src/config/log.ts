@@ -1,0 +1,51 @@
+/**
+ * The logger. It writes to standard error in this thread: standard output carries the ready line, and a transport
+ * thread would lose the last lines of a crash.
+ */
+import { isatty } from 'node:tty';
+import { destination, pino } from 'pino';
+import type { Logger } from '../core/logging.ts';
+import type { Config } from './schema.ts';
+
+export interface Log {
+  readonly logger: Logger;
+  /** Writes out what is buffered. Call it last; it never throws. */
+  flush(): void;
+}
+
+const STDERR = 2;
+/** JSON lines gather up to this many bytes or milliseconds, so that a busy daemon does not write each by itself. */
+const BUFFER_BYTES = 4096;
+const FLUSH_EVERY_MS = 200;
+
+export async function createLog(config: Pick<Config, 'logLevel' | 'logFormat'>): Promise<Log> {
+  const format = config.logFormat ?? (isatty(STDERR) ? 'pretty' : 'json');
+  return format === 'pretty' ? prettyLog(config.logLevel) : jsonLog(config.logLevel);
+}
+
+function jsonLog(level: string): Log {
+  const out = destination({ fd: STDERR, sync: false, minLength: BUFFER_BYTES, periodicFlush: FLUSH_EVERY_MS });
+  const flush = () => {
+    try {
+      out.flushSync();
+    } catch {
+      // standard error is gone: there is nowhere to say so
+    }
+  };
+  return { logger: pino({ level, base: null, timestamp: isoTime, formatters: { level: levelName } }, out), flush };
+}
+
+/** Loaded only when wanted: a daemon that logs JSON starts without it. */
+async function prettyLog(level: string): Promise<Log> {
+  const { default: pretty } = await import('pino-pretty');
+  const stream = pretty({ destination: STDERR, sync: true, colorize: isatty(STDERR), translateTime: 'SYS:HH:MM:ss.l' });
+  return { logger: pino({ level, base: null }, stream), flush: () => undefined };
+}
+
+function isoTime(): string {
+  return `,"time":"${new Date().toISOString()}"`;
+}
+
+function levelName(label: string): { level: string } {
+  return { level: label };
+}

@@ -1,0 +1,53 @@
+/** The program: reads the command line, runs the command, and turns what went wrong into a line and an exit code. */
+import { asDebtorrentError, DebtorrentError } from './core/errors.ts';
+import { helpText, parseCommandLine, type CommandLine } from './config/cli.ts';
+import { DEFAULT_CONFIG_FILE, loadConfig } from './config/load.ts';
+import type { Config } from './config/schema.ts';
+import { readVersion } from './config/version.ts';
+
+const EXIT_FAILURE = 1;
+const EXIT_CONFIG = 2;
+
+/**
+ * @param argv what follows the program's name.
+ * @returns the exit code, also left in process.exitCode: 0 all went well, 1 it failed, 2 the configuration is wrong.
+ */
+export async function main(argv: readonly string[]): Promise<number> {
+  try {
+    process.exitCode = await run(parseCommandLine(argv));
+  } catch (error) {
+    process.stderr.write(`debtorrent: ${describe(error)}\n`);
+    process.exitCode = asDebtorrentError(error).code === 'CONFIG_INVALID' ? EXIT_CONFIG : EXIT_FAILURE;
+  }
+  return process.exitCode;
+}
+
+async function run(line: CommandLine): Promise<number> {
+  switch (line.command) {
+    case 'help':
+      process.stdout.write(helpText());
+      return 0;
+    case 'version':
+      process.stdout.write(`${readVersion()}\n`);
+      return 0;
+    case 'status': {
+      const { status } = await import('./commands/status.ts');
+      return status(configOf(line.flags), line.json);
+    }
+    case 'serve': {
+      const config = configOf(line.flags);
+      const { serve } = await import('./serve.ts');
+      return serve(config);
+    }
+  }
+}
+
+function configOf(flags: Parameters<typeof loadConfig>[0]['flags']): Config {
+  return loadConfig({ flags, env: process.env, cwd: process.cwd(), defaultFile: DEFAULT_CONFIG_FILE });
+}
+
+/** Expected failures are one line; a fault of the program shows where it is. */
+function describe(error: unknown): string {
+  if (error instanceof DebtorrentError) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
