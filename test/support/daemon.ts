@@ -1,0 +1,217 @@
+/**
+ * The real daemon as a process of its own, on a free port and a throwaway cache, reached only by what the interface
+ * promises: the ready line, HTTP, signals and exit codes.
+ */
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { sleep } from './process.ts';
+import { exchange, requestText } from './raw-http.ts';
+import type { RawAnswer, Target } from './raw-http.ts';
+
+/** The program as built, seen from dist/test/support. */
+export const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
+
+export interface DaemonOptions {
+  /** Hosts that may be fetched from. */
+  readonly mirrors: readonly string[];
+  readonly keyring: string;
+  readonly cacheDir?: string;
+  readonly flags?: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+interface Ready {
+  readonly http: string;
+  readonly peer: string | null;
+  readonly pid: number;
+}
+
+export interface Status {
+  readonly torrents: readonly { name: string; id: string; files: number; bytes: number }[];
+  readonly transfers: readonly { path: string; sha256?: string; size?: number; received: number; state: string }[];
+  readonly totals: Readonly<Record<string, number>>;
+  readonly cache: { readonly files: number; readonly bytes: number; readonly limit_bytes: number };
+  readonly mirrors: readonly { host: string; bytes: number; errors: number }[];
+  readonly [other: string]: unknown;
+}
+
+const READY_MS = 20_000;
+const STOP_MS = 10_000;
+const MAX_LOG_LINES = 5000;
+
+/** Environment of the daemon: this one's, without what configures it. */
+function cleanEnv(extra: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
+  const kept = Object.entries(process.env).filter(
+    ([name]) => !/^(DEBTORRENT_|CACHE_DIRECTORY$|NOTIFY_SOCKET$|LISTEN_|NODE_V8_COVERAGE|TAP|.*_proxy$)/i.test(name),
+  );
+  return { ...Object.fromEntries(kept), ...extra };
+}
+
+export function spawnMain(args: readonly string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
+  return spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: cleanEnv(env) });
+}
+
+export class Daemon {
+  readonly cacheDir: string;
+  readonly #options: DaemonOptions;
+  readonly #ownsCache: boolean;
+  #child: ChildProcess | undefined;
+  #ready: Ready | undefined;
+  /** Last lines of standard output and standard error, for messages of failing tests. */
+  readonly lines: string[] = [];
+
+  private constructor(options: DaemonOptions) {
+    this.#options = options;
+    this.#ownsCache = options.cacheDir === undefined;
+    this.cacheDir = options.cacheDir ?? mkdtempSync(join(tmpdir(), 'dt-cache-'));
+  }
+
+  static async start(options: DaemonOptions): Promise<Daemon> {
+    const daemon = new Daemon(options);
+    try {
+      await daemon.start();
+    } catch (error) {
+      await daemon.close();
+      throw error;
+    }
+    return daemon;
+  }
+
+  /** Starts, or starts again on the same cache and another port. */
+  async start(extraFlags: readonly string[] = []): Promise<void> {
+    const { mirrors, keyring, flags = [], env } = this.#options;
+    const child = spawnMain(
+      [
+        ...['serve', '--listen', '127.0.0.1:0', '--cache-dir', this.cacheDir],
+        ...['--peer-listen', 'off', '--lan', 'off', '--log-format', 'json', '--log-level', 'debug'],
+        ...['--keyring', keyring, '--public-keyring', keyring],
+        ...mirrors.flatMap((mirror) => ['--allow-mirror', mirror]),
+        ...flags,
+        ...extraFlags,
+      ],
+      env,
+    );
+    this.#child = child;
+    this.#ready = await new Promise<Ready>((resolve, reject) => {
+      const fail = (what: string): void => reject(new Error(`${what}\n${this.lines.slice(-20).join('\n')}`));
+      const timer = setTimeout(() => {
+        child.kill('SIGKILL');
+        fail('the daemon was not ready in time');
+      }, READY_MS);
+      const onLine = (line: string): void => {
+        if (this.lines.push(line) > MAX_LOG_LINES) this.lines.shift();
+        if (!line.startsWith('ready ')) return;
+        clearTimeout(timer);
+        resolve(JSON.parse(line.slice('ready '.length)) as Ready);
+      };
+      eachLine(child.stdout, onLine);
+      eachLine(child.stderr, onLine);
+      child.once('close', (code) => {
+        clearTimeout(timer);
+        fail(`the daemon ended with ${code} before it was ready`);
+      });
+    });
+  }
+
+  get ready(): Ready {
+    if (this.#ready === undefined) throw new Error('the daemon is not running');
+    return this.#ready;
+  }
+
+  get port(): number {
+    return Number(this.ready.http.slice(this.ready.http.lastIndexOf(':') + 1));
+  }
+
+  get target(): Target {
+    return { port: this.port };
+  }
+
+  /** `http://127.0.0.1:PORT` */
+  get url(): string {
+    return `http://${this.ready.http}`;
+  }
+
+  get running(): boolean {
+    return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** Log lines that contain `text`. */
+  logged(text: string): string[] {
+    return this.lines.filter((line) => line.includes(text));
+  }
+
+  /** One request over a connection of its own; `target` is a path or an absolute URL. */
+  async request(
+    target: string,
+    options: { method?: string; headers?: readonly string[]; host?: string; timeoutMs?: number } = {},
+  ): Promise<RawAnswer> {
+    const { method = 'GET', headers = [], host = this.ready.http, timeoutMs = 40_000 } = options;
+    const bytes = requestText(method, target, host, ['Connection: close', ...headers]);
+    const [answer] = await exchange(this.target, bytes, { methods: [method], timeoutMs });
+    if (answer === undefined) throw new Error(`no answer to ${method} ${target}\n${this.lines.slice(-5).join('\n')}`);
+    return answer;
+  }
+
+  /** A file of a mirror in prefix form, such as `get('127.0.0.1:80', '/debian/x')`. */
+  get(host: string, path: string, headers: readonly string[] = []): Promise<RawAnswer> {
+    return this.request(`/${host}${path}`, { headers });
+  }
+
+  async status(): Promise<Status> {
+    return JSON.parse((await this.request('/status.json')).body.toString()) as Status;
+  }
+
+  async metrics(): Promise<string> {
+    return (await this.request('/metrics')).body.toString();
+  }
+
+  /** SIGTERM; resolves with the exit code and how long it took, kills after 10 s. */
+  async stop(): Promise<{ code: number | null; ms: number }> {
+    const child = this.#child;
+    if (child === undefined || !this.running) throw new Error('the daemon is not running');
+    const began = Date.now();
+    const exited = once(child, 'exit');
+    child.kill('SIGTERM');
+    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
+    const [code] = (await exited) as [number | null];
+    clearTimeout(timer);
+    return { code, ms: Date.now() - began };
+  }
+
+  /** SIGKILL, as a power cut for the process. */
+  async kill9(): Promise<void> {
+    const child = this.#child;
+    if (child === undefined || !this.running) return;
+    const exited = once(child, 'exit');
+    child.kill('SIGKILL');
+    await exited;
+  }
+
+  /** For teardown: whatever state it is in. */
+  async close(): Promise<void> {
+    await this.kill9();
+    if (!this.#ownsCache) return;
+    for (let tries = 0; tries < 5; tries += 1) {
+      try {
+        return rmSync(this.cacheDir, { recursive: true, force: true });
+      } catch {
+        await sleep(50);
+      }
+    }
+  }
+}
+
+function eachLine(stream: NodeJS.ReadableStream | null, onLine: (line: string) => void): void {
+  let rest = '';
+  stream?.setEncoding('utf8');
+  stream?.on('data', (text: string) => {
+    const lines = (rest + text).split('\n');
+    rest = (lines.pop() ?? '').slice(-65_536);
+    for (const line of lines) onLine(line);
+  });
+}
