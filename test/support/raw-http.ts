@@ -96,7 +96,7 @@ export class AnswerParser {
       const found = noBody
         ? { body: Buffer.alloc(0), end: headEnd + 4, complete: true }
         : bodyAt(buffer, headEnd + 4, headers, ended);
-      if (!Buffer.isBuffer(found.body)) {
+      if (found.body === undefined) {
         this.#needed = found.needed;
         break;
       }
