@@ -1,0 +1,144 @@
+/** One child of a supervisor through its starts, ends, restarts and stop. */
+import type { Clock } from '../core/clock.ts';
+import { DebtorrentError } from '../core/errors.ts';
+import type { Logger } from '../core/logging.ts';
+import type { AnyRef } from './ref.ts';
+
+/** A child that runs: a Thread is one; for a local actor it is {refs: {name: actor.ref}, ended, stop}. */
+export interface RunningChild {
+  readonly refs: Readonly<Record<string, AnyRef>>;
+  readonly ended: Promise<{ readonly error?: Error }>;
+  /** May be called when it has ended already. */
+  stop(): Promise<void>;
+}
+
+export interface Child {
+  readonly name: string;
+  /** Called again, for fresh state, at each restart. */
+  start(): Promise<RunningChild>;
+  /** Called after each restart, when the child's references work again; for those who must send state anew. */
+  readonly onRestart?: (() => void | Promise<void>) | undefined;
+}
+
+export interface RestartPolicy {
+  /** More ends than this within windowMs are a failure of the whole. */
+  readonly maxRestarts: number;
+  readonly windowMs: number;
+  /** Wait before the first restart; doubled for each further one in the window, up to 5 s. */
+  readonly backoffMs: number;
+}
+
+export interface SupervisedDeps {
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly policy: RestartPolicy;
+  /** The child is given up, with the error of its last end. */
+  readonly onGivenUp: (error: Error) => void;
+}
+
+const MAX_BACKOFF_MS = 5_000;
+
+export class SupervisedChild {
+  readonly #child: Child;
+  readonly #deps: SupervisedDeps;
+  #running: RunningChild | undefined;
+  #launching: Promise<void> = Promise.resolve();
+  #stopping = false;
+  #stopped = false;
+  #backoff: { clear(): void } | undefined;
+  #ends: number[] = [];
+
+  constructor(child: Child, deps: SupervisedDeps) {
+    this.#child = child;
+    this.#deps = deps;
+  }
+
+  get name(): string {
+    return this.#child.name;
+  }
+
+  /** Undefined while the child is down. */
+  get refs(): RunningChild['refs'] | undefined {
+    return this.#stopped ? undefined : this.#running?.refs;
+  }
+
+  /** The first start; rejects with what the child's start rejects with. */
+  start(): Promise<void> {
+    return this.#launch();
+  }
+
+  /** Resolves within `ms`, when the child has stopped or not; never rejects. */
+  async stop(ms: number): Promise<void> {
+    const { log, clock } = this.#deps;
+    this.#stopping = true;
+    this.#backoff?.clear();
+    await new Promise<void>((resolve) => {
+      const timer = clock.setTimeout(() => {
+        log.warn({ child: this.name, ms: Math.round(ms) }, 'child did not stop in time');
+        resolve();
+      }, ms);
+      void this.#stopRunning().then(() => {
+        timer.clear();
+        resolve();
+      });
+    });
+    this.#stopped = true;
+  }
+
+  /** A child that is starting is stopped as soon as it has started, however late. */
+  async #stopRunning(): Promise<void> {
+    try {
+      await this.#launching.catch(() => undefined);
+      await this.#running?.stop();
+    } catch (error) {
+      this.#deps.log.error({ child: this.name, err: error }, 'child failed to stop');
+    }
+  }
+
+  #launch(): Promise<void> {
+    this.#launching = (async () => {
+      const running = await this.#child.start();
+      this.#running = running;
+      void running.ended.then(({ error }) => this.#ended(running, error));
+    })();
+    return this.#launching;
+  }
+
+  #ended(running: RunningChild, error: Error | undefined): void {
+    if (this.#running !== running) return;
+    this.#running = undefined;
+    if (!this.#stopping) this.#restart(error ?? new DebtorrentError('ACTOR_STOPPED', `${this.name} ended by itself`));
+  }
+
+  #restart(error: Error): void {
+    const { log, clock, policy, onGivenUp } = this.#deps;
+    const now = clock.now();
+    this.#ends = [...this.#ends.filter((time) => time > now - policy.windowMs), now];
+    const count = this.#ends.length;
+    if (count > policy.maxRestarts) {
+      log.error({ child: this.name, ends: count, err: error }, 'child ends again and again, giving up');
+      onGivenUp(error);
+      return;
+    }
+    const ms = Math.min(policy.backoffMs * 2 ** (count - 1), MAX_BACKOFF_MS);
+    log.warn({ child: this.name, ends: count, in_ms: ms, err: error }, 'child ended and is restarted');
+    this.#backoff = clock.setTimeout(() => void this.#relaunch(), ms);
+  }
+
+  async #relaunch(): Promise<void> {
+    const { log } = this.#deps;
+    try {
+      await this.#launch();
+    } catch (error) {
+      if (!this.#stopping) this.#restart(error instanceof Error ? error : new Error(String(error)));
+      return;
+    }
+    if (this.#stopping || this.#running === undefined) return;
+    log.info({ child: this.name }, 'child restarted');
+    try {
+      await this.#child.onRestart?.();
+    } catch (error) {
+      log.error({ child: this.name, err: error }, 'onRestart failed');
+    }
+  }
+}

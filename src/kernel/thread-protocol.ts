@@ -1,0 +1,32 @@
+/** What the two ends of a thread tell each other besides the messages of actors. */
+import type { MessagePort } from 'node:worker_threads';
+
+import type { Failure } from './envelope.ts';
+import type { AnyRef } from './ref.ts';
+import { destinationOf } from './ref.ts';
+import type { LogRecord } from './thread-log.ts';
+
+/** Actors by name, with the bounds of their mailboxes. */
+export type Limits = Readonly<Record<string, number>>;
+
+/** The worker's workerData. */
+export interface ThreadData {
+  readonly name: string;
+  readonly boot: unknown;
+  /** The main thread's actors that the worker gets, reached through `toMain`. */
+  readonly refs: Limits;
+  readonly toMain: MessagePort;
+  /** Where the worker exports its own actors. */
+  readonly toWorker: MessagePort;
+}
+
+export type FromWorker =
+  | { readonly type: 'ready'; readonly actors: Limits }
+  | { readonly type: 'failed'; readonly failure: Failure }
+  | LogRecord;
+
+export type ToWorker = { readonly type: 'stop' } | { readonly type: 'logged'; readonly records: number };
+
+export function limitsOf(refs: Readonly<Record<string, AnyRef>>): Limits {
+  return Object.fromEntries(Object.entries(refs).map(([name, ref]) => [name, destinationOf(ref).limit]));
+}
