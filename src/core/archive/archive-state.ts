@@ -5,6 +5,7 @@
 import type { InfoHash, MirrorUrl, Sha256 } from '../ids.ts';
 import type { Compression } from './index-name.ts';
 import type { ArchiveLayout, ReleaseName } from './location.ts';
+import { pathKey, splitMirrorUrl } from './mirror-path.ts';
 
 declare const brand: unique symbol;
 
@@ -14,8 +15,10 @@ export type ArchiveKey = string & { readonly [brand]: 'ArchiveKey' };
 /** Names a segment file in CatalogueUpdate.segmentDir. A name is never reused for other content. */
 export type SegmentFile = string & { readonly [brand]: 'SegmentFile' };
 
-export function archiveKey(releaseDir: MirrorUrl): ArchiveKey {
-  return releaseDir.replace(/^https?:\/\//, '') as ArchiveKey;
+/** The key of a directory, decoded as look-ups decode it. */
+export function archiveKey(directory: MirrorUrl): ArchiveKey {
+  const path = splitMirrorUrl(directory);
+  return (path ? pathKey(path, path.segments.length) : directory) as ArchiveKey;
 }
 
 /**

@@ -48,3 +48,25 @@ export function directoryUrl(path: MirrorPath, count: number): MirrorUrl {
   const origin = `${path.scheme}://${path.authority}` as MirrorUrl;
   return count === 0 ? origin : joinMirrorUrl(origin, path.segments.slice(0, count).join('/'));
 }
+
+/** Host and the first `count` segments: what directories are compared by. */
+export function pathKey(path: MirrorPath, count: number): string {
+  return count === 0 ? path.authority : `${path.authority}/${path.segments.slice(0, count).join('/')}`;
+}
+
+/** A URL below a directory: what the directory is known by, and the rest. */
+export interface Split {
+  readonly key: string;
+  readonly rest: string;
+}
+
+/** All ways to cut a URL into a directory and the rest, the longest directory first; the rest is never empty. */
+export function* splits(path: MirrorPath): IterableIterator<Split> {
+  const { authority, segments } = path;
+  const whole = `${authority}/${segments.join('/')}`;
+  let cut = whole.length;
+  for (let count = segments.length - 1; count >= 0; count--) {
+    cut -= (segments[count] as string).length + 1;
+    yield { key: whole.slice(0, cut), rest: whole.slice(cut + 1) };
+  }
+}

@@ -105,8 +105,10 @@ export class SegmentBuilder {
     const table = new Uint32Array(slots);
     for (let entry = 0; entry < this.#count; entry++) {
       let slot = (this.#hashes[entry] as number) & (slots - 1);
-      while (table[slot] !== 0) slot = (slot + 1) & (slots - 1);
-      table[slot] = entry + 1;
+      let probes = 0;
+      while (table[slot] !== 0 && ++probes < MAX_PROBES) slot = (slot + 1) & (slots - 1);
+      // no reader would look further
+      if (table[slot] === 0) table[slot] = entry + 1;
     }
     return table;
   }
