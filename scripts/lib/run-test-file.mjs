@@ -1,0 +1,105 @@
+/**
+ * Runs one compiled test file in a process group of its own and reads the TAP that it prints. A file that crashes,
+ * says nothing, hangs, or leaves processes behind has failed, whatever its tests say.
+ */
+import { spawn } from 'node:child_process';
+import { inspect } from 'node:util';
+import { Parser } from 'tap-parser';
+
+/** A whole file may take this long; a tap test by itself has a limit of 30 s unless it says otherwise. */
+const FILE_TIMEOUT_MS = 300_000;
+/** Time for a file's last output to arrive once it has exited: children that it left keep its pipes open. */
+const CLOSE_GRACE_MS = 3_000;
+/** Of what a failed file says on standard error, the end is shown. */
+const STDERR_SHOWN = 16_384;
+
+/**
+ * @param {string} root
+ * @param {string} file relative to root
+ * @param {AbortSignal} signal kills it
+ * @returns {Promise<{ passed: number, failed: number, skipped: number, ms: number, details: string[] }>}
+ */
+export async function runTestFile(root, file, signal) {
+  const started = performance.now();
+  const child = spawn(process.execPath, ['--enable-source-maps', file], {
+    cwd: root,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, TAP: '1', TAP_BAIL: '0', TAP_TIMEOUT: String(FILE_TIMEOUT_MS / 1000) },
+  });
+  const killGroup = () => {
+    try {
+      process.kill(-child.pid, 'SIGKILL');
+    } catch {
+      // all of it has ended
+    }
+  };
+  signal.addEventListener('abort', killGroup, { once: true });
+  let problem;
+  const timeout = setTimeout(() => {
+    problem = `it ran for more than ${FILE_TIMEOUT_MS / 1000} s`;
+    killGroup();
+  }, FILE_TIMEOUT_MS);
+  let stderr = '';
+  child.stderr.setEncoding('utf8').on('data', (text) => (stderr = (stderr + text).slice(-STDERR_SHOWN)));
+  const results = readTap(child.stdout);
+  const closed = new Promise((resolve) => child.once('close', resolve));
+  const [code, killedBy] = await new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (...how) => resolve(how));
+  });
+  clearTimeout(timeout);
+  const grace = setTimeout(() => {
+    problem ??= 'it left processes behind that hold its output open';
+    killGroup();
+  }, CLOSE_GRACE_MS);
+  await closed;
+  clearTimeout(grace);
+  killGroup();
+  const { claims, final } = await results;
+  // a file that skips itself has a plan of no tests, with the reason
+  if (claims.length === 0 && final.plan.skipAll) claims.push({ ok: true, name: 'all of it', skip: final.plan.comment });
+  const failures = claims.filter((claim) => !claim.ok);
+  if (problem === undefined && failures.length === 0) {
+    if (code !== 0) problem = `it ended with ${killedBy ?? `exit code ${code}`}`;
+    else if (claims.length === 0) problem = 'it has no tests';
+    else if (!final.ok) problem = 'its output is not valid TAP';
+  }
+  const skips = claims.filter((claim) => claim.ok && (claim.skip || claim.todo));
+  const failed = failures.length + (problem === undefined ? 0 : 1);
+  return {
+    passed: claims.length - failures.length - skips.length,
+    failed,
+    skipped: skips.length,
+    ms: performance.now() - started,
+    details: [
+      ...skips.map((claim) => `     skipped: ${claim.name} (${claim.skip || claim.todo})`),
+      ...(problem === undefined ? [] : [`     ${problem}`]),
+      ...(failed === 0 ? [] : final.failures.flatMap(describeFailure)),
+      ...(failed === 0 || stderr === '' ? [] : ['     standard error:', indent(stderr, 7)]),
+    ],
+  };
+}
+
+/** The top-level results of a stream of TAP, and the parser's summary with every failure at any depth. */
+async function readTap(stream) {
+  const parser = new Parser();
+  const claims = [];
+  parser.on('assert', (claim) => claims.push(claim));
+  const final = new Promise((resolve) => parser.once('complete', resolve));
+  for await (const chunk of stream) parser.write(chunk);
+  parser.end();
+  return { claims, final: await final };
+}
+
+function describeFailure(failure) {
+  if (failure.tapError) return [`     not valid TAP: ${failure.tapError}`];
+  const { diff, stack, found, wanted, ...rest } = failure.diag ?? {};
+  delete rest.source;
+  const shown = diff ?? inspect({ found, wanted, ...rest }, { depth: 6, breakLength: 100 });
+  return [`     ✗ ${failure.fullname || failure.name}`, indent(shown, 9), ...(stack ? [indent(stack, 9)] : [])];
+}
+
+function indent(text, columns) {
+  return String(text).trimEnd().replaceAll(/^/gm, ' '.repeat(columns));
+}
