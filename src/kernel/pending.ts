@@ -5,6 +5,9 @@
 import type { Clock } from '../core/clock.ts';
 import { DebtorrentError } from '../core/errors.ts';
 
+/** The longest that a timer takes; a deadline rounded up beyond it is waited for twice. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 /** One ask: settled exactly once, by its reply, its deadline or the end of the actor. */
 export interface Ask {
   readonly kind: string;
@@ -109,7 +112,10 @@ export class PendingAsks {
   }
 
   #arm(list: DeadlineList, ms: number): void {
-    list.timer = this.#deps.clock.setTimeout(() => this.#expire(list), Math.max(1, Math.ceil(ms)));
+    list.timer = this.#deps.clock.setTimeout(
+      () => this.#expire(list),
+      Math.min(Math.max(1, Math.ceil(ms)), MAX_TIMER_MS),
+    );
   }
 
   #expire(list: DeadlineList): void {

@@ -35,6 +35,8 @@ export const DEFAULT_DEADLINE_MS = 10_000;
 
 export interface ActorRef<P> {
   readonly name: string;
+  /** Never there: it makes references of different protocols different types. */
+  readonly protocol?: P;
   /**
    * Sends a one-way message. Never throws and never waits; false when it was not taken because the mailbox is full
    * or the actor has ended (both are counted and logged by the kernel, so most senders need not look).

@@ -64,8 +64,10 @@ export interface ImportDeps {
 export interface RemoteActors {
   /** The actor exported under this name; `limit` is the bound of its mailbox. */
   ref<P>(name: string, limit?: number): ActorRef<P>;
-  /** Closes the port and rejects everything unanswered with ACTOR_STOPPED; happens by itself when the port closes. */
+  /** Closes the port, unless the other side does so first; messages are refused at once. */
   close(): void;
+  /** Resolves when the port is closed and everything is settled, by replies that came before or ACTOR_STOPPED. */
+  readonly closed: Promise<void>;
 }
 
 export function importRefs(port: MessagePort, deps: ImportDeps): RemoteActors {
@@ -78,6 +80,7 @@ interface LineDeps {
 }
 
 class Line implements RemoteActors {
+  readonly closed: Promise<void>;
   readonly #port: MessagePort;
   readonly #deps: LineDeps;
   readonly #actors: RemoteActor[] = [];
@@ -89,7 +92,7 @@ class Line implements RemoteActors {
     this.#deps = { log, clock: clock ?? kernelClock };
     const remote = wrap<Counter>(endpoint(port, (message, loopBack) => loopBack(message)));
     this.#deliver = remote.deliver as unknown as (parcel: Parcel) => Promise<Envelope>;
-    port.once('close', () => this.close());
+    this.closed = new Promise((resolve) => port.once('close', () => resolve(this.#settle())));
   }
 
   get open(): boolean {
@@ -107,9 +110,14 @@ class Line implements RemoteActors {
   }
 
   close(): void {
-    if (!this.#open) return;
     this.#open = false;
     this.#port.close();
+  }
+
+  async #settle(): Promise<void> {
+    this.#open = false;
+    // Comlink hands on the replies that came last a few microtasks later
+    await new Promise((resolve) => setImmediate(resolve));
     for (const actor of this.#actors) actor.end();
   }
 }

@@ -92,6 +92,7 @@ export function runThread(setup: (context: ThreadContext) => ThreadActors | Prom
     }
     main.close();
     toWorker.close();
+    post({ type: 'stopped' });
     control.close();
   }
 }

@@ -23,6 +23,7 @@ export interface ThreadData {
 export type FromWorker =
   | { readonly type: 'ready'; readonly actors: Limits }
   | { readonly type: 'failed'; readonly failure: Failure }
+  | { readonly type: 'stopped' }
   | LogRecord;
 
 export type ToWorker = { readonly type: 'stop' } | { readonly type: 'logged'; readonly records: number };

@@ -6,7 +6,7 @@
  * Whatever ends the thread (stop, failure, process.exit, an uncaught exception, no more memory, terminate), every ask
  * to its actors settles, with ACTOR_STOPPED if not better, and later ones reject at once.
  */
-import type { ResourceLimits } from 'node:worker_threads';
+import type { MessagePort, ResourceLimits } from 'node:worker_threads';
 import { MessageChannel, Worker } from 'node:worker_threads';
 
 import type { Clock } from '../core/clock.ts';
@@ -16,6 +16,7 @@ import type { Logger } from '../core/logging.ts';
 import { fromFailure } from './envelope.ts';
 import type { ActorRef } from './protocol.ts';
 import type { AnyRef } from './ref.ts';
+import type { RemoteActors } from './remote.ts';
 import { exportRefs, importRefs } from './remote.ts';
 import { receiveLog } from './thread-log.ts';
 import type { FromWorker, Limits, ThreadData, ToWorker } from './thread-protocol.ts';
@@ -63,88 +64,132 @@ export interface Thread {
 
 const DEFAULT_GRACE_MS = 8_000;
 const DEFAULT_START_MS = 30_000;
+/** Milliseconds that the port of a thread that has ended is given to close. */
+const CLOSE_MS = 1_000;
+/** Milliseconds that a thread whose actors have ended may live on because something is left open in it. */
+const LINGER_MS = 500;
 
 /**
  * Resolves when the worker's actors are there. Rejects when its module or its setup fails (with the DebtorrentError
  * that the setup threw, else ACTOR_FAILED), or with ASK_TIMEOUT when it takes too long.
  */
 export async function startThread(options: ThreadOptions): Promise<Thread> {
-  const { name, log, clock = systemClock, startMs = DEFAULT_START_MS } = options;
-  const main = new MessageChannel();
-  const worker = new MessageChannel();
-  const control = newWorker(options, main.port2, worker.port2);
-  exportRefs(options.refs ?? {}, main.port1);
-  const actors = importRefs(worker.port1, { log, clock: options.clock });
-  const post = (message: ToWorker): void => control.postMessage(message);
-  const takeLog = receiveLog(log, name, (records) => post({ type: 'logged', records }));
+  const thread = new WorkerThread(options);
+  await thread.start();
+  return thread;
+}
 
-  let stopping = false;
-  let cause: Error | undefined;
-  let ready: (limits: Limits) => void;
-  const started = new Promise<Limits>((resolve) => (ready = resolve));
-  const ended = new Promise<ThreadEnd>((resolve) => {
-    control.on('message', (message: FromWorker) => {
-      if (message.type === 'ready') ready(message.actors);
-      else if (message.type === 'failed') cause ??= fromFailure(message.failure);
-      else takeLog(message);
-    });
-    control.on('error', (error: unknown) => (cause ??= error instanceof Error ? error : new Error(String(error))));
-    control.on('messageerror', (error) => log.error({ thread: name, err: error }, 'message cannot be read'));
-    control.once('exit', (code) => {
-      actors.close();
-      main.port1.close();
-      if (cause === undefined && code !== 0 && !stopping) {
-        cause = new DebtorrentError('ACTOR_FAILED', `thread ${name} ended with code ${code}`);
-      }
-      if (cause !== undefined) log.error({ thread: name, code, err: cause }, 'thread failed');
-      resolve(cause === undefined ? { code } : { code, error: cause });
-    });
-  });
+class WorkerThread implements Thread {
+  readonly name: string;
+  readonly ended: Promise<ThreadEnd>;
+  readonly #options: ThreadOptions;
+  readonly #clock: Clock;
+  readonly #worker: Worker;
+  readonly #actors: RemoteActors;
+  /** Where this thread's actors are exported. */
+  readonly #exports: MessagePort;
+  #refs: Readonly<Record<string, AnyRef>> = {};
+  #cause: Error | undefined;
+  #stopped: Promise<void> | undefined;
+  #graceTimer: { clear(): void } | undefined;
 
-  const limits = await limited();
-  const refs = Object.fromEntries(Object.entries(limits).map(([key, limit]) => [key, actors.ref(key, limit)]));
-  let stopped: Promise<void> | undefined;
-  return {
-    name,
-    refs,
-    ref<P>(actor: string) {
-      const ref = Object.hasOwn(refs, actor) ? refs[actor] : undefined;
-      if (ref === undefined) throw new DebtorrentError('INTERNAL', `thread ${name} has no actor ${actor}`);
-      return ref as ActorRef<P>;
-    },
-    stop: () => (stopped ??= stop()),
-    ended,
-  };
-
-  /** The ready message, or the failure that came instead. */
-  async function limited(): Promise<Limits> {
-    const timer = clock.setTimeout(() => {
-      cause ??= new DebtorrentError('ASK_TIMEOUT', `thread ${name} did not start within ${startMs} ms`);
-      void control.terminate();
-    }, startMs);
-    const failed = ended.then(({ code }): never => {
-      if (cause instanceof DebtorrentError) throw cause;
-      const message = cause === undefined ? `ended with code ${code}` : cause.message;
-      throw new DebtorrentError('ACTOR_FAILED', `thread ${name} did not start: ${message}`, { cause });
-    });
-    try {
-      return await Promise.race([started, failed]);
-    } finally {
-      timer.clear();
-      failed.catch(() => undefined);
-    }
+  constructor(options: ThreadOptions) {
+    const { name, log, clock, refs = {} } = options;
+    const toMain = new MessageChannel();
+    const toWorker = new MessageChannel();
+    this.name = name;
+    this.#options = options;
+    this.#clock = clock ?? systemClock;
+    this.#worker = newWorker(options, toMain.port2, toWorker.port2);
+    this.#exports = toMain.port1;
+    exportRefs(refs, this.#exports);
+    this.#actors = importRefs(toWorker.port1, { log, clock });
+    this.ended = new Promise((resolve) => this.#worker.once('exit', (code) => resolve(this.#end(code))));
+    this.#worker.on('error', (error: unknown) => this.#failed(error));
+    this.#worker.on('messageerror', (error) => log.error({ thread: name, err: error }, 'message cannot be read'));
   }
 
-  async function stop(): Promise<void> {
-    stopping = true;
-    const graceMs = options.graceMs ?? DEFAULT_GRACE_MS;
-    const timer = clock.setTimeout(() => {
-      log.warn({ thread: name, graceMs }, 'thread did not end in time and is terminated');
-      void control.terminate();
-    }, graceMs);
-    post({ type: 'stop' });
-    await ended;
+  get refs(): Readonly<Record<string, AnyRef>> {
+    return this.#refs;
+  }
+
+  ref<P>(name: string): ActorRef<P> {
+    const ref = Object.hasOwn(this.#refs, name) ? this.#refs[name] : undefined;
+    if (ref === undefined) throw new DebtorrentError('INTERNAL', `thread ${this.name} has no actor ${name}`);
+    return ref as ActorRef<P>;
+  }
+
+  async start(): Promise<void> {
+    const { startMs = DEFAULT_START_MS } = this.#options;
+    const timer = this.#clock.setTimeout(() => {
+      this.#failed(new DebtorrentError('ASK_TIMEOUT', `thread ${this.name} did not start within ${startMs} ms`));
+      void this.#worker.terminate();
+    }, startMs);
+    const end = await Promise.race([this.#ready(), this.ended]);
     timer.clear();
+    if (end === undefined) return;
+    if (end.error instanceof DebtorrentError) throw end.error;
+    const message = end.error?.message ?? `it ended with code ${end.code}`;
+    throw new DebtorrentError('ACTOR_FAILED', `thread ${this.name} did not start: ${message}`, { cause: end.error });
+  }
+
+  stop(): Promise<void> {
+    return (this.#stopped ??= this.#stop());
+  }
+
+  async #stop(): Promise<void> {
+    this.#terminateIn(this.#options.graceMs ?? DEFAULT_GRACE_MS, 'thread did not stop in time and is terminated');
+    this.#post({ type: 'stop' });
+    await this.ended;
+    this.#graceTimer?.clear();
+  }
+
+  #post(message: ToWorker): void {
+    this.#worker.postMessage(message);
+  }
+
+  /** Takes what the worker says from now on; resolves when it says that its actors are there. */
+  #ready(): Promise<undefined> {
+    const takeLog = receiveLog(this.#options.log, this.name, (records) => this.#post({ type: 'logged', records }));
+    return new Promise((resolve) => {
+      this.#worker.on('message', (message: FromWorker) => {
+        if (message.type === 'log') takeLog(message);
+        else if (message.type === 'failed') this.#failed(fromFailure(message.failure));
+        else if (message.type === 'stopped') this.#terminateIn(LINGER_MS, 'something kept the thread alive after stop');
+        else {
+          const refs = Object.entries(message.actors).map(([name, limit]) => [name, this.#actors.ref(name, limit)]);
+          this.#refs = Object.fromEntries(refs) as Record<string, AnyRef>;
+          resolve(undefined);
+        }
+      });
+    });
+  }
+
+  #terminateIn(ms: number, message: string): void {
+    this.#graceTimer?.clear();
+    this.#graceTimer = this.#clock.setTimeout(() => {
+      this.#options.log.warn({ thread: this.name, ms }, message);
+      void this.#worker.terminate();
+    }, ms);
+  }
+
+  /** The first failure is what the others follow from. */
+  #failed(error: unknown): void {
+    this.#cause ??= error instanceof Error ? error : new Error(String(error));
+  }
+
+  async #end(code: number): Promise<ThreadEnd> {
+    // the port closes by itself, after the replies that the worker sent last
+    const closing = this.#clock.setTimeout(() => this.#actors.close(), CLOSE_MS);
+    await this.#actors.closed;
+    closing.clear();
+    this.#exports.close();
+    if (code !== 0 && this.#stopped === undefined) {
+      this.#failed(new DebtorrentError('ACTOR_FAILED', `thread ${this.name} ended with code ${code}`));
+    }
+    if (this.#cause === undefined) return { code };
+    this.#options.log.error({ thread: this.name, code, err: this.#cause }, 'thread failed');
+    return { code, error: this.#cause };
   }
 }
 
