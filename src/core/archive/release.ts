@@ -51,8 +51,9 @@ const HASH_FIELDS = { md5: ['md5sum', 32], sha1: ['sha1', 40], sha512: ['sha512'
 export function parseRelease(text: string): Release {
   if (text.length > MAX_RELEASE_BYTES) throw malformed('it is too large');
   const fields = parseFields(text, malformed);
-  const date = parseDate(fields.get('date'));
-  if (date === undefined) throw malformed('it has no Date that can be read');
+  // APT takes small archives without a Date as well: nothing is older than them
+  const date = parseDate(fields.get('date') ?? 'Thu, 01 Jan 1970 00:00:00 UTC');
+  if (date === undefined) throw malformed('Date cannot be read');
   const until = fields.get('valid-until');
   const validUntil = until === undefined ? undefined : parseDate(until);
   if (until !== undefined && validUntil === undefined) throw malformed('Valid-Until cannot be read');

@@ -1,0 +1,222 @@
+import t from 'tap';
+import type { InfoHash, MirrorUrl, Sha256 } from '../../../src/core/ids.ts';
+import {
+  archiveKey,
+  type ArchiveState,
+  type IndexState,
+  type SegmentFile,
+} from '../../../src/core/archive/archive-state.ts';
+import { Catalogue } from '../../../src/core/archive/catalogue.ts';
+import { parseIndexName } from '../../../src/core/archive/index-name.ts';
+import { SegmentBuilder } from '../../../src/core/archive/segment-builder.ts';
+import { Segment } from '../../../src/core/archive/segment.ts';
+
+const ROOT = 'http://ftp.us.debian.org/debian';
+const sha = (n: number): Sha256 => n.toString(16).padStart(64, '0') as Sha256;
+const id = (n: number): InfoHash => n.toString(16).padStart(40, '0') as InfoHash;
+const url = (text: string): MirrorUrl => text as MirrorUrl;
+
+function segmentOf(files: Record<string, number>): Segment {
+  const builder = new SegmentBuilder();
+  for (const [path, n] of Object.entries(files)) {
+    const bytes = Buffer.from(path);
+    builder.add(bytes, 0, bytes.length, n, Buffer.from(sha(n), 'hex'));
+  }
+  return Segment.open(builder.finish()) as Segment;
+}
+
+interface Given {
+  root?: string;
+  dir?: string;
+  layout?: 'dists' | 'flat';
+  date?: number;
+  public?: boolean;
+  byHash?: boolean;
+  listed?: Record<string, number>;
+  indexes?: Record<
+    string,
+    { files?: Record<string, number>; status?: IndexState['status']; torrent?: number; date?: number }
+  >;
+}
+
+function adopt(catalogue: Catalogue, given: Given): ArchiveState {
+  const { root = ROOT, dir = `${root}/dists/bookworm`, date = 1, listed = {}, indexes = {} } = given;
+  const segments = new Map<SegmentFile, Segment>();
+  const put = (name: string, files: Record<string, number>): SegmentFile => {
+    segments.set(name as SegmentFile, segmentOf(files));
+    return name as SegmentFile;
+  };
+  const states = Object.entries(indexes).map(([name, index], n): IndexState => {
+    const { kind, component, architecture } = parseIndexName(name) as NonNullable<ReturnType<typeof parseIndexName>>;
+    const { files, status = 'loaded', torrent = n + 1 } = index;
+    const about = { name, kind, component, architecture, torrent: id(torrent), torrentName: `T ${name}`, status };
+    if (!files) return about;
+    const bytes = Object.values(files).reduce((a, b) => a + b, 0);
+    const file = put(name, files);
+    const count = Object.keys(files).length;
+    return {
+      ...about,
+      segment: { file, content: sha(99), date: index.date ?? date, files: count, bytes, skipped: 0 },
+    };
+  });
+  const state: ArchiveState = {
+    key: archiveKey(url(dir)),
+    root: url(root),
+    releaseDir: url(dir),
+    layout: given.layout ?? 'dists',
+    releaseName: 'InRelease',
+    verified: sha(1),
+    origin: 'Debian',
+    label: '',
+    suite: '',
+    codename: 'bookworm',
+    components: ['main', 'contrib'],
+    architectures: ['amd64'],
+    date,
+    acquireByHash: given.byHash ?? true,
+    noSupportForArchitectureAll: true,
+    public: given.public ?? true,
+    segment: put('release', listed),
+    indexes: states,
+  };
+  catalogue.adopt(state, segments);
+  return state;
+}
+
+const PACKAGES = 'main/binary-amd64/Packages';
+const BY_HASH = `main/binary-amd64/by-hash/SHA256/${sha(7)}`;
+
+t.test('a package is known by its URL', async (t) => {
+  const catalogue = new Catalogue();
+  adopt(catalogue, { indexes: { [PACKAGES]: { files: { 'pool/main/g/g++_1_amd64.deb': 5 } } } });
+  t.strictSame(catalogue.lookup(url(`${ROOT}/pool/main/g/g++_1_amd64.deb`)), {
+    sha256: sha(5),
+    size: 5,
+    kind: 'package',
+    archive: 'ftp.us.debian.org/debian/dists/bookworm',
+    torrents: [id(1)],
+    alternates: [],
+    stale: false,
+  });
+  t.equal(catalogue.lookup(url(`${ROOT.replace('http', 'https')}/pool/main/g/g++_1_amd64.deb`))?.size, 5, 'TLS or not');
+  t.equal(catalogue.lookup(url(`${ROOT}/pool/main/g/other.deb`)), undefined);
+  t.equal(catalogue.lookup(url('http://ftp.us.debian.org/pool/main/g/g++_1_amd64.deb')), undefined, 'another root');
+  t.equal(catalogue.lookup(url(`${ROOT}/pool/main/g/g++_1_amd64.deb?x=1`)), undefined, 'a query is another resource');
+});
+
+t.test('by-hash: the hash leads to the index', async (t) => {
+  const catalogue = new Catalogue();
+  adopt(catalogue, { listed: { [`${PACKAGES}.xz`]: 7, [BY_HASH]: 7 }, indexes: { [PACKAGES]: {} } });
+  t.match(catalogue.lookup(url(`${ROOT}/dists/bookworm/${BY_HASH}`)), {
+    sha256: sha(7),
+    kind: 'index',
+    indexPath: `${PACKAGES}.xz`,
+    torrents: [id(1)],
+    alternates: [`${ROOT}/dists/bookworm/${PACKAGES}.xz`],
+  });
+  t.match(catalogue.lookup(url(`${ROOT}/dists/bookworm/${PACKAGES}.xz`)), {
+    sha256: sha(7),
+    alternates: [`${ROOT}/dists/bookworm/${BY_HASH}`],
+  });
+});
+
+t.test('Translation, Contents and the like are metadata', async (t) => {
+  const catalogue = new Catalogue();
+  adopt(catalogue, {
+    listed: { 'main/i18n/Translation-en.xz': 3 },
+    indexes: { [PACKAGES]: {}, 'contrib/source/Sources': {} },
+  });
+  t.match(catalogue.lookup(url(`${ROOT}/dists/bookworm/main/i18n/Translation-en.xz`)), {
+    kind: 'metadata',
+    torrents: [id(1)],
+  });
+});
+
+t.test('private archives have no torrents for peers', async (t) => {
+  const catalogue = new Catalogue();
+  const listed = { [`${PACKAGES}.xz`]: 7 };
+  adopt(catalogue, { public: false, listed, indexes: { [PACKAGES]: { files: { 'pool/a.deb': 5 } } } });
+  t.strictSame(catalogue.lookup(url(`${ROOT}/pool/a.deb`))?.torrents, []);
+  t.strictSame(catalogue.lookup(url(`${ROOT}/dists/bookworm/${PACKAGES}.xz`))?.torrents, []);
+  t.strictSame(catalogue.lookupSha(sha(5)), { size: 5, torrents: [], urls: [url(`${ROOT}/pool/a.deb`)] });
+  t.match(catalogue.torrents(), [{ id: id(1), files: 1, bytes: 5, public: false }]);
+});
+
+t.test('the same content under other roots is an alternate', async (t) => {
+  const catalogue = new Catalogue();
+  adopt(catalogue, { listed: { 'main/x': 7 }, indexes: { [PACKAGES]: { files: { 'pool/a.deb': 5 } } } });
+  adopt(catalogue, {
+    root: 'http://deb.debian.org/debian',
+    listed: { 'main/x': 7 },
+    indexes: {
+      [PACKAGES]: { files: { 'pool/a.deb': 5 } },
+      'contrib/binary-amd64/Packages': { files: { 'pool/c.deb': 5 } },
+    },
+  });
+  t.match(catalogue.lookup(url(`${ROOT}/pool/a.deb`)), {
+    torrents: [id(1), id(2)],
+    alternates: ['http://deb.debian.org/debian/pool/a.deb', 'http://deb.debian.org/debian/pool/c.deb'],
+  });
+  t.ok(
+    catalogue
+      .lookup(url(`${ROOT}/dists/bookworm/main/x`))
+      ?.alternates.includes(url('http://deb.debian.org/debian/dists/bookworm/main/x')),
+  );
+  t.equal(catalogue.torrents().length, 2, 'and their torrents are one');
+});
+
+t.test('same name, new content: the newest Release says what a name stands for', async (t) => {
+  const catalogue = new Catalogue();
+  const old = adopt(catalogue, { date: 1, indexes: { [PACKAGES]: { files: { 'pool/a.deb': 1, 'pool/b.deb': 3 } } } });
+  adopt(catalogue, { dir: `${ROOT}/dists/trixie`, date: 2, indexes: { [PACKAGES]: { files: { 'pool/a.deb': 2 } } } });
+  t.equal(catalogue.lookup(url(`${ROOT}/pool/a.deb`))?.size, 2);
+  t.equal(catalogue.lookup(url(`${ROOT}/pool/b.deb`))?.size, 3);
+  catalogue.remove(old.key);
+  t.equal(catalogue.lookup(url(`${ROOT}/pool/b.deb`)), undefined, 'what was removed is gone');
+});
+
+t.test('an earlier index stays, as stale, until the new one is loaded', async (t) => {
+  const catalogue = new Catalogue();
+  adopt(catalogue, { indexes: { [PACKAGES]: { files: { 'pool/main/a_1_amd64.deb': 1 }, status: 'loading' } } });
+  const before = catalogue.generation;
+  t.equal(catalogue.lookup(url(`${ROOT}/pool/main/a_1_amd64.deb`))?.stale, true);
+  t.ok(catalogue.pendingFor(url(`${ROOT}/pool/main/a_1_amd64.deb`)));
+  t.ok(catalogue.pendingFor(url(`${ROOT}/pool/main/new_1_all.deb`)));
+  t.notOk(catalogue.pendingFor(url(`${ROOT}/pool/contrib/new_1_amd64.deb`)));
+  t.notOk(catalogue.pendingFor(url(`${ROOT}/dists/bookworm/main/x`)));
+  t.notOk(catalogue.pendingFor(url('http://deb.debian.org/debian/pool/main/a_1_amd64.deb')));
+  adopt(catalogue, { indexes: { [PACKAGES]: { files: { 'pool/main/a_1_amd64.deb': 2 } } } });
+  t.match(catalogue.lookup(url(`${ROOT}/pool/main/a_1_amd64.deb`)), { size: 2, stale: false });
+  t.notOk(catalogue.pendingFor(url(`${ROOT}/pool/main/a_1_amd64.deb`)));
+  t.ok(catalogue.generation > before);
+});
+
+t.test('flat repositories: names are relative to the Release or to a directory above it', async (t) => {
+  const catalogue = new Catalogue();
+  const flat = { layout: 'flat', root: 'http://h/repo/amd64', dir: 'http://h/repo/amd64' } as const;
+  adopt(catalogue, {
+    ...flat,
+    indexes: { Packages: { files: { 'a.deb': 1, 'amd64/b.deb': 2, 'repo/amd64/c.deb': 3 } } },
+  });
+  t.equal(catalogue.lookup(url('http://h/repo/amd64/a.deb'))?.size, 1);
+  t.equal(catalogue.lookup(url('http://h/repo/amd64/b.deb'))?.size, 2);
+  t.equal(catalogue.lookup(url('http://h/repo/amd64/c.deb'))?.size, 3);
+  t.equal(catalogue.lookup(url('http://h/repo/amd64/d.deb')), undefined);
+  t.strictSame(catalogue.archivesFor(url('http://h/repo/amd64/a.deb')).length, 1);
+  t.strictSame(catalogue.archivesFor(url('http://h/other/a.deb')), []);
+});
+
+t.test('sources are found too', async (t) => {
+  const catalogue = new Catalogue();
+  adopt(catalogue, { indexes: { 'main/source/Sources': { files: { 'pool/main/a/a_1.dsc': 1 } } } });
+  t.equal(catalogue.lookup(url(`${ROOT}/pool/main/a/a_1.dsc`))?.kind, 'source');
+});
+
+t.test('a state whose segments are missing is known but finds nothing', async (t) => {
+  const catalogue = new Catalogue();
+  const state = adopt(new Catalogue(), { indexes: { [PACKAGES]: { files: { 'pool/a.deb': 1 } } } });
+  catalogue.adopt(state, new Map());
+  t.equal(catalogue.lookup(url(`${ROOT}/pool/a.deb`)), undefined);
+  t.strictSame(catalogue.torrents(), []);
+  t.strictSame(catalogue.archives(), [state]);
+});

@@ -1,0 +1,120 @@
+import fc from 'fast-check';
+import t from 'tap';
+import type { Sha256 } from '../../../src/core/ids.ts';
+import { SegmentBuilder } from '../../../src/core/archive/segment-builder.ts';
+import { Segment } from '../../../src/core/archive/segment.ts';
+
+type Row = readonly [path: string, size: number, sha: Uint8Array];
+
+function build(rows: readonly Row[], expected?: number): Buffer {
+  const builder = new SegmentBuilder(expected);
+  for (const [path, size, sha] of rows) {
+    const bytes = Buffer.from(path);
+    builder.add(bytes, 0, bytes.length, size, sha);
+  }
+  return builder.finish();
+}
+
+const row = fc.tuple(
+  fc.oneof(fc.string({ minLength: 1, maxLength: 20 }), fc.string({ unit: 'grapheme', minLength: 1 })),
+  fc.maxSafeNat(),
+  fc.uint8Array({ minLength: 32, maxLength: 32 }),
+);
+
+t.test('a segment answers as a Map does', async (t) => {
+  fc.assert(
+    fc.property(fc.array(row, { maxLength: 300 }), fc.nat({ max: 5000 }), (rows, expected) => {
+      const byPath = new Map<string, { sha256: string; size: number }>();
+      const byShas = new Map<string, string>();
+      for (const [path, size, sha] of rows) {
+        const key = Buffer.from(path).toString();
+        const sha256 = Buffer.from(sha).toString('hex');
+        if (byPath.has(key)) continue;
+        byPath.set(key, { sha256, size });
+        if (!byShas.has(sha256)) byShas.set(sha256, key);
+      }
+      const segment = Segment.open(build(rows, expected));
+      if (!segment) throw new Error('does not open');
+      t.equal(segment.count, byPath.size);
+      for (const [path, hit] of byPath) t.strictSame(segment.lookup(path), hit);
+      for (const [sha, path] of byShas) t.equal(segment.lookupSha(sha as Sha256)?.path, path);
+      t.equal(segment.lookup('not there at all, and longer than any'), undefined);
+      t.equal(segment.lookupSha('00'.repeat(32) as Sha256)?.path, byShas.get('00'.repeat(32)));
+      t.strictSame(
+        [...segment.entries()].map((e) => [e.path, { sha256: e.sha256, size: e.size }]),
+        [...byPath],
+      );
+    }),
+    { numRuns: 60 },
+  );
+});
+
+const some: Row[] = Array.from({ length: 500 }, (_, i) => [`pool/${i}_amd64.deb`, i, Buffer.alloc(32, i)]);
+
+t.test('the empty segment is a segment', async (t) => {
+  const segment = Segment.open(build([]));
+  t.equal(segment?.count, 0);
+  t.equal(segment?.lookup('a'), undefined);
+  t.equal(segment?.lookup('é'), undefined);
+});
+
+t.test('bytes and counts add up', async (t) => {
+  const segment = Segment.open(build(some));
+  t.equal(segment?.count, 500);
+  t.equal(segment?.totalBytes, (499 * 500) / 2);
+});
+
+t.test('a path twice: the first content stays, and the builder says so', async (t) => {
+  const builder = new SegmentBuilder();
+  const path = Buffer.from('a');
+  t.equal(builder.add(path, 0, 1, 1, Buffer.alloc(32, 1)), 'added');
+  t.equal(builder.add(path, 0, 1, 1, Buffer.alloc(32, 1)), 'same');
+  t.equal(builder.add(path, 0, 1, 2, Buffer.alloc(32, 1)), 'conflict');
+  t.equal(builder.add(path, 0, 1, 1, Buffer.alloc(32, 2)), 'conflict');
+  t.equal(Segment.open(builder.finish())?.lookup('a')?.size, 1);
+});
+
+t.test('a segment opens wherever it lies in memory', async (t) => {
+  const file = build(some);
+  for (const offset of [1, 3, 4, 8]) {
+    const memory = Buffer.alloc(file.length + offset);
+    file.copy(memory, offset);
+    t.equal(Segment.open(memory.subarray(offset))?.lookup('pool/7_amd64.deb')?.size, 7);
+  }
+});
+
+t.test('a corrupt segment is refused', async (t) => {
+  const file = build(some);
+  fc.assert(
+    fc.property(fc.nat({ max: file.length - 1 }), fc.integer({ min: 1, max: 255 }), (at, flip) => {
+      const corrupt = Buffer.from(file);
+      corrupt[at] = (corrupt[at] as number) ^ flip;
+      t.equal(Segment.open(corrupt), undefined, `byte ${at}`);
+    }),
+    { numRuns: 300 },
+  );
+  for (const length of [0, 1, 40, 64, file.length - 8, file.length - 1]) {
+    t.equal(Segment.open(file.subarray(0, length)), undefined, `cut to ${length}`);
+  }
+  t.equal(Segment.open(Buffer.concat([file, Buffer.alloc(8)])), undefined, 'too long');
+  t.equal(Segment.open(Buffer.from('junk'.repeat(1000))), undefined, 'junk');
+});
+
+t.test('tables that lead out of the file are refused even with a right checksum', async (t) => {
+  const { crc32 } = await import('node:zlib');
+  const file = build(some);
+  fc.assert(
+    fc.property(fc.integer({ min: 16, max: file.length - 4 }), fc.nat({ max: 0xffffffff }), (at, value) => {
+      const corrupt = Buffer.from(file);
+      corrupt.writeUInt32LE(value, at);
+      corrupt.writeUInt32LE(crc32(corrupt.subarray(16)), 12);
+      const segment = Segment.open(corrupt);
+      for (const [path, , sha] of segment ? some : []) {
+        segment?.lookup(path);
+        segment?.lookupSha(Buffer.from(sha).toString('hex') as Sha256);
+      }
+      t.pass('no exception');
+    }),
+    { numRuns: 200 },
+  );
+});
