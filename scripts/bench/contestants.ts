@@ -64,6 +64,7 @@ async function debtorrent(scope: Scope, options: ContestantOptions): Promise<Con
     apt,
     async cool() {
       await life.close();
+      scope.assertOpen();
       life = createScope();
       await rm(cacheDir, { recursive: true, force: true });
       const daemon = await startDaemon(life, {
@@ -95,6 +96,7 @@ async function aptCacherNg(scope: Scope, options: ContestantOptions): Promise<Co
     apt,
     async cool() {
       await life.close();
+      scope.assertOpen();
       life = createScope();
       await rm(home, { recursive: true, force: true });
       await startAptCacherNg(life, home, port);

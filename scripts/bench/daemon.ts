@@ -1,13 +1,13 @@
 /** Our daemon as a process, and what its status page and metrics say. */
-import { existsSync, openSync } from 'node:fs';
+import { existsSync, openSync, readFileSync } from 'node:fs';
 import { readFile, readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { ChildProcess } from 'node:child_process';
 import { httpText } from './http-client.ts';
 import { type Scope, startProcess } from './scope.ts';
 
-/** Compiled: dist/scripts/bench/daemon.js next to dist/src/main.js. */
-const PROGRAM = fileURLToPath(new URL('../../src/main.js', import.meta.url));
+/** Seen from dist/scripts/bench/daemon.js; BENCH_DAEMON names another build to measure. */
+const PROGRAM = process.env['BENCH_DAEMON'] ?? fileURLToPath(new URL('../../../bin/debtorrent', import.meta.url));
 
 export interface DaemonOptions {
   readonly cacheDir: string;
@@ -35,7 +35,7 @@ export interface Status {
 }
 
 export function daemonIsBuilt(): boolean {
-  return existsSync(PROGRAM);
+  return existsSync(PROGRAM) && process.env['BENCH_WITHOUT_DAEMON'] === undefined;
 }
 
 export async function startDaemon(scope: Scope, options: DaemonOptions): Promise<Daemon> {
@@ -43,10 +43,15 @@ export async function startDaemon(scope: Scope, options: DaemonOptions): Promise
     ...(process.env['BENCH_NODE_OPTIONS']?.split(' ') ?? []),
     PROGRAM,
     'serve',
-    ...['--listen', `127.0.0.1:${options.port}`, '--cache-dir', options.cacheDir],
+    '--listen',
+    `127.0.0.1:${options.port}`,
+    '--cache-dir',
+    options.cacheDir,
     ...options.mirrors.flatMap((port) => ['--allow-mirror', `127.0.0.1:${port}`]),
     ...(options.keyrings ?? []).flatMap((path) => ['--keyring', path]),
-    ...['--peer-listen', 'off', '--lan', 'off', '--log-format', 'json'],
+    '--peer-listen=off',
+    '--lan=off',
+    '--log-format=json',
   ];
   const spawnedAt = performance.now();
   const log = openSync(options.logFile, 'a');
@@ -57,7 +62,10 @@ export async function startDaemon(scope: Scope, options: DaemonOptions): Promise
       text += chunk;
       if (/^ready .*\n/m.test(text)) resolve(text);
     });
-    child.once('exit', (code) => reject(new Error(`the daemon exited with ${code}; see ${options.logFile}`)));
+    child.once('exit', (code) => {
+      const tail = readFileSync(options.logFile, 'utf8').slice(-500);
+      reject(new Error(`the daemon exited with ${code}: ${tail}`));
+    });
     setTimeout(() => reject(new Error('the daemon was not ready within 20 s')), 20_000).unref();
   });
   const readyMs = performance.now() - spawnedAt;

@@ -5,14 +5,17 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BenchContext, Benchmark } from './benchmark.ts';
+import { cached } from './cached.ts';
+import { catalogue } from './catalogue.ts';
 import { limited, packages } from './downloads.ts';
 import { renderTable } from './figures.ts';
 import { benchDirectory, localMirror, type LocalMirror } from './local-mirror.ts';
 import { machineFacts } from './machine.ts';
+import { memory } from './memory.ts';
 import { mergeResults } from './results.ts';
 import { createScope, temporaryDirectory } from './scope.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [packages, limited];
+const BENCHMARKS: readonly Benchmark[] = [packages, limited, cached, catalogue, memory];
 
 async function main(names: readonly string[]): Promise<number> {
   const unknown = names.find((name) => !BENCHMARKS.some((benchmark) => benchmark.name === name));
@@ -21,8 +24,12 @@ async function main(names: readonly string[]): Promise<number> {
     return 2;
   }
   const scope = createScope();
+  let stopped = false;
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => void scope.close().then(() => process.exit(130)));
+    process.once(signal, () => {
+      stopped = true;
+      void scope.close().then(() => process.exit(130));
+    });
   }
   const say = (line: string): void => void process.stdout.write(`${line}\n`);
   let failures = 0;
@@ -33,6 +40,7 @@ async function main(names: readonly string[]): Promise<number> {
     const context: BenchContext = { scope, directory, say, mirror: () => (copy ??= localMirror(scope, say)) };
     const machine = await machineFacts(scope);
     for (const benchmark of BENCHMARKS.filter(({ name }) => names.length === 0 || names.includes(name))) {
+      if (stopped) break;
       say(`${benchmark.name}: ${benchmark.title}`);
       try {
         const figures = await benchmark.run(context);
@@ -40,7 +48,7 @@ async function main(names: readonly string[]): Promise<number> {
         say(`\n${renderTable(figures)}\n`);
       } catch (error) {
         failures++;
-        say(`  failed: ${error instanceof Error ? error.message : String(error)}`);
+        if (!stopped) say(`  failed: ${error instanceof Error ? error.message : String(error)}`);
       }
     }
   } finally {

@@ -10,14 +10,21 @@ import { join } from 'node:path';
 export interface Scope {
   /** Runs at close, last in first out; errors are swallowed because the rest must still be given back. */
   defer(cleanup: () => Promise<unknown> | unknown): void;
+  /** Throws once the scope is closing: nothing may be started that nobody would stop. */
+  assertOpen(): void;
   close(): Promise<void>;
 }
 
 export function createScope(): Scope {
   const cleanups: (() => unknown)[] = [];
+  let open = true;
   return {
     defer: (cleanup) => void cleanups.push(cleanup),
+    assertOpen() {
+      if (!open) throw new Error('stopped');
+    },
     async close() {
+      open = false;
       for (let cleanup = cleanups.pop(); cleanup !== undefined; cleanup = cleanups.pop()) {
         await Promise.resolve()
           .then(cleanup)
@@ -29,6 +36,7 @@ export function createScope(): Scope {
 
 /** Runs `work` with a scope of its own, which is closed before the promise settles and when the parent closes. */
 export async function withScope<T>(parent: Scope, work: (scope: Scope) => Promise<T>): Promise<T> {
+  parent.assertOpen();
   const scope = createScope();
   parent.defer(() => scope.close());
   try {
@@ -40,6 +48,7 @@ export async function withScope<T>(parent: Scope, work: (scope: Scope) => Promis
 
 /** A directory that goes away with the scope. */
 export async function temporaryDirectory(scope: Scope, base: string, name: string): Promise<string> {
+  scope.assertOpen();
   const path = await mkdtemp(join(base, `${name}-`));
   scope.defer(() => rm(path, { recursive: true, force: true }));
   return path;
@@ -73,6 +82,7 @@ export function startProcess(
   options: SpawnOptions = {},
   graceMs = 12_000,
 ): ChildProcess {
+  scope.assertOpen();
   const child = spawn(command, args, { stdio: 'ignore', ...options });
   child.on('error', () => undefined);
   scope.defer(() => stopProcess(child, graceMs));
