@@ -56,48 +56,64 @@ export async function runTestFile(root, file, signal) {
   await closed;
   clearTimeout(grace);
   killGroup();
-  const { claims, final } = await results;
-  // a file that skips itself has a plan of no tests, with the reason
-  if (claims.length === 0 && final.plan.skipAll) claims.push({ ok: true, name: 'all of it', skip: final.plan.comment });
-  const failures = claims.filter((claim) => !claim.ok);
-  if (problem === undefined && failures.length === 0) {
+  const { claims, failures, final } = await results;
+  // a file that skips itself has a plan of no tests, with the reason; tap gives one to a file without tests too
+  const skipsItself = claims.length === 0 && final.plan.skipAll && final.plan.comment !== 'no tests found';
+  if (skipsItself) claims.push({ ok: true, name: 'all of it', skip: final.plan.comment });
+  const failedClaims = claims.filter((claim) => !claim.ok && !claim.todo);
+  if (problem === undefined && failedClaims.length === 0) {
     if (code !== 0) problem = `it ended with ${killedBy ?? `exit code ${code}`}`;
     else if (claims.length === 0) problem = 'it has no tests';
-    else if (!final.ok) problem = 'its output is not valid TAP';
+    else if (!final.ok) problem = `its output is not valid TAP: ${final.failures[0]?.tapError ?? ''}`;
   }
-  const skips = claims.filter((claim) => claim.ok && (claim.skip || claim.todo));
-  const failed = failures.length + (problem === undefined ? 0 : 1);
+  const skips = claims.filter((claim) => claim.skip || claim.todo);
+  const failed = failedClaims.length + (problem === undefined ? 0 : 1);
   return {
-    passed: claims.length - failures.length - skips.length,
+    passed: claims.length - failedClaims.length - skips.length,
     failed,
     skipped: skips.length,
     ms: performance.now() - started,
     details: [
       ...skips.map((claim) => `     skipped: ${claim.name} (${claim.skip || claim.todo})`),
       ...(problem === undefined ? [] : [`     ${problem}`]),
-      ...(failed === 0 ? [] : final.failures.flatMap(describeFailure)),
+      ...(failed === 0 ? [] : failures.flatMap(describeFailure)),
       ...(failed === 0 || stderr === '' ? [] : ['     standard error:', indent(stderr, 7)]),
     ],
   };
 }
 
-/** The top-level results of a stream of TAP, and the parser's summary with every failure at any depth. */
+/** The top-level results of a stream of TAP, the failed assertions at every depth, and the parser's summary. */
 async function readTap(stream) {
   const parser = new Parser();
   const claims = [];
+  const failures = [];
   parser.on('assert', (claim) => claims.push(claim));
+  collectFailures(parser, failures);
   const final = new Promise((resolve) => parser.once('complete', resolve));
   for await (const chunk of stream) parser.write(chunk);
   parser.end();
-  return { claims, final: await final };
+  return { claims, failures, final: await final };
 }
 
-function describeFailure(failure) {
-  if (failure.tapError) return [`     not valid TAP: ${failure.tapError}`];
-  const { diff, stack, found, wanted, ...rest } = failure.diag ?? {};
-  delete rest.source;
-  const shown = diff ?? inspect({ found, wanted, ...rest }, { depth: 6, breakLength: 100 });
-  return [`     ✗ ${failure.fullname || failure.name}`, indent(shown, 9), ...(stack ? [indent(stack, 9)] : [])];
+/** Adds what fails at the leaves: that a test failed because of an assertion in it needs no saying. */
+function collectFailures(parser, failures) {
+  let inChild = 0;
+  parser.on('child', (child) => {
+    const before = failures.length;
+    collectFailures(child, failures);
+    child.once('complete', () => (inChild = failures.length - before));
+  });
+  parser.on('assert', (result) => {
+    if (!result.ok && !result.todo && !result.skip && inChild === 0) failures.push(result);
+    inChild = 0;
+  });
+}
+
+function describeFailure({ fullname, name, diag }) {
+  const { diff, stack, source, ...rest } = diag ?? {};
+  const shown = diff ?? inspect(rest, { depth: 6, breakLength: 100 });
+  const parts = [shown, source, stack].filter(Boolean).map((part) => indent(part, 9));
+  return [`     ✗ ${fullname || name}`, ...parts];
 }
 
 function indent(text, columns) {

@@ -65,7 +65,7 @@ function compile(pattern: string): Rule {
   }
   const glob = hostPattern.toLowerCase();
   // each * is replaced by something that a host may contain: what is then no host can match none
-  if (canonicalHost(glob.replaceAll('*', 'a')) === undefined) throw invalid(pattern);
+  if (glob.startsWith('[') || canonicalHost(glob.replaceAll('*', 'a')) === undefined) throw invalid(pattern);
   const pieces = glob.split(/\*+/);
   return { matches: (host) => globMatches(pieces, host), port, named: false };
 }
