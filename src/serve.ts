@@ -1,7 +1,215 @@
-/** Starts the daemon's parts in order and stops them in reverse. */
-import type { Config } from './config/schema.ts';
-import { DebtorrentError } from './core/errors.ts';
+/** Starts the daemon's parts in order, keeps them running, and stops them in reverse. */
+import { hostname, networkInterfaces } from 'node:os';
 
-export async function serve(_config: Config): Promise<number> {
-  throw new DebtorrentError('INTERNAL', 'the daemon is not put together yet');
+import type { Config } from './config/schema.ts';
+import { createLog } from './config/log.ts';
+import { readVersion } from './config/version.ts';
+import { asDebtorrentError, DebtorrentError } from './core/errors.ts';
+import { compileHostRules } from './core/host-rules.ts';
+import type { OwnNames } from './core/http/target.ts';
+import type { Logger } from './core/logging.ts';
+import { createExchanger } from './actors/http-backup/exchange.ts';
+import type { HttpBackupProtocol } from './actors/http-backup/http-backup.ts';
+import type { PackagesParserProtocol } from './actors/packages-parser/packages-parser.ts';
+import { layoutOf } from './actors/store/layout.ts';
+import type { StoreProtocol } from './actors/store/protocol.ts';
+import type { TransfersProtocol } from './actors/transfers/protocol.ts';
+import { CatalogueView } from './gateway/catalogue-view.ts';
+import { createGateway, type GatewayProtocol } from './gateway/gateway.ts';
+import { listen, type Listeners } from './gateway/listeners.ts';
+import { createMetrics } from './gateway/metrics.ts';
+import { MirrorFiles } from './gateway/mirror-files.ts';
+import { OwnPages } from './gateway/own-pages.ts';
+import { Tunnels } from './gateway/tunnel.ts';
+import { spawn } from './kernel/actor.ts';
+import { createSupervisor, type Child } from './kernel/supervisor.ts';
+import { startThread } from './kernel/thread.ts';
+import { workerUrl } from './kernel/worker-url.ts';
+import type { FetchBoot } from './workers/fetch.worker.ts';
+import type { ParserBoot } from './workers/parser.worker.ts';
+
+/** Answers under way at SIGTERM may take this long before they are cut, in milliseconds. */
+const DRAIN_MS = 5_000;
+const PASS_THROUGH_TIMEOUTS = { connectMs: 6_000, headersMs: 12_000, stallMs: 15_000 };
+
+/** Resolves with the exit code when the daemon has stopped. */
+export async function serve(config: Config): Promise<number> {
+  const { logger: log, flush } = await createLog(config);
+  try {
+    return await run(config, log);
+  } catch (error) {
+    if (!(error instanceof DebtorrentError)) log.error({ err: error }, 'the daemon cannot start');
+    throw error;
+  } finally {
+    flush();
+  }
+}
+
+async function run(config: Config, log: Logger): Promise<number> {
+  const version = readVersion();
+  const userAgent = `debtorrent/${version}`;
+  const rules = compileHostRules(config.allowMirror);
+  const supervisor = createSupervisor({ log });
+  const transfers = supervisor.ref<TransfersProtocol>('fetch', 'transfers');
+  const store = supervisor.ref<StoreProtocol>('fetch', 'store');
+  const mirror = supervisor.ref<HttpBackupProtocol>('fetch', 'mirror');
+  const parser = supervisor.ref<PackagesParserProtocol>('parser', 'parser');
+  const metrics = createMetrics();
+  const view = new CatalogueView(log);
+  const tunnels = new Tunnels({ rules, log });
+  const exchanger = createExchanger({
+    rules,
+    connections: config.mirrorConnections,
+    timeouts: PASS_THROUGH_TIMEOUTS,
+  });
+  let listeners: Listeners | undefined;
+  let ready = false;
+
+  const files = new MirrorFiles({
+    rules,
+    transfers,
+    parser,
+    log,
+    now: Date.now,
+    planner: {
+      catalogue: view.catalogue,
+      alternates: config.alternateMirror,
+      catalogueChanged: (ms) => view.changed(ms),
+      now: Date.now,
+    },
+    passThrough: { exchanger, rules, userAgent, now: Date.now, received: () => undefined },
+  });
+  const pages = new OwnPages({
+    version,
+    catalogue: view.catalogue,
+    transfers,
+    store,
+    mirror,
+    metrics,
+    ready: () => ready,
+  });
+  const gateway = createGateway({
+    view,
+    files,
+    pages,
+    tunnels,
+    metrics,
+    log,
+    own: ownNames(() => listeners?.port ?? config.listen.port, config.listen.host),
+  });
+  const gatewayActor = spawn<GatewayProtocol>({ name: 'gateway', behaviour: gateway.behaviour, log });
+
+  const fetchBoot: FetchBoot = {
+    cacheDir: config.cacheDir,
+    cacheBytes: config.cacheSize,
+    allowMirror: config.allowMirror,
+    mirrorConnections: config.mirrorConnections,
+    userAgent,
+  };
+  const parserBoot: ParserBoot = {
+    catalogueDir: layoutOf(config.cacheDir).catalogue,
+    keyrings: config.keyring,
+    publicKeyrings: config.publicKeyring,
+  };
+  const children: Child[] = [
+    {
+      name: 'fetch',
+      start: () => startThread({ name: 'fetch', url: workerUrl('fetch'), boot: fetchBoot, log }),
+    },
+    {
+      name: 'parser',
+      start: () =>
+        startThread({
+          name: 'parser',
+          url: workerUrl('parser'),
+          boot: parserBoot,
+          refs: { fetcher: transfers, gateway: gatewayActor.ref },
+          log,
+        }),
+    },
+    {
+      name: 'gateway',
+      start: async () => {
+        listeners = await listen(gateway, config.listen, config.socket);
+        return {
+          refs: { gateway: gatewayActor.ref },
+          ended: gatewayActor.ended,
+          async stop() {
+            listeners?.stopAccepting();
+            await Promise.race([gateway.idle(), later(DRAIN_MS)]);
+            gateway.abort();
+            await listeners?.close();
+            await gatewayActor.stop();
+            await exchanger.close();
+          },
+        };
+      },
+    },
+  ];
+
+  const signalled = nextSignal();
+  try {
+    await supervisor.start(children);
+    ready = true;
+    const address = listeners?.address ?? '';
+    process.stdout.write(`ready ${JSON.stringify({ http: address, peer: null, pid: process.pid })}\n`);
+    log.info({ http: address, version, cacheDir: config.cacheDir }, 'ready');
+    const failure = await Promise.race([signalled.promise, supervisor.failed]);
+    ready = false;
+    if (failure instanceof Error) {
+      log.error({ err: failure, code: asDebtorrentError(failure).code }, 'the daemon gives up');
+      return 1;
+    }
+    log.info({ signal: failure }, 'stopping');
+    return 0;
+  } finally {
+    signalled.dispose();
+    await supervisor.stop();
+    metrics.close();
+  }
+}
+
+/** The first SIGTERM or SIGINT; a second one ends the process at once. */
+function nextSignal(): { promise: Promise<NodeJS.Signals>; dispose(): void } {
+  let handler: (signal: NodeJS.Signals) => void = () => undefined;
+  const promise = new Promise<NodeJS.Signals>((resolve) => {
+    let stopping = false;
+    handler = (signal) => {
+      if (stopping) process.exit(1);
+      stopping = true;
+      resolve(signal);
+    };
+  });
+  process.on('SIGTERM', handler);
+  process.on('SIGINT', handler);
+  return {
+    promise,
+    dispose() {
+      process.off('SIGTERM', handler);
+      process.off('SIGINT', handler);
+    },
+  };
+}
+
+const NAMES_MS = 30_000;
+
+/** Names and addresses of this machine; interfaces come and go, so they are looked at again now and then. */
+function ownNames(port: () => number, listenHost: string): () => OwnNames {
+  let hosts = new Set<string>();
+  let readAt = Number.NEGATIVE_INFINITY;
+  return () => {
+    const now = performance.now();
+    if (now - readAt > NAMES_MS) {
+      readAt = now;
+      hosts = new Set(['localhost', '127.0.0.1', '::1', hostname().toLowerCase(), listenHost]);
+      for (const addresses of Object.values(networkInterfaces())) {
+        for (const { address } of addresses ?? []) hosts.add(address.replace(/%.*$/, ''));
+      }
+    }
+    return { hosts, port: port() };
+  };
+}
+
+function later(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref());
 }

@@ -19,7 +19,7 @@ import type { AnyRef } from './ref.ts';
 import type { RemoteActors } from './remote.ts';
 import { exportRefs, importRefs } from './remote.ts';
 import { receiveLog } from './thread-log.ts';
-import type { FromWorker, Limits, ThreadData, ToWorker } from './thread-protocol.ts';
+import type { FromWorker, ThreadData, ToWorker } from './thread-protocol.ts';
 import { limitsOf } from './thread-protocol.ts';
 
 export type { ThreadActors, ThreadContext } from './run-thread.ts';

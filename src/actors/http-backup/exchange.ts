@@ -56,7 +56,7 @@ export interface ExchangerDeps {
   readonly connections: number;
   readonly timeouts: ExchangeTimeouts;
   /** PEM certificates that the system trusts besides Node's own. */
-  readonly ca?: readonly string[] | undefined;
+  readonly ca?: (() => string[]) | undefined;
 }
 
 export function createExchanger(deps: ExchangerDeps): Exchanger {
@@ -65,7 +65,12 @@ export function createExchanger(deps: ExchangerDeps): Exchanger {
   /** Origins that have answered with both lengths. */
   const lenient = new Set<string>();
 
-  function agentFor({ origin, port }: MirrorRequest): Agent {
+  let certificates: string[] | undefined;
+  const caFor = ({ scheme }: MirrorRequest) =>
+    scheme === 'https' && deps.ca !== undefined ? { ca: (certificates ??= deps.ca()) } : {};
+
+  function agentFor(request: MirrorRequest): Agent {
+    const { origin, port } = request;
     let agent = agents.get(origin);
     if (agent === undefined) {
       const lookup = guardedLookup(rules, port);
@@ -75,7 +80,7 @@ export function createExchanger(deps: ExchangerDeps): Exchanger {
         keepAliveTimeout: 30_000,
         headersTimeout: timeouts.headersMs,
         bodyTimeout: timeouts.stallMs,
-        connect: { timeout: timeouts.connectMs, lookup, ...(deps.ca !== undefined && { ca: [...deps.ca] }) },
+        connect: { timeout: timeouts.connectMs, lookup, ...caFor(request) },
       });
       agents.set(origin, agent);
     }
@@ -109,7 +114,7 @@ export function createExchanger(deps: ExchangerDeps): Exchanger {
         onResponseError(_control, error) {
           if (!started && aborted === undefined && isDoubleLength(error)) {
             lenient.add(request.origin);
-            fallback = openLenient(options, handler, guardedLookup(rules, request.port), timeouts, deps.ca);
+            fallback = openLenient(options, handler, guardedLookup(rules, request.port), timeouts, caFor(request));
             return;
           }
           handler.error(error);
@@ -130,7 +135,7 @@ export function createExchanger(deps: ExchangerDeps): Exchanger {
     open(options, handler) {
       const { origin, port } = options.request;
       if (!lenient.has(origin)) return openStrict(options, handler);
-      return openLenient(options, handler, guardedLookup(rules, port), timeouts, deps.ca);
+      return openLenient(options, handler, guardedLookup(rules, port), timeouts, caFor(options.request));
     },
     async close() {
       const open = [...agents.values()];
@@ -154,7 +159,7 @@ function openLenient(
   handler: ExchangeHandler,
   lookup: LookupFunction,
   timeouts: ExchangeTimeouts,
-  ca: readonly string[] | undefined,
+  ca: { readonly ca?: string[] },
 ): Exchange {
   let ended = false;
   const fail = (error: Error) => {
@@ -175,7 +180,7 @@ function openLenient(
     agent: false,
     insecureHTTPParser: true,
     timeout: timeouts.stallMs,
-    ...(ca !== undefined && request.scheme === 'https' && { ca: [...ca] }),
+    ...ca,
   });
   outgoing.on('timeout', () => fail(new DebtorrentError('MIRROR_TIMEOUT', 'the mirror stalled')));
   outgoing.on('error', fail);

@@ -14,7 +14,7 @@ import type { ActorRef } from '../../kernel/protocol.ts';
 import { readAnswer, type Body, type Headers } from './answer.ts';
 import { checkHost } from './dns-guard.ts';
 import type { Exchange, Exchanger } from './exchange.ts';
-import { RangeWriter } from './range-writer.ts';
+import { RangeWriter, type BodyWriter, type BodyWriterOptions } from './range-writer.ts';
 
 export interface FetchRangeDeps {
   readonly exchanger: Exchanger;
@@ -22,6 +22,8 @@ export interface FetchRangeDeps {
   readonly sink: Pick<ActorRef<SourceSinkProtocol>, 'tell'>;
   readonly userAgent: string;
   now(): number;
+  /** Where bodies go; into the job's partial file unless given. */
+  readonly createWriter?: (options: BodyWriterOptions) => BodyWriter;
   /** Counts bytes of bodies by mirror. */
   received(host: string, bytes: number): void;
 }
@@ -138,7 +140,7 @@ class BodySink {
   readonly #body: Body;
   readonly #host: string;
   readonly #control: Exchange;
-  readonly #writer: RangeWriter;
+  readonly #writer: BodyWriter;
   readonly #decoder: Gunzip | undefined;
   readonly #hash: Hash | undefined;
   readonly #limit: number;
@@ -151,7 +153,8 @@ class BodySink {
     this.#host = host;
     this.#control = control;
     this.#limit = body.end ?? job.size ?? job.maxSize;
-    this.#writer = new RangeWriter({
+    const create = deps.createWriter ?? ((options: BodyWriterOptions) => new RangeWriter(options));
+    this.#writer = create({
       path: job.path,
       start: body.start,
       wrote: (start, end) => deps.sink.tell('wrote', job.id, start, end),

@@ -28,7 +28,7 @@ export interface HttpBackupDeps {
   readonly timeouts: ExchangeTimeouts;
   readonly userAgent: string;
   readonly sink: Pick<ActorRef<SourceSinkProtocol>, 'tell'>;
-  readonly ca?: readonly string[] | undefined;
+  readonly ca?: (() => string[]) | undefined;
   now(): number;
 }
 

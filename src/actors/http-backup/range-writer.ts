@@ -4,7 +4,7 @@
  */
 import { open, type FileHandle } from 'node:fs/promises';
 
-export interface RangeWriterDeps {
+export interface BodyWriterOptions {
   readonly path: string;
   readonly start: number;
   wrote(start: number, end: number): void;
@@ -13,11 +13,21 @@ export interface RangeWriterDeps {
   resume(): void;
 }
 
+/** Takes a body in order. */
+export interface BodyWriter {
+  /** Offset after the last byte that was handed over. */
+  readonly end: number;
+  readonly error: Error | undefined;
+  push(chunk: Buffer): void;
+  /** Waits until all that was pushed is where it belongs; throws the first error. */
+  finish(): Promise<void>;
+}
+
 const HIGH_WATER = 4 * 1024 * 1024;
 const MAX_CHUNKS = 256;
 
-export class RangeWriter {
-  readonly #deps: RangeWriterDeps;
+export class RangeWriter implements BodyWriter {
+  readonly #deps: BodyWriterOptions;
   #queue: Buffer[] = [];
   #queuedBytes = 0;
   #position: number;
@@ -26,12 +36,11 @@ export class RangeWriter {
   #error: Error | undefined;
   #handle: FileHandle | undefined;
 
-  constructor(deps: RangeWriterDeps) {
+  constructor(deps: BodyWriterOptions) {
     this.#deps = deps;
     this.#position = deps.start;
   }
 
-  /** Offset after the last byte that was handed over. */
   get end(): number {
     return this.#position + this.#queuedBytes;
   }
@@ -47,7 +56,6 @@ export class RangeWriter {
     this.#running ??= this.#run();
   }
 
-  /** Waits until all that was pushed is in the file; throws the first error of the file system. */
   async finish(): Promise<void> {
     await this.#running;
     await this.#handle?.close();

@@ -22,6 +22,8 @@ export class Partials {
   readonly #reserved = new Map<TransferKey, number>();
   /** Notes are replaced by rename, one at a time for each file; the newest waits while one is being written. */
   readonly #writing = new Map<TransferKey, Promise<void>>();
+  /** Paths of partial files that have a note: most files never get one, and need not be looked up. */
+  readonly #noted = new Set<string>();
 
   constructor(layout: Layout, log: Logger) {
     this.#layout = layout;
@@ -36,10 +38,11 @@ export class Partials {
 
   async open(key: TransferKey, size: number, resume: boolean): Promise<PartialFile> {
     const path = this.#layout.partial(key);
-    let ranges = resume ? await this.#readNote(path) : new RangeSet();
+    const noted = this.#noted.has(path);
+    let ranges = resume && noted ? await this.#readNote(path) : new RangeSet();
     const handle = await open(path, ranges.bytes > 0 ? 'a' : 'w', 0o600);
     try {
-      const { size: written } = await handle.stat();
+      const written = ranges.bytes > 0 ? (await handle.stat()).size : 0;
       if (ranges.ranges.some(({ end }) => end > written || (size > 0 && end > size))) {
         ranges = new RangeSet();
         await handle.truncate(0);
@@ -47,7 +50,7 @@ export class Partials {
     } finally {
       await handle.close();
     }
-    if (!resume) await rm(`${path}.json`, { force: true });
+    if (noted && !resume) await this.#removeNote(path);
     this.#reserved.set(key, size);
     return { path, ranges: ranges.toJSON() };
   }
@@ -55,7 +58,9 @@ export class Partials {
   async checkpoint(key: TransferKey, ranges: readonly (readonly [number, number])[]): Promise<void> {
     await this.#writing.get(key);
     if (!this.#reserved.has(key)) return;
-    const note = `${this.#layout.partial(key)}.json`;
+    const path = this.#layout.partial(key);
+    const note = `${path}.json`;
+    this.#noted.add(path);
     const work = (async () => {
       await writeFile(`${note}.tmp`, JSON.stringify(ranges), { mode: 0o600 });
       await rename(`${note}.tmp`, note);
@@ -75,7 +80,7 @@ export class Partials {
   async forget(key: TransferKey): Promise<void> {
     this.#reserved.delete(key);
     await this.#writing.get(key);
-    await rm(`${this.#layout.partial(key)}.json`, { force: true });
+    await this.#removeNote(this.#layout.partial(key));
   }
 
   async discard(key: TransferKey): Promise<void> {
@@ -103,11 +108,18 @@ export class Partials {
     const oldest = Date.now() - KEEP_MS;
     resumable.sort((a, b) => b.modified - a.modified);
     for (const [index, { name, modified }] of resumable.entries()) {
-      if (index < KEEP_FILES && modified >= oldest) continue;
+      if (index < KEEP_FILES && modified >= oldest) {
+        this.#noted.add(join(this.#layout.partials, name));
+        continue;
+      }
       await rm(join(this.#layout.partials, name), { force: true });
       await rm(join(this.#layout.partials, `${name}.json`), { force: true });
     }
     if (resumable.length > 0) this.#log.debug({ partials: resumable.length }, 'partial files can be resumed');
+  }
+
+  async #removeNote(path: string): Promise<void> {
+    if (this.#noted.delete(path)) await rm(`${path}.json`, { force: true });
   }
 
   async #readNote(path: string): Promise<RangeSet> {

@@ -1,0 +1,71 @@
+/**
+ * Which address of a file to ask next, and when. Pure. Faults that may pass are tried again with back-off, elsewhere
+ * first; final answers cross an address out; when all are crossed out, the first one's answer is the client's.
+ */
+import type { ErrorCode } from '../../core/errors.ts';
+import type { MirrorUrl } from '../../core/ids.ts';
+
+export interface Fault {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+interface Candidate {
+  readonly url: MirrorUrl;
+  tries: number;
+  fault: Fault | undefined;
+  out: boolean;
+}
+
+/** Failures of one address in a row before it is crossed out. */
+const MAX_TRIES = 3;
+const FIRST_DELAY_MS = 250;
+const MAX_DELAY_MS = 4_000;
+
+export class Candidates {
+  readonly #candidates: Candidate[];
+
+  /** `failing` tells which addresses are on mirrors that failed lately: they come last. */
+  constructor(urls: readonly MirrorUrl[], failing: (url: MirrorUrl) => boolean) {
+    const unique = [...new Set(urls)];
+    const ordered = [...unique.filter((url) => !failing(url)), ...unique.filter(failing)];
+    this.#candidates = ordered.map((url) => ({ url, tries: 0, fault: undefined, out: false }));
+  }
+
+  /** The address to ask: the one with the fewest failures, in order. Undefined when all are crossed out. */
+  current(): MirrorUrl | undefined {
+    const left = this.#candidates.filter(({ out }) => !out);
+    return left.toSorted((a, b) => a.tries - b.tries)[0]?.url;
+  }
+
+  /**
+   * Notes a failure of `url`. Returns the milliseconds to wait before the next request to `current()`, or undefined
+   * when there is none left. `patient` false crosses out at the first failure.
+   */
+  failed(url: MirrorUrl, fault: Fault, transient: boolean, retryAfterMs = 0, patient = true): number | undefined {
+    const candidate = this.#candidates.find((other) => other.url === url);
+    if (candidate !== undefined) {
+      candidate.tries += 1;
+      candidate.fault = fault;
+      if (!transient || !patient || candidate.tries >= MAX_TRIES) candidate.out = true;
+    }
+    const next = this.current();
+    if (next === undefined) return undefined;
+    const tries = this.#candidates.find((other) => other.url === next)?.tries ?? 0;
+    if (tries === 0) return 0;
+    return Math.min(Math.max(FIRST_DELAY_MS * 3 ** (tries - 1), next === url ? retryAfterMs : 0), MAX_DELAY_MS);
+  }
+
+  /** Bytes came: failures before that do not count any more. */
+  progressed(url: MirrorUrl): void {
+    const candidate = this.#candidates.find((other) => other.url === url);
+    if (candidate !== undefined) candidate.tries = 0;
+  }
+
+  /** What to tell the client when none is left: what the address that it asked for answered. */
+  verdict(asked: MirrorUrl): Fault {
+    const own = this.#candidates.find(({ url }) => url === asked)?.fault;
+    const other = this.#candidates.find(({ fault }) => fault !== undefined)?.fault;
+    return own ?? other ?? { code: 'MIRROR_UNREACHABLE', message: 'no mirror is left to ask' };
+  }
+}

@@ -1,0 +1,212 @@
+/**
+ * The directory of transfers: one for each file that is being fetched, shared by all who ask for it. It decides
+ * whether the cache can answer, whether the mirror must be asked first, or whether a transfer has to start.
+ */
+import type { Clock } from '../../core/clock.ts';
+import { DebtorrentError } from '../../core/errors.ts';
+import type { FetchPlan } from '../../core/fetch-plan.ts';
+import { mirrorRequest } from '../../core/http/mirror-url.ts';
+import type { MirrorUrl, Sha256, TransferKey } from '../../core/ids.ts';
+import type { Logger } from '../../core/logging.ts';
+import type { ActorRef, Behaviour } from '../../kernel/protocol.ts';
+import type { Hashing } from '../hashing.ts';
+import type { JobId, SourceProtocol, SourceSinkProtocol } from '../source.ts';
+import type { StoredFile, StoreProtocol } from '../store/protocol.ts';
+import type { ArrivingFile, FileHead, TransferId, TransfersProtocol, WholeFile } from './protocol.ts';
+import { Transfer, type Cached, type TransferDeps } from './transfer.ts';
+
+export interface TransfersDeps {
+  readonly store: ActorRef<StoreProtocol>;
+  readonly mirror: ActorRef<SourceProtocol>;
+  readonly hashing: Hashing;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly connections: number;
+  finalPath(sha256: Sha256): string;
+}
+
+/** Transfers at once; more are refused (OVERLOADED). */
+const MAX_TRANSFERS = 4096;
+/** An ended transfer is remembered for readers that have not heard of its end, in milliseconds. */
+const REMEMBER_MS = 30_000;
+/** Small files are answered when they are whole: their size is known then, and nothing can go wrong any more. */
+const SMALL_BYTES = 256 * 1024;
+/** Headers go out after this time at the latest when the size is known, in milliseconds. */
+const HEADERS_MS = 1_000;
+const HEAD_DEADLINE_MS = 30_000;
+/** Largest file that is taken without a signed size, in bytes. */
+const MAX_UNSIGNED_BYTES = 64 * 1024 ** 3;
+/** A mirror that failed is asked last for this time, in milliseconds. */
+const FAILING_MS = 30_000;
+const MAX_FAILING = 1024;
+
+export interface Transfers {
+  readonly behaviour: Behaviour<TransfersProtocol & SourceSinkProtocol>;
+  /** Parks what runs. */
+  stop(): Promise<void>;
+}
+
+export function createTransfers(deps: TransfersDeps): Transfers {
+  const { store, clock, log } = deps;
+  const byKey = new Map<TransferKey, Transfer>();
+  const byId = new Map<TransferId, Transfer>();
+  const byJob = new Map<JobId, Transfer>();
+  const failing = new Map<string, number>();
+  const totals = { hashFailures: 0, fromMirrorBytes: 0, fromPeersBytes: 0 };
+  let nextId = 1;
+  let nextJobId = 1;
+
+  const transferDeps: TransferDeps = {
+    store,
+    mirror: deps.mirror,
+    clock,
+    log,
+    connections: deps.connections,
+    maxSize: MAX_UNSIGNED_BYTES,
+    sha256: (path, size) => deps.hashing.sha256(path, size),
+    nextJobId: () => nextJobId++,
+    register: (id, transfer) => byJob.set(id, transfer),
+    unregister: (id) => byJob.delete(id),
+    failing: (url) => (failing.get(mirrorRequest(url).origin) ?? 0) > clock.now(),
+    mirrorFailed(url, failed) {
+      const { origin } = mirrorRequest(url);
+      failing.delete(origin);
+      if (failed && failing.size < MAX_FAILING) failing.set(origin, clock.now() + FAILING_MS);
+    },
+    finalPath: deps.finalPath,
+    hashFailed: () => {
+      totals.hashFailures += 1;
+    },
+  };
+
+  function start(plan: FetchPlan, from: number, cached?: Cached): Transfer {
+    const key = keyOf(plan);
+    // Whoever asked while this one was looking at the cache has started it already.
+    const running = byKey.get(key);
+    if (running !== undefined) return running;
+    if (byKey.size >= MAX_TRANSFERS) throw new DebtorrentError('OVERLOADED', 'too many files are being fetched');
+    const transfer = new Transfer(transferDeps, nextId++, key, plan, from, cached);
+    byKey.set(key, transfer);
+    byId.set(transfer.id, transfer);
+    void transfer
+      .run()
+      .then(() => transfer.settled())
+      .finally(() => {
+        byKey.delete(key);
+        clock.setTimeout(() => byId.delete(transfer.id), REMEMBER_MS);
+      });
+    return transfer;
+  }
+
+  async function findOrStart(plan: FetchPlan, from: number): Promise<WholeFile | Transfer> {
+    const running = byKey.get(keyOf(plan));
+    if (running !== undefined) return running;
+    if (plan.sha256 !== undefined) {
+      const file = await store.ask('find', plan.sha256);
+      if (file === undefined || (plan.size !== undefined && file.size !== plan.size)) return start(plan, from);
+      return file.verified ? fromStore(file) : start(plan, from, { file, check: 'hash' });
+    }
+    const record = await store.ask('name', plan.url);
+    const file = record && (await store.ask('find', record.sha256));
+    if (record === undefined || file === undefined || file.size !== record.size) return start(plan, from);
+    if (plan.revalidate === 'heuristic' && record.freshUntil > clock.now() && file.verified) {
+      const { etag, lastModified, contentType, freshUntil } = record;
+      return { ...fromStore(file), etag, lastModified, contentType, freshUntil };
+    }
+    return start(plan, from, { file, check: 'mirror', record });
+  }
+
+  async function open(plan: FetchPlan, from: number): Promise<WholeFile | ArrivingFile> {
+    const found = await findOrStart(plan, from);
+    if (!(found instanceof Transfer)) return found;
+    found.clients += 1;
+    try {
+      const deadline = clock.now() + HEADERS_MS;
+      for (;;) {
+        if (found.result !== undefined) return found.result;
+        if (found.fault !== undefined) throw found.fault;
+        const late = clock.now() >= deadline;
+        const small = found.size !== undefined && found.size <= SMALL_BYTES;
+        const sizeKnown = found.size !== undefined;
+        if ((found.started && (!small || late)) || (late && sizeKnown && found.view().path !== '')) break;
+        await Promise.race([found.news(), later(clock, Math.max(deadline - clock.now(), HEADERS_MS / 10))]);
+      }
+      found.clients += 1;
+      return found.view();
+    } finally {
+      found.clients -= 1;
+    }
+  }
+
+  async function fetch(plan: FetchPlan): Promise<WholeFile> {
+    const found = await findOrStart(plan, 0);
+    if (!(found instanceof Transfer)) return found;
+    while (!found.ended) await found.news();
+    await found.settled();
+    if (found.result === undefined) throw found.fault ?? new DebtorrentError('INTERNAL', 'no result');
+    return found.result;
+  }
+
+  async function head(url: MirrorUrl): Promise<FileHead> {
+    const outcome = await deps.mirror
+      .within(HEAD_DEADLINE_MS)
+      .ask('fetch', { id: nextJobId++, headersOnly: true, url, path: '', start: 0, maxSize: MAX_UNSIGNED_BYTES });
+    if (outcome.kind === 'failed') throw new DebtorrentError(outcome.code, `${url}: ${outcome.message}`);
+    if (outcome.kind !== 'done') throw new DebtorrentError('MIRROR_PROTOCOL', `${url}: ${outcome.kind}`);
+    const { size, lastModified, etag, contentType } = outcome.info;
+    return { size, sha256: undefined, lastModified, etag, contentType };
+  }
+
+  return {
+    behaviour: {
+      open,
+      fetch,
+      head,
+      async wait(id, position, epoch) {
+        const transfer = byId.get(id);
+        if (transfer === undefined) return { kind: 'failed', code: 'INTERNAL', message: `no transfer ${id}` };
+        return transfer.wait(position, epoch);
+      },
+      leave(id) {
+        const transfer = byId.get(id);
+        if (transfer !== undefined) transfer.clients -= 1;
+      },
+      suspect: (sha256) => void store.tell('checked', sha256, false),
+      status: () => ({ transfers: [...byKey.values()].map((transfer) => transfer.status()), totals }),
+      started: (id, info) => byJob.get(id)?.jobStarted(id, info),
+      wrote(id, start_, end) {
+        totals.fromMirrorBytes += end - start_;
+        byJob.get(id)?.jobWrote(id, start_, end);
+      },
+    },
+    async stop() {
+      const running = [...byKey.values()];
+      for (const transfer of running) transfer.park();
+      await Promise.all(running.map((transfer) => transfer.settled()));
+    },
+  };
+}
+
+function keyOf(plan: FetchPlan): TransferKey {
+  return (plan.sha256 ?? `url:${plan.url}`) as TransferKey;
+}
+
+function fromStore(file: StoredFile): WholeFile {
+  return {
+    kind: 'file',
+    size: file.size,
+    sha256: file.sha256,
+    lastModified: file.lastModified,
+    etag: undefined,
+    contentType: undefined,
+    path: file.path,
+    finalPath: file.path,
+    source: 'cache',
+    stale: false,
+    freshUntil: Number.POSITIVE_INFINITY,
+  };
+}
+
+function later(clock: Clock, ms: number): Promise<void> {
+  return new Promise((resolve) => clock.setTimeout(resolve, ms));
+}

@@ -1,0 +1,62 @@
+/** Answers that are one piece: errors, texts, headers of files. Every one has a body and a length: APT needs both. */
+import type { ServerResponse } from 'node:http';
+
+import { ERRORS, type DebtorrentError } from '../core/errors.ts';
+import { formatHttpDate } from '../core/http/http-date.ts';
+import type { SourceLabel } from '../core/fetch-plan.ts';
+import type { FileHead } from '../actors/transfers/protocol.ts';
+
+/** Seconds after which a client may try again what may pass. */
+const RETRY_AFTER_S = 5;
+const MAX_LINE = 500;
+
+/** One line of plain text, the status of the error's code, and the code itself. */
+export function sendError(res: ServerResponse, error: DebtorrentError): void {
+  const { status, transient } = ERRORS[error.code];
+  // What a mirror or client wrote may stand in the message: nothing but printable characters goes out.
+  const line = error.message.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, MAX_LINE);
+  sendText(res, status, 'text/plain; charset=utf-8', `${line}\n`, {
+    'X-Debtorrent-Error': error.code,
+    ...(transient && status >= 500 && { 'Retry-After': String(RETRY_AFTER_S) }),
+    ...(error.code === 'METHOD_NOT_ALLOWED' && { Allow: 'GET, HEAD, CONNECT' }),
+  });
+}
+
+export function sendText(
+  res: ServerResponse,
+  status: number,
+  type: string,
+  text: string,
+  headers: Record<string, string> = {},
+): void {
+  if (res.headersSent || res.destroyed) {
+    res.destroy();
+    return;
+  }
+  const body = Buffer.from(text);
+  res.writeHead(status, { 'Content-Type': type, 'Content-Length': body.length, ...headers });
+  res.end(res.req.method === 'HEAD' ? undefined : body);
+}
+
+/** The entity tag of a file: its hash where that is known in advance, so that it is the same from every mirror. */
+export function etagOf(head: FileHead, signed: boolean): string | undefined {
+  if (head.sha256 !== undefined && (signed || head.etag === undefined)) return `"${head.sha256}"`;
+  return head.etag;
+}
+
+export function fileHeaders(
+  head: FileHead,
+  etag: string | undefined,
+  source: SourceLabel,
+  stale: boolean,
+): Record<string, string> {
+  return {
+    'Content-Type': head.contentType ?? 'application/octet-stream',
+    'Accept-Ranges': 'bytes',
+    'X-Debtorrent-Source': source,
+    ...(etag !== undefined && { ETag: etag }),
+    ...(head.lastModified !== undefined && { 'Last-Modified': formatHttpDate(Date.parse(head.lastModified)) }),
+    // RFC 9111 dropped the Warning field; people and proxies still read it.
+    ...(stale && { 'X-Debtorrent-Stale': 'the mirror cannot be asked', Warning: '110 debtorrent "Response is Stale"' }),
+  };
+}

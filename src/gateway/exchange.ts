@@ -1,0 +1,59 @@
+/** One request of a client and what became of it, for the log and the figures. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+import type { SourceLabel } from '../core/fetch-plan.ts';
+import { parseRange, type ByteRangeSpec } from '../core/http/range.ts';
+
+export class ClientExchange {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly startedAt = performance.now();
+  /** The target as it is logged. */
+  target = '';
+  source: SourceLabel | undefined;
+  /** Bytes of the body that went out. */
+  bytes = 0;
+  /** Milliseconds to the first byte of the answer; undefined when none went out. */
+  firstByteMs: number | undefined;
+  errorCode: string | undefined;
+  gone = false;
+
+  constructor(req: IncomingMessage, res: ServerResponse) {
+    this.req = req;
+    this.res = res;
+  }
+
+  get head(): boolean {
+    return this.req.method === 'HEAD';
+  }
+
+  header(name: string): string | undefined {
+    const value = this.req.headers[name];
+    return Array.isArray(value) ? value.join(', ') : value;
+  }
+
+  range(): ByteRangeSpec | undefined {
+    return this.head ? undefined : parseRange(this.header('range'));
+  }
+
+  writeHead(status: number, headers: Record<string, string | number>): void {
+    this.firstByteMs ??= performance.now() - this.startedAt;
+    this.res.writeHead(status, headers);
+  }
+
+  /** Writes and waits until the bytes are with the kernel; false when the client has gone. */
+  write(chunk: Buffer): Promise<boolean> {
+    if (this.gone) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      this.res.write(chunk, (error) => {
+        if (error === undefined || error === null) this.bytes += chunk.length;
+        resolve(!error && !this.gone);
+      });
+    });
+  }
+
+  /** Ends the answer before its announced length: the client sees that it is not whole. */
+  cutShort(): void {
+    this.res.destroy();
+  }
+}

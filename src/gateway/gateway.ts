@@ -1,0 +1,129 @@
+/**
+ * The gateway actor: takes the requests of APT and of people, finds out what each one asks for and has it answered.
+ * Requests on one connection are worked on at once; node:http sends their answers in order (RFC 9112 section 9.3.2).
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+
+import type { CatalogueUpdate } from '../core/archive/archive-state.ts';
+import { asDebtorrentError, DebtorrentError } from '../core/errors.ts';
+import { parseTarget, type OwnNames } from '../core/http/target.ts';
+import type { Logger } from '../core/logging.ts';
+import type { Behaviour } from '../kernel/protocol.ts';
+import { sendError } from './answer.ts';
+import type { CatalogueView } from './catalogue-view.ts';
+import { ClientExchange } from './exchange.ts';
+import type { Metrics } from './metrics.ts';
+import type { MirrorFiles } from './mirror-files.ts';
+import type { OwnPages } from './own-pages.ts';
+import { checkRequest } from './request-check.ts';
+import { rawError, type Tunnels } from './tunnel.ts';
+
+export interface GatewayProtocol {
+  /** The packages parser has adopted a Release or loaded an index. Replies when look-ups go by it. */
+  catalogueChanged(update: CatalogueUpdate): boolean;
+}
+
+export interface GatewayDeps {
+  readonly view: CatalogueView;
+  readonly files: MirrorFiles;
+  readonly pages: OwnPages;
+  readonly tunnels: Tunnels;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  own(): OwnNames;
+}
+
+export interface Gateway {
+  readonly behaviour: Behaviour<GatewayProtocol>;
+  request(req: IncomingMessage, res: ServerResponse): void;
+  connect(req: IncomingMessage, socket: Duplex, early: Buffer): void;
+  /** Resolves when no request is being answered any more. */
+  idle(): Promise<void>;
+  /** Ends what is still being answered. */
+  abort(): void;
+}
+
+export function createGateway(deps: GatewayDeps): Gateway {
+  const { files, pages, tunnels, metrics, log } = deps;
+  const active = new Set<ClientExchange>();
+  let onIdle: (() => void) | undefined;
+
+  function finished(client: ClientExchange): void {
+    if (!active.delete(client)) return;
+    const { res, source, bytes, target, errorCode } = client;
+    metrics.request(res.statusCode, source, bytes, client.firstByteMs);
+    const whole = res.writableFinished;
+    const ms = Math.round(performance.now() - client.startedAt);
+    const { method } = client.req;
+    const fields = { method, target, status: res.statusCode, source, bytes, ms };
+    if (errorCode !== undefined) log.info({ ...fields, code: errorCode }, 'request failed');
+    else if (whole) log.info(fields, 'request');
+    else log.info(fields, client.gone ? 'client left' : 'request');
+    if (active.size === 0) onIdle?.();
+  }
+
+  async function answer(client: ClientExchange): Promise<void> {
+    const { req } = client;
+    checkRequest(req);
+    const target = parseTarget(req.method ?? '', req.url ?? '', req.headers.host, deps.own());
+    switch (target.kind) {
+      case 'own':
+        await pages.serve(client, target.path);
+        return;
+      case 'mirror':
+        client.target = target.url;
+        if (!files.serveFromMemory(client, target.url)) await files.serve(client, target.url);
+        return;
+      case 'tunnel':
+        throw new DebtorrentError('BAD_REQUEST', 'CONNECT is no request for a file');
+    }
+  }
+
+  return {
+    behaviour: {
+      async catalogueChanged(update) {
+        await deps.view.update(update);
+        return true;
+      },
+    },
+    request(req, res) {
+      const client = new ClientExchange(req, res);
+      client.target = req.url ?? '';
+      active.add(client);
+      res.on('close', () => {
+        client.gone = !res.writableFinished;
+        finished(client);
+      });
+      answer(client).catch((error: unknown) => {
+        const failure = asDebtorrentError(error);
+        if (failure.code === 'INTERNAL') log.error({ target: client.target, err: error }, 'request failed');
+        client.errorCode = failure.code;
+        if (client.gone) return;
+        if (res.headersSent) {
+          log.warn({ target: client.target, code: failure.code, reason: failure.message }, 'answer ends short');
+          client.cutShort();
+        } else {
+          client.firstByteMs = performance.now() - client.startedAt;
+          sendError(res, failure);
+        }
+      });
+    },
+    connect(req, socket, early) {
+      try {
+        checkRequest(req);
+        const target = parseTarget('CONNECT', req.url ?? '', req.headers.host, deps.own());
+        if (target.kind !== 'tunnel') throw new DebtorrentError('BAD_TARGET', 'CONNECT needs HOST:PORT');
+        tunnels.open(socket, target.host, target.port, early);
+      } catch (error) {
+        socket.on('error', () => socket.destroy());
+        socket.end(rawError(asDebtorrentError(error)));
+      }
+    },
+    idle: () => (active.size === 0 ? Promise.resolve() : new Promise((resolve) => (onIdle = resolve))),
+    abort() {
+      for (const client of active) client.cutShort();
+      tunnels.closeAll();
+    },
+  };
+}

@@ -1,0 +1,153 @@
+/** The sockets that the gateway listens on: TCP, and a Unix socket if one is configured. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { chmod, lstat, unlink } from 'node:fs/promises';
+import { connect, type AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+
+import { DebtorrentError } from '../core/errors.ts';
+import { formatAuthority } from '../core/http/authority.ts';
+import { sendError } from './answer.ts';
+import { rawError } from './tunnel.ts';
+
+export interface ListenersDeps {
+  request(req: IncomingMessage, res: ServerResponse): void;
+  connect(req: IncomingMessage, socket: Duplex, early: Buffer): void;
+}
+
+export interface Listeners {
+  /** `ADDR:PORT` that TCP listens on. */
+  readonly address: string;
+  readonly port: number;
+  /** Takes no more connections and closes those that are idle. */
+  stopAccepting(): void;
+  /** Closes all connections. */
+  close(): Promise<void>;
+}
+
+const MAX_HEADER_BYTES = 16 * 1024;
+const MAX_CONNECTIONS = 4096;
+/** Requests of one connection that are worked on at once; APT sends 10, the APT method up to 1000. */
+const MAX_PIPELINED = 1024;
+const HEADERS_MS = 20_000;
+const REQUEST_MS = 60_000;
+const KEEP_ALIVE_MS = 75_000;
+/** A client that takes nothing for this long is dropped. */
+const IDLE_MS = 180_000;
+const BACKLOG = 1024;
+
+/** @throws DebtorrentError PORT_TAKEN, or STORE_IO for a Unix socket that cannot be made. */
+export async function listen(
+  deps: ListenersDeps,
+  tcp: { readonly host: string; readonly port: number },
+  socketPath: string | undefined,
+): Promise<Listeners> {
+  const server = makeServer(deps);
+  await start(server, { host: tcp.host, port: tcp.port, backlog: BACKLOG }, formatAuthority(tcp.host, tcp.port));
+  const servers = [server];
+  if (socketPath !== undefined) {
+    const local = makeServer(deps);
+    await removeStale(socketPath);
+    try {
+      await start(local, { path: socketPath, backlog: BACKLOG }, socketPath);
+      await chmod(socketPath, 0o666);
+    } catch (error) {
+      server.close();
+      throw error;
+    }
+    servers.push(local);
+  }
+  const { address, port } = server.address() as AddressInfo;
+  return {
+    address: formatAuthority(address, port),
+    port,
+    stopAccepting() {
+      for (const each of servers) {
+        each.close();
+        each.closeIdleConnections();
+      }
+    },
+    async close() {
+      await Promise.all(
+        servers.map(
+          (each) =>
+            new Promise<void>((resolve) => {
+              each.close(() => resolve());
+              each.closeAllConnections();
+            }),
+        ),
+      );
+    },
+  };
+}
+
+function makeServer({ request, connect: tunnel }: ListenersDeps): Server {
+  const server = createServer({
+    maxHeaderSize: MAX_HEADER_BYTES,
+    headersTimeout: HEADERS_MS,
+    requestTimeout: REQUEST_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    requireHostHeader: false,
+    noDelay: true,
+    insecureHTTPParser: false,
+  });
+  server.maxConnections = MAX_CONNECTIONS;
+  server.timeout = IDLE_MS;
+  /** Requests of each connection that are being answered. */
+  const pending = new WeakMap<Duplex, number>();
+  server.on('request', (req: IncomingMessage, res: ServerResponse) => {
+    const { socket } = req;
+    const count = (pending.get(socket) ?? 0) + 1;
+    pending.set(socket, count);
+    res.once('close', () => pending.set(socket, (pending.get(socket) ?? 1) - 1));
+    if (count > MAX_PIPELINED) sendError(res, new DebtorrentError('OVERLOADED', 'too many requests on one connection'));
+    else request(req, res);
+  });
+  server.on('connect', (req: IncomingMessage, socket: Duplex, early: Buffer) => tunnel(req, socket, early));
+  server.on('upgrade', (_req: IncomingMessage, socket: Duplex) => {
+    socket.end(rawError(new DebtorrentError('BAD_REQUEST', 'no upgrades are served')));
+  });
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
+    refuseMalformed(error, socket, (pending.get(socket) ?? 0) > 0);
+  });
+  return server;
+}
+
+function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex, answering: boolean): void {
+  // While an answer is going out, an error text in the middle of it would be taken for its bytes.
+  if (!socket.writable || error.code === 'ECONNRESET' || answering) {
+    socket.destroy();
+    return;
+  }
+  const message =
+    error.code === 'HPE_HEADER_OVERFLOW' ? `headers over ${MAX_HEADER_BYTES} bytes` : `malformed request: ${error.message}`;
+  socket.end(rawError(new DebtorrentError('BAD_REQUEST', message)));
+}
+
+async function start(server: Server, options: object, what: string): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      reject(
+        error.code === 'EADDRINUSE'
+          ? new DebtorrentError('PORT_TAKEN', `cannot listen on ${what}: it is in use`)
+          : new DebtorrentError('STORE_IO', `cannot listen on ${what}: ${error.message}`),
+      );
+    });
+    server.listen(options, resolve);
+  });
+}
+
+/** A socket file that a killed daemon left is removed; one that answers, or anything else, is not. */
+async function removeStale(path: string): Promise<void> {
+  const stats = await lstat(path).catch(() => undefined);
+  if (stats === undefined || !stats.isSocket()) return;
+  const alive = await new Promise<boolean>((resolve) => {
+    const probe = connect(path);
+    probe.once('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.once('error', () => resolve(false));
+  });
+  if (alive) throw new DebtorrentError('PORT_TAKEN', `cannot listen on ${path}: it is in use`);
+  await unlink(path);
+}

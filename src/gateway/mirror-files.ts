@@ -1,0 +1,188 @@
+/** Answers requests for files of mirrors: from memory, from the store, from a transfer, or past a store that is full. */
+import { readFile } from 'node:fs/promises';
+
+import { asDebtorrentError, DebtorrentError, type ErrorCode } from '../core/errors.ts';
+import { checkHost } from '../actors/http-backup/dns-guard.ts';
+import { mirrorRequest } from '../core/http/mirror-url.ts';
+import type { HostRules } from '../core/host-rules.ts';
+import type { MirrorUrl } from '../core/ids.ts';
+import type { Logger } from '../core/logging.ts';
+import type { ActorRef } from '../kernel/protocol.ts';
+import type { PackagesParserProtocol } from '../actors/packages-parser/packages-parser.ts';
+import type { ArrivingFile, TransfersProtocol, WholeFile } from '../actors/transfers/protocol.ts';
+import { etagOf } from './answer.ts';
+import type { ClientExchange } from './exchange.ts';
+import { MAX_REMEMBERED_BYTES, MemoryCache, type RememberedFile } from './memory-cache.ts';
+import { passThrough, type PassThroughDeps } from './pass-through.ts';
+import { planFor, type Planned, type PlannerDeps } from './planner.ts';
+import { ReleaseWatch } from './release-watch.ts';
+import { openWhole, sendArriving, sendFileHead, sendWhole } from './send-file.ts';
+
+export interface MirrorFilesDeps {
+  readonly rules: HostRules;
+  readonly planner: PlannerDeps;
+  readonly transfers: ActorRef<TransfersProtocol>;
+  readonly parser: ActorRef<PackagesParserProtocol>;
+  readonly passThrough: PassThroughDeps;
+  readonly log: Logger;
+  now(): number;
+}
+
+/** Longer than a transfer needs to give up on a mirror that is down, in milliseconds. */
+const OPEN_MS = 120_000;
+/** A Release is at most some hundred kilobytes; from a very slow mirror it is passed on as it comes. */
+const RELEASE_MS = 20_000;
+const STORE_FAULTS = new Set<ErrorCode>(['STORE_FULL', 'STORE_IO', 'ACTOR_STOPPED', 'ACTOR_FAILED']);
+const MAX_USED = 4096;
+
+export class MirrorFiles {
+  readonly #deps: MirrorFilesDeps;
+  readonly #memory = new MemoryCache();
+  readonly #releases: ReleaseWatch;
+  /** Metadata that the parser has been told of since the catalogue changed. */
+  #used = new Set<MirrorUrl>();
+  #usedGeneration = -1;
+
+  constructor(deps: MirrorFilesDeps) {
+    this.#deps = deps;
+    this.#releases = new ReleaseWatch(deps);
+  }
+
+  /** True when the answer was in memory and has been sent. */
+  serveFromMemory(client: ClientExchange, url: MirrorUrl): boolean {
+    const { planner, now } = this.#deps;
+    const remembered = this.#memory.get(url, planner.catalogue.generation, now());
+    if (remembered === undefined) return false;
+    this.#sendBytes(client, remembered);
+    return true;
+  }
+
+  /** @throws DebtorrentError; the caller turns it into an answer, or ends the one that has begun. */
+  async serve(client: ClientExchange, url: MirrorUrl): Promise<void> {
+    const { host, port } = mirrorRequest(url);
+    checkHost(this.#deps.rules, host, port);
+    const planned = await planFor(this.#deps.planner, url);
+    this.#noteUse(planned, url);
+    if (client.head && (await this.#serveHead(client, planned))) return;
+    const range = client.range();
+    const from = range !== undefined && 'first' in range ? range.first : 0;
+    try {
+      await this.#serveFromStore(client, planned, from);
+    } catch (error) {
+      const { code, message } = asDebtorrentError(error);
+      if (!STORE_FAULTS.has(code) || client.gone) throw error;
+      this.#deps.log.warn({ url, code, reason: message }, 'passing by the store');
+      await passThrough(this.#deps.passThrough, client, planned.plan);
+    }
+  }
+
+  async #serveFromStore(client: ClientExchange, planned: Planned, from: number): Promise<void> {
+    const { transfers } = this.#deps;
+    const { plan, location } = planned;
+    for (let tries = 0; tries < 3; tries++) {
+      const file =
+        location.kind === 'release'
+          ? await this.#release(planned, location)
+          : await transfers.within(OPEN_MS).ask('open', plan, from);
+      if (client.gone) {
+        if (file.kind === 'arriving') transfers.tell('leave', file.id);
+        return;
+      }
+      if (await this.#send(client, planned, file)) return;
+      if (file.kind === 'file') transfers.tell('suspect', file.sha256);
+    }
+    throw new DebtorrentError('STORE_IO', `${plan.url}: the cached file cannot be read`);
+  }
+
+  /** False when the file is not there any more. */
+  async #send(client: ClientExchange, { plan, location }: Planned, file: WholeFile | ArrivingFile): Promise<boolean> {
+    const signed = plan.trust !== 'none';
+    if (file.kind === 'arriving') {
+      if (file.size === undefined && client.req.httpVersionMinor === 0) {
+        // HTTP/1.0 knows no chunks: wait for the end to know the length.
+        this.#deps.transfers.tell('leave', file.id);
+        return this.#send(client, { plan, location, hit: undefined }, await this.#fetchWhole(plan));
+      }
+      await sendArriving(this.#deps, client, file, signed);
+      return true;
+    }
+    if (file.size <= MAX_REMEMBERED_BYTES) {
+      const bytes = (await readWhole(file.path, file.size)) ?? (await readWhole(file.finalPath, file.size));
+      if (bytes === undefined) return false;
+      const { generation } = this.#deps.planner.catalogue;
+      const entry = { file, bytes, etag: etagOf(file, signed) ?? '', generation };
+      this.#sendBytes(client, entry);
+      const remembered = plan.revalidate !== 'always' && !file.stale;
+      if (remembered) this.#memory.put(plan.url, { ...entry, file: { ...file, source: 'cache' } });
+    } else {
+      const handle = await openWhole(file);
+      if (handle === undefined) return false;
+      await sendWhole(this.#deps, client, file, handle, signed);
+    }
+    if (location.kind === 'release' && client.res.statusCode === 304) this.#releases.confirmed(location, plan.url);
+    return true;
+  }
+
+  async #release(
+    { plan }: Planned,
+    location: Extract<Planned['location'], { kind: 'release' }>,
+  ): Promise<WholeFile | ArrivingFile> {
+    const { transfers } = this.#deps;
+    let file: WholeFile;
+    try {
+      file = await transfers.within(RELEASE_MS).ask('fetch', plan);
+    } catch (error) {
+      if (asDebtorrentError(error).code !== 'ASK_TIMEOUT') throw error;
+      return transfers.within(OPEN_MS).ask('open', plan, 0);
+    }
+    await this.#releases.fetched(location, plan.url, file);
+    return file;
+  }
+
+  #fetchWhole(plan: Planned['plan']): Promise<WholeFile> {
+    return this.#deps.transfers.within(600_000).ask('fetch', plan);
+  }
+
+  #sendBytes(client: ClientExchange, { file, bytes, etag }: RememberedFile): void {
+    const head = { ...file, etag };
+    const extent = sendFileHead(client, head, false, this.#deps.now());
+    if (extent === undefined) return;
+    const end = extent.end ?? bytes.length;
+    const body = extent.start === 0 && end === bytes.length ? bytes : bytes.subarray(extent.start, end);
+    client.bytes += body.length;
+    client.res.end(body);
+  }
+
+  /** HEAD of what is known needs no mirror, and of what is not no transfer. False: go on as for GET. */
+  async #serveHead(client: ClientExchange, { plan }: Planned): Promise<boolean> {
+    if (plan.trust === 'none' || plan.size === undefined) {
+      const head = await this.#deps.transfers.within(OPEN_MS).ask('head', plan.url);
+      sendFileHead(client, { ...head, source: 'mirror' }, false, this.#deps.now());
+      return true;
+    }
+    const known = { size: plan.size, sha256: plan.sha256, lastModified: undefined, etag: undefined };
+    sendFileHead(client, { ...known, contentType: undefined, source: 'mirror' }, true, this.#deps.now());
+    return true;
+  }
+
+  #noteUse({ hit }: Planned, url: MirrorUrl): void {
+    const { parser, planner } = this.#deps;
+    if (hit === undefined || (hit.kind !== 'index' && hit.kind !== 'metadata')) return;
+    if (this.#usedGeneration !== planner.catalogue.generation || this.#used.size > MAX_USED) {
+      this.#used = new Set();
+      this.#usedGeneration = planner.catalogue.generation;
+    }
+    if (this.#used.has(url)) return;
+    this.#used.add(url);
+    parser.tell('indexUsed', url);
+  }
+}
+
+async function readWhole(path: string, size: number): Promise<Buffer | undefined> {
+  try {
+    const bytes = await readFile(path);
+    return bytes.length === size ? bytes : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,139 @@
+/** The daemon's own addresses: /, /status.json, /metrics, /healthz, /readyz. */
+import { asDebtorrentError } from '../core/errors.ts';
+import type { Catalogue } from '../core/archive/catalogue.ts';
+import type { ActorRef } from '../kernel/protocol.ts';
+import type { HttpBackupProtocol, MirrorStats } from '../actors/http-backup/http-backup.ts';
+import type { StoreProtocol, StoreStats } from '../actors/store/protocol.ts';
+import type { TransfersProtocol } from '../actors/transfers/protocol.ts';
+import { sendText } from './answer.ts';
+import type { ClientExchange } from './exchange.ts';
+import type { Metrics } from './metrics.ts';
+
+export interface OwnPagesDeps {
+  readonly version: string;
+  readonly catalogue: Catalogue;
+  readonly transfers: ActorRef<TransfersProtocol>;
+  readonly store: ActorRef<StoreProtocol>;
+  readonly mirror: ActorRef<HttpBackupProtocol>;
+  readonly metrics: Metrics;
+  ready(): boolean;
+}
+
+const ASK_MS = 2_000;
+const JSON_TYPE = 'application/json; charset=utf-8';
+const TEXT_TYPE = 'text/plain; charset=utf-8';
+
+export class OwnPages {
+  readonly #deps: OwnPagesDeps;
+  readonly #startedAt = performance.now();
+
+  constructor(deps: OwnPagesDeps) {
+    this.#deps = deps;
+  }
+
+  async serve(client: ClientExchange, path: string): Promise<void> {
+    client.firstByteMs = performance.now() - client.startedAt;
+    switch (path) {
+      case '/status.json':
+        sendText(client.res, 200, JSON_TYPE, `${JSON.stringify(await this.#status())}\n`);
+        return;
+      case '/metrics':
+        sendText(client.res, 200, this.#deps.metrics.contentType, await this.#metrics());
+        return;
+      case '/healthz':
+        sendText(client.res, 200, TEXT_TYPE, 'ok\n');
+        return;
+      case '/readyz':
+        await this.#readiness(client);
+        return;
+      default:
+        sendText(client.res, 200, TEXT_TYPE, this.#welcome(client));
+    }
+  }
+
+  /** Ready means that every part answers, not only that the port is open. */
+  async #readiness(client: ClientExchange): Promise<void> {
+    try {
+      if (!this.#deps.ready()) throw new Error('starting or stopping');
+      await Promise.all([this.#transfers(), this.#store(), this.#mirrors()]);
+      sendText(client.res, 200, TEXT_TYPE, 'ready\n');
+    } catch (error) {
+      sendText(client.res, 503, TEXT_TYPE, `not ready: ${asDebtorrentError(error).message}\n`, { 'Retry-After': '1' });
+    }
+  }
+
+  #transfers() {
+    return this.#deps.transfers.within(ASK_MS).ask('status');
+  }
+
+  #store(): Promise<StoreStats> {
+    return this.#deps.store.within(ASK_MS).ask('stats');
+  }
+
+  #mirrors(): Promise<MirrorStats[]> {
+    return this.#deps.mirror.within(ASK_MS).ask('stats');
+  }
+
+  #torrents() {
+    return this.#deps.catalogue.torrents().map(({ name, id, files, bytes }) => ({ name, id, files, bytes, peers: 0 }));
+  }
+
+  async #status(): Promise<object> {
+    const [{ transfers, totals }, cache, mirrors] = await Promise.all([
+      this.#transfers(),
+      this.#store(),
+      this.#mirrors(),
+    ]);
+    const { servedBytes, bySource, requests, errors } = this.#deps.metrics.totals();
+    return {
+      version: this.#deps.version,
+      uptime_s: Math.round((performance.now() - this.#startedAt) / 1000),
+      torrents: this.#torrents().map((torrent) => ({ ...torrent, wanted: 0 })),
+      peers: [],
+      transfers,
+      totals: {
+        served_bytes: servedBytes,
+        from_cache_bytes: bySource.cache,
+        from_peers_bytes: totals.fromPeersBytes,
+        from_mirror_bytes: mirrors.reduce((sum, { bytes }) => sum + bytes, 0),
+        uploaded_bytes: 0,
+        requests,
+        errors,
+        hash_failures: totals.hashFailures,
+        bans: 0,
+      },
+      cache: { files: cache.files, bytes: cache.bytes, limit_bytes: cache.limitBytes },
+      mirrors,
+    };
+  }
+
+  async #metrics(): Promise<string> {
+    const [{ transfers, totals }, cache, mirrors] = await Promise.all([
+      this.#transfers(),
+      this.#store(),
+      this.#mirrors(),
+    ]);
+    return this.#deps.metrics.render({
+      transfers: transfers.length,
+      hashFailures: totals.hashFailures,
+      cacheBytes: cache.bytes,
+      cacheFiles: cache.files,
+      torrents: this.#torrents(),
+      mirrors,
+    });
+  }
+
+  #welcome(client: ClientExchange): string {
+    const host = client.header('host') ?? 'localhost';
+    return [
+      `DebTorrent ${this.#deps.version}: a proxy for APT.`,
+      '',
+      'Point APT here in one of two ways:',
+      `  deb http://${host}/ftp.us.debian.org/debian trixie main        (prefix form, in sources.list)`,
+      `  Acquire::http::Proxy "http://${host}";                         (proxy form, in apt.conf)`,
+      '',
+      'See /status.json, /metrics, /healthz and /readyz.',
+      '',
+    ].join('\n');
+  }
+}

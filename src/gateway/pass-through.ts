@@ -1,0 +1,164 @@
+/**
+ * Answers straight from the mirror when the store cannot take the file: a full disk must not be an error. What has a
+ * hash is still checked, and its last block waits for that; a client that has got a part already goes on from there.
+ */
+import { DebtorrentError } from '../core/errors.ts';
+import type { HostRules } from '../core/host-rules.ts';
+import type { FetchPlan } from '../core/fetch-plan.ts';
+import type { Exchanger } from '../actors/http-backup/exchange.ts';
+import { fetchRange } from '../actors/http-backup/fetch-range.ts';
+import type { BodyWriter, BodyWriterOptions } from '../actors/http-backup/range-writer.ts';
+import type { FileInfo } from '../actors/source.ts';
+import { LAST_BLOCK_BYTES } from '../actors/transfers/transfer.ts';
+import type { ClientExchange } from './exchange.ts';
+import { sendFileHead } from './send-file.ts';
+
+export interface PassThroughDeps {
+  readonly exchanger: Exchanger;
+  readonly rules: HostRules;
+  readonly userAgent: string;
+  now(): number;
+  received(host: string, bytes: number): void;
+}
+
+const MAX_BYTES = 64 * 1024 ** 3;
+const HIGH_WATER = 4 * 1024 * 1024;
+
+/** @throws DebtorrentError when nothing, or not all, could be sent; the caller ends the answer. */
+export async function passThrough(deps: PassThroughDeps, client: ClientExchange, plan: FetchPlan): Promise<void> {
+  let writer: ClientWriter | undefined;
+  let failure = new DebtorrentError('MIRROR_UNREACHABLE', 'no mirror is left to ask');
+  for (const url of [plan.url, ...plan.alternates]) {
+    const abort = new AbortController();
+    client.res.once('close', () => abort.abort());
+    const outcome = await fetchRange(
+      {
+        ...deps,
+        createWriter: (options) => (writer = new ClientWriter(client, plan, options, deps.now)),
+        sink: {
+          tell: (kind, ...args) => {
+            if (kind === 'started') writer?.start(args[1] as FileInfo);
+            return true;
+          },
+        },
+      },
+      { id: 0, url, path: '', start: 0, maxSize: MAX_BYTES, ...(plan.size !== undefined && { size: plan.size }) },
+      abort.signal,
+    );
+    if (outcome.kind === 'done') {
+      if (plan.sha256 !== undefined && outcome.sha256 !== plan.sha256) {
+        throw new DebtorrentError('HASH_MISMATCH', `${url} has SHA-256 ${outcome.sha256}, not ${plan.sha256}`);
+      }
+      await writer?.release();
+      return;
+    }
+    failure =
+      outcome.kind === 'failed'
+        ? new DebtorrentError(outcome.code, `${url}: ${outcome.message}`)
+        : new DebtorrentError('MIRROR_PROTOCOL', `${url}: ${outcome.kind}`);
+    if (client.res.headersSent) break;
+  }
+  throw failure;
+}
+
+/** Writes a body to the client, without its last block until that is released and without what it has already. */
+class ClientWriter implements BodyWriter {
+  readonly #client: ClientExchange;
+  readonly #plan: FetchPlan;
+  readonly #options: BodyWriterOptions;
+  readonly #now: () => number;
+  #end = 0;
+  #from = 0;
+  #until = Number.POSITIVE_INFINITY;
+  /** Bytes that wait: the last block, and what the client has not taken yet. */
+  #held: Buffer[] = [];
+  #heldBytes = 0;
+  #heldFrom = 0;
+  #headersOnly = false;
+  #paused = false;
+  #sending: Promise<void> = Promise.resolve();
+  error: Error | undefined;
+
+  constructor(client: ClientExchange, plan: FetchPlan, options: BodyWriterOptions, now: () => number) {
+    this.#client = client;
+    this.#plan = plan;
+    this.#options = options;
+    this.#now = now;
+  }
+
+  get end(): number {
+    return this.#end;
+  }
+
+  start(info: FileInfo): void {
+    const { res, bytes } = this.#client;
+    if (res.headersSent) {
+      this.#from = (this.#client.range() !== undefined && res.statusCode === 206 ? rangeStart(this.#client) : 0) + bytes;
+      return;
+    }
+    const head = {
+      size: info.size,
+      sha256: this.#plan.sha256,
+      lastModified: info.lastModified,
+      etag: info.etag,
+      contentType: info.contentType,
+      source: 'mirror' as const,
+    };
+    const extent = sendFileHead(this.#client, head, this.#plan.trust === 'signed', this.#now());
+    this.#headersOnly = extent === undefined;
+    this.#from = extent?.start ?? 0;
+    this.#until = extent?.end ?? Number.POSITIVE_INFINITY;
+  }
+
+  push(chunk: Buffer): void {
+    this.#end += chunk.length;
+    this.#held.push(chunk);
+    this.#heldBytes += chunk.length;
+    this.#flush(this.#plan.sha256 === undefined ? 0 : LAST_BLOCK_BYTES);
+    if (!this.#paused && this.#client.res.writableLength > HIGH_WATER) {
+      this.#paused = true;
+      this.#options.pause();
+      this.#client.res.once('drain', () => {
+        this.#paused = false;
+        this.#options.resume();
+      });
+    }
+  }
+
+  finish(): Promise<void> {
+    return this.#sending;
+  }
+
+  /** The whole was right: the rest may go. */
+  async release(): Promise<void> {
+    this.#flush(0);
+    await this.#sending;
+    if (!this.#headersOnly) this.#client.res.end();
+  }
+
+  #flush(keep: number): void {
+    while (this.#heldBytes > keep) {
+      const chunk = this.#held[0] as Buffer;
+      const take = Math.min(chunk.length, this.#heldBytes - keep);
+      this.#send(chunk.subarray(0, take), this.#heldFrom);
+      this.#heldFrom += take;
+      this.#heldBytes -= take;
+      if (take === chunk.length) this.#held.shift();
+      else this.#held[0] = chunk.subarray(take);
+    }
+  }
+
+  #send(chunk: Buffer, at: number): void {
+    const start = Math.max(this.#from - at, 0);
+    const end = Math.min(this.#until - at, chunk.length);
+    if (this.#headersOnly || start >= end) return;
+    const sent = this.#client.write(chunk.subarray(start, end));
+    this.#sending = this.#sending.then(() => sent).then(() => undefined);
+  }
+}
+
+function rangeStart(client: ClientExchange): number {
+  const value = client.res.getHeader('content-range');
+  const match = /^bytes (\d+)-/.exec(typeof value === 'string' ? value : '');
+  return match === null ? 0 : Number(match[1]);
+}

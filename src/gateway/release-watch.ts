@@ -1,0 +1,79 @@
+/**
+ * Release files on their way to clients: each one is shown to the packages parser before its answer ends, so that
+ * what a client was served is what the catalogue goes by when the client asks for the indexes that it lists.
+ */
+import { asDebtorrentError } from '../core/errors.ts';
+import type { locate } from '../core/archive/location.ts';
+import type { FetchPlan } from '../core/fetch-plan.ts';
+import type { MirrorUrl } from '../core/ids.ts';
+import type { Logger } from '../core/logging.ts';
+import type { ActorRef } from '../kernel/protocol.ts';
+import type { PackagesParserProtocol } from '../actors/packages-parser/packages-parser.ts';
+import type { TransfersProtocol, WholeFile } from '../actors/transfers/protocol.ts';
+
+export interface ReleaseWatchDeps {
+  readonly transfers: ActorRef<TransfersProtocol>;
+  readonly parser: ActorRef<PackagesParserProtocol>;
+  readonly log: Logger;
+}
+
+type ReleaseLocation = Extract<ReturnType<typeof locate>, { kind: 'release' }>;
+
+/** Verification takes a tenth of a second; a client is not kept waiting longer than this, in milliseconds. */
+const VERDICT_MS = 8_000;
+/** Release files whose signature may still be asked for. */
+const MAX_WAITING = 256;
+
+export class ReleaseWatch {
+  readonly #deps: ReleaseWatchDeps;
+  /** Release files without a signature inside, until their Release.gpg comes. */
+  readonly #releases = new Map<MirrorUrl, { readonly url: MirrorUrl; readonly path: string }>();
+
+  constructor(deps: ReleaseWatchDeps) {
+    this.#deps = deps;
+  }
+
+  /** Resolves when the parser has adopted or rejected the file, or has no time. Never rejects. */
+  async fetched(location: ReleaseLocation, url: MirrorUrl, file: WholeFile): Promise<void> {
+    const { releaseDir, name } = location;
+    const path = file.finalPath;
+    if (name === 'InRelease') {
+      await this.#submit({ url, inRelease: path });
+    } else if (name === 'Release') {
+      this.#releases.delete(releaseDir);
+      this.#releases.set(releaseDir, { url, path });
+      const [oldest] = this.#releases.keys();
+      if (oldest !== undefined && this.#releases.size > MAX_WAITING) this.#releases.delete(oldest);
+    } else {
+      const release = this.#releases.get(releaseDir) ?? (await this.#fetchRelease(releaseDir));
+      if (release !== undefined) await this.#submit({ url: release.url, release: release.path, signature: path });
+    }
+  }
+
+  /** The client has this Release already; its indexes have to be known here all the same. */
+  confirmed(location: ReleaseLocation, url: MirrorUrl): void {
+    if (location.name !== 'Release.gpg') this.#deps.parser.tell('releaseConfirmed', url);
+  }
+
+  async #submit(input: Parameters<PackagesParserProtocol['releaseFetched']>[0]): Promise<void> {
+    const { parser, log } = this.#deps;
+    try {
+      const verdict = await parser.within(VERDICT_MS).ask('releaseFetched', input);
+      if (!verdict.adopted) log.warn({ url: input.url, code: verdict.code, reason: verdict.message }, 'release rejected');
+    } catch (error) {
+      const { code, message } = asDebtorrentError(error);
+      log.warn({ url: input.url, code, reason: message }, 'release not checked');
+    }
+  }
+
+  async #fetchRelease(releaseDir: MirrorUrl): Promise<{ url: MirrorUrl; path: string } | undefined> {
+    const url = `${releaseDir}/Release` as MirrorUrl;
+    const plan: FetchPlan = { url, alternates: [], trust: 'none', torrents: [], revalidate: 'always' };
+    try {
+      const { finalPath } = await this.#deps.transfers.within(20_000).ask('fetch', plan);
+      return { url, path: finalPath };
+    } catch {
+      return undefined;
+    }
+  }
+}

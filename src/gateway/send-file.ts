@@ -1,0 +1,148 @@
+/**
+ * Answers with a file: conditions and ranges (RFC 9110 sections 13 and 14), then its bytes from the store, as far as
+ * they are there, while the rest still comes. An answer whose file turns out wrong ends short.
+ */
+import { open, type FileHandle } from 'node:fs/promises';
+
+import { DebtorrentError } from '../core/errors.ts';
+import { evaluateConditions } from '../core/http/conditional.ts';
+import { contentRange, evaluateRange, unsatisfiedRange, type ByteRange } from '../core/http/range.ts';
+import type { ActorRef } from '../kernel/protocol.ts';
+import type { ArrivingFile, FileHead, TransfersProtocol, WholeFile } from '../actors/transfers/protocol.ts';
+import { etagOf, fileHeaders } from './answer.ts';
+import type { ClientExchange } from './exchange.ts';
+import { sendRange } from './file-reader.ts';
+
+export interface SendFileDeps {
+  readonly transfers: ActorRef<TransfersProtocol>;
+  now(): number;
+}
+
+/** What to send after the headers; undefined when the headers were the whole answer. */
+type Extent = ByteRange | { readonly start: 0; readonly end: undefined } | undefined;
+
+/** Writes status and headers for the file as far as it is known; says what of it is to follow. */
+export function sendFileHead(
+  client: ClientExchange,
+  head: FileHead & { readonly source: WholeFile['source']; readonly stale?: boolean },
+  signed: boolean,
+  now: number,
+): Extent {
+  const etag = etagOf(head, signed);
+  const headers = fileHeaders(head, etag, head.source, head.stale === true);
+  client.source = head.source;
+  const lastModified = head.lastModified === undefined ? undefined : Date.parse(head.lastModified);
+  const conditions = evaluateConditions(
+    {
+      ifNoneMatch: client.header('if-none-match'),
+      ifModifiedSince: client.header('if-modified-since'),
+      ifRange: client.header('if-range'),
+    },
+    { etag, lastModified },
+    now,
+  );
+  if (conditions === 'not-modified') {
+    client.writeHead(304, headers);
+    client.res.end();
+    return undefined;
+  }
+  if (head.size === undefined) {
+    client.writeHead(200, headers);
+    return client.head ? finish(client) : { start: 0, end: undefined };
+  }
+  const range = conditions === 'range-allowed' ? evaluateRange(client.range(), head.size) : 'full';
+  if (range === 'unsatisfiable') {
+    const line = 'the range starts beyond the end of the file\n';
+    client.errorCode = 'RANGE_NOT_SATISFIABLE';
+    client.writeHead(416, {
+      'Content-Type': 'text/plain; charset=utf-8',
+      'Content-Length': line.length,
+      'Content-Range': unsatisfiedRange(head.size),
+      'X-Debtorrent-Error': 'RANGE_NOT_SATISFIABLE',
+    });
+    client.res.end(line);
+    return undefined;
+  }
+  if (range === 'full') {
+    client.writeHead(200, { ...headers, 'Content-Length': head.size });
+    return client.head ? finish(client) : { start: 0, end: head.size };
+  }
+  client.writeHead(206, {
+    ...headers,
+    'Content-Length': range.end - range.start,
+    'Content-Range': contentRange(range, head.size),
+  });
+  return range;
+}
+
+function finish(client: ClientExchange): undefined {
+  client.res.end();
+  return undefined;
+}
+
+/**
+ * Opens a whole file. Undefined when it has been removed or is not as long as it should be: ask for it again.
+ */
+export async function openWhole(file: WholeFile): Promise<FileHandle | undefined> {
+  const handle =
+    (await open(file.path, 'r').catch(() => undefined)) ?? (await open(file.finalPath, 'r').catch(() => undefined));
+  if (handle === undefined) return undefined;
+  const { size } = await handle.stat();
+  if (size === file.size) return handle;
+  await handle.close();
+  return undefined;
+}
+
+export async function sendWhole(
+  deps: SendFileDeps,
+  client: ClientExchange,
+  file: WholeFile,
+  handle: FileHandle,
+  signed: boolean,
+): Promise<void> {
+  try {
+    const extent = sendFileHead(client, file, signed, deps.now());
+    if (extent === undefined) return;
+    const sent = await sendRange(client, handle, extent.start, extent.end ?? file.size);
+    if (sent) client.res.end();
+    else client.cutShort();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Sends what is there and what comes. Throws STORE_FULL when the rest has to come past the store, with what was sent. */
+export async function sendArriving(
+  deps: SendFileDeps,
+  client: ClientExchange,
+  file: ArrivingFile,
+  signed: boolean,
+): Promise<void> {
+  const { transfers } = deps;
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(file.path, 'r');
+    const extent = sendFileHead(client, file, signed, deps.now());
+    if (extent === undefined) return;
+    let position = extent.start;
+    let end = extent.end;
+    while (end === undefined || position < end) {
+      const progress = await transfers.within(30_000).ask('wait', file.id, position, file.epoch);
+      if (client.gone) return;
+      if (progress.kind === 'failed') throw new DebtorrentError(progress.code, progress.message);
+      if (progress.kind === 'restarted') throw new DebtorrentError('HASH_MISMATCH', 'the file changed on its way');
+      if (progress.kind === 'file') end ??= progress.size;
+      const available = progress.kind === 'file' ? progress.size : progress.end;
+      const until = Math.min(available, end ?? available);
+      if (until > position && !(await sendRange(client, handle, position, until))) {
+        client.cutShort();
+        return;
+      }
+      position = Math.max(position, until);
+    }
+    client.res.end();
+  } finally {
+    transfers.tell('leave', file.id);
+    await handle?.close();
+  }
+}

@@ -1,0 +1,88 @@
+/** CONNECT to allowed hosts (RFC 9110 section 9.3.6): what APT uses for https mirrors behind an http proxy. */
+import { connect, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+
+import { DebtorrentError, ERRORS } from '../core/errors.ts';
+import { formatAuthority } from '../core/http/authority.ts';
+import type { HostRules } from '../core/host-rules.ts';
+import type { Logger } from '../core/logging.ts';
+import { checkHost, guardedLookup } from '../actors/http-backup/dns-guard.ts';
+
+export interface TunnelDeps {
+  readonly rules: HostRules;
+  readonly log: Logger;
+}
+
+const MAX_TUNNELS = 512;
+const CONNECT_MS = 10_000;
+const IDLE_MS = 300_000;
+
+export class Tunnels {
+  readonly #deps: TunnelDeps;
+  readonly #open = new Set<Socket>();
+
+  constructor(deps: TunnelDeps) {
+    this.#deps = deps;
+  }
+
+  /** Connects the client to the host, or answers why not; `early` is what the client sent already. */
+  open(client: Duplex, host: string, port: number, early: Buffer): void {
+    const startedAt = performance.now();
+    const target = formatAuthority(host, port);
+    client.on('error', () => client.destroy());
+    try {
+      checkHost(this.#deps.rules, host, port, 'tunnel');
+      if (this.#open.size >= MAX_TUNNELS) throw new DebtorrentError('OVERLOADED', 'too many tunnels are open');
+    } catch (error) {
+      this.#refuse(client, target, error as DebtorrentError);
+      return;
+    }
+    const upstream = connect({ host, port, lookup: guardedLookup(this.#deps.rules, port) });
+    this.#open.add(upstream);
+    upstream.setTimeout(CONNECT_MS);
+    let connected = false;
+    let failure: Error | undefined;
+    upstream.once('connect', () => {
+      connected = true;
+      upstream.setTimeout(IDLE_MS);
+      client.write('HTTP/1.1 200 Connection established\r\n\r\n');
+      if (early.length > 0) upstream.write(early);
+      client.pipe(upstream);
+      upstream.pipe(client);
+    });
+    upstream.on('timeout', () => upstream.destroy(new DebtorrentError('MIRROR_TIMEOUT', `${target} does not answer`)));
+    upstream.on('error', (error) => (failure = error));
+    upstream.on('close', () => {
+      this.#open.delete(upstream);
+      const { bytesRead: down, bytesWritten: up } = upstream;
+      const ms = Math.round(performance.now() - startedAt);
+      if (connected) {
+        this.#deps.log.info({ method: 'CONNECT', target, up, down, ms }, 'tunnel closed');
+        client.destroy();
+        return;
+      }
+      const unreachable = new DebtorrentError('MIRROR_UNREACHABLE', `${target}: ${failure?.message ?? 'closed'}`);
+      this.#refuse(client, target, failure instanceof DebtorrentError ? failure : unreachable);
+    });
+    client.on('close', () => upstream.destroy());
+  }
+
+  closeAll(): void {
+    for (const socket of this.#open) socket.destroy();
+  }
+
+  #refuse(client: Duplex, target: string, error: DebtorrentError): void {
+    this.#deps.log.info({ method: 'CONNECT', target, code: error.code }, 'tunnel refused');
+    client.end(rawError(error));
+  }
+}
+
+/** An error answer for a connection that no ServerResponse belongs to. */
+export function rawError(error: DebtorrentError): string {
+  const body = `${error.message.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, 500)}\n`;
+  const { status } = ERRORS[error.code];
+  return (
+    `HTTP/1.1 ${status} ${status === 400 ? 'Bad Request' : 'Refused'}\r\nContent-Type: text/plain; charset=utf-8\r\n` +
+    `Content-Length: ${Buffer.byteLength(body)}\r\nX-Debtorrent-Error: ${error.code}\r\nConnection: close\r\n\r\n${body}`
+  );
+}

@@ -1,0 +1,99 @@
+/** The thread that fetches: store, transfers, HTTP backup and the hashing pool, started in order and stopped in reverse. */
+import { readFileSync } from 'node:fs';
+import { rootCertificates } from 'node:tls';
+
+import { systemClock } from '../core/clock.ts';
+import { compileHostRules } from '../core/host-rules.ts';
+import { spawn } from '../kernel/actor.ts';
+import type { ActorRef } from '../kernel/protocol.ts';
+import { runThread } from '../kernel/thread.ts';
+import { createHashing } from '../actors/hashing.ts';
+import { createHttpBackup, type HttpBackupProtocol } from '../actors/http-backup/http-backup.ts';
+import type { SourceSinkProtocol } from '../actors/source.ts';
+import { layoutOf } from '../actors/store/layout.ts';
+import type { StoreProtocol } from '../actors/store/protocol.ts';
+import { openStore } from '../actors/store/store.ts';
+import type { TransfersProtocol } from '../actors/transfers/protocol.ts';
+import { createTransfers } from '../actors/transfers/transfers.ts';
+
+export interface FetchBoot {
+  readonly cacheDir: string;
+  readonly cacheBytes: number;
+  readonly allowMirror: readonly string[];
+  readonly mirrorConnections: number;
+  readonly userAgent: string;
+}
+
+const MAILBOX = { limit: 65_536 };
+/** Where Debian keeps the certificates that the administrator trusts. */
+const SYSTEM_CA = '/etc/ssl/certs/ca-certificates.crt';
+const TIMEOUTS = { connectMs: 6_000, headersMs: 12_000, stallMs: 15_000 };
+const HASHING = { threads: 2, maxQueue: 4_096 };
+
+runThread(async ({ boot, log }) => {
+  const { cacheDir, cacheBytes, allowMirror, mirrorConnections, userAgent } = boot as FetchBoot;
+  const clock = systemClock;
+  const layout = layoutOf(cacheDir);
+
+  const store = await openStore({ root: cacheDir, limitBytes: cacheBytes, clock, log });
+  const storeActor = spawn<StoreProtocol>({
+    name: 'store',
+    behaviour: store.behaviour,
+    mailbox: MAILBOX,
+    log,
+    stop: () => store.stop(),
+  });
+
+  const hashing = createHashing(HASHING);
+  // The source tells the transfers and the transfers ask the source: the reference is filled in below.
+  const sink: Pick<ActorRef<SourceSinkProtocol>, 'tell'> = {
+    tell: (kind, ...args) => transfersActor.ref.tell(kind, ...args),
+  };
+  const backup = createHttpBackup({
+    rules: compileHostRules(allowMirror),
+    connections: mirrorConnections,
+    timeouts: TIMEOUTS,
+    userAgent,
+    sink,
+    ca: systemCertificates,
+    now: clock.now,
+  });
+  const mirrorActor = spawn<HttpBackupProtocol>({
+    name: 'http-backup',
+    behaviour: backup.behaviour,
+    mailbox: MAILBOX,
+    log,
+    stop: () => backup.stop(),
+  });
+
+  const transfers = createTransfers({
+    store: storeActor.ref,
+    mirror: mirrorActor.ref,
+    hashing,
+    clock,
+    log,
+    connections: mirrorConnections,
+    finalPath: layout.file,
+  });
+  const transfersActor = spawn<TransfersProtocol & SourceSinkProtocol>({
+    name: 'transfers',
+    behaviour: transfers.behaviour,
+    mailbox: MAILBOX,
+    log,
+    stop: async () => {
+      await transfers.stop();
+      await hashing.close();
+    },
+  });
+
+  return { actors: { store: storeActor, mirror: mirrorActor, transfers: transfersActor } };
+});
+
+/** Node's own certificates and the system's, read when the first https mirror is asked. */
+function systemCertificates(): string[] {
+  try {
+    return [...rootCertificates, readFileSync(SYSTEM_CA, 'utf8')];
+  } catch {
+    return [...rootCertificates];
+  }
+}
