@@ -17,20 +17,20 @@ export interface Scope {
 
 export function createScope(): Scope {
   const cleanups: (() => unknown)[] = [];
-  let open = true;
+  let closed: Promise<void> | undefined;
+  async function giveBack(): Promise<void> {
+    for (let cleanup = cleanups.pop(); cleanup !== undefined; cleanup = cleanups.pop()) {
+      await Promise.resolve()
+        .then(cleanup)
+        .catch(() => undefined);
+    }
+  }
   return {
     defer: (cleanup) => void cleanups.push(cleanup),
     assertOpen() {
-      if (!open) throw new Error('stopped');
+      if (closed !== undefined) throw new Error('stopped');
     },
-    async close() {
-      open = false;
-      for (let cleanup = cleanups.pop(); cleanup !== undefined; cleanup = cleanups.pop()) {
-        await Promise.resolve()
-          .then(cleanup)
-          .catch(() => undefined);
-      }
-    },
+    close: () => (closed ??= giveBack()),
   };
 }
 
@@ -50,7 +50,7 @@ export async function withScope<T>(parent: Scope, work: (scope: Scope) => Promis
 export async function temporaryDirectory(scope: Scope, base: string, name: string): Promise<string> {
   scope.assertOpen();
   const path = await mkdtemp(join(base, `${name}-`));
-  scope.defer(() => rm(path, { recursive: true, force: true }));
+  scope.defer(() => rm(path, { recursive: true, force: true, maxRetries: 5 }));
   return path;
 }
 
