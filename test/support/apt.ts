@@ -28,6 +28,7 @@ export interface AptOptions {
   readonly extras?: boolean;
   /** Lines of apt.conf. */
   readonly conf?: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
   /** Whole lines for sources.list, in place of those made from `uri` and `suite`. */
   readonly sourcesList?: readonly string[];
 }
@@ -92,7 +93,13 @@ export class Apt {
       ...(options.conf ?? []),
     ];
     writeFileSync(join(root, 'apt.conf'), `${conf.join('\n')}\n`);
-    this.#env = { PATH: process.env['PATH'], LC_ALL: 'C.UTF-8', APT_CONFIG: join(root, 'apt.conf'), HOME: root };
+    this.#env = {
+      PATH: process.env['PATH'],
+      LC_ALL: 'C.UTF-8',
+      APT_CONFIG: join(root, 'apt.conf'),
+      HOME: root,
+      ...options.env,
+    };
   }
 
   get(args: readonly string[], cwd = join(this.root, 'work')): Promise<RunResult> {

@@ -24,6 +24,9 @@ export interface MirrorOptions {
   readonly root: string;
   /** PEM texts; the mirror then speaks TLS. */
   readonly tls?: { readonly key: string; readonly cert: string };
+  /** Loopback address to listen on, and port; 127.0.0.1 and one that is free. */
+  readonly address?: string;
+  readonly port?: number;
   /** Bytes a second of each connection. */
   readonly connectionRate?: number;
 }
@@ -38,7 +41,8 @@ export class Mirror {
   readonly #sockets = new Set<Socket>();
   readonly #server: Server;
   #rules: Rule[] = [];
-  #port = 0;
+  #port: number;
+  readonly #address: string;
   /** Connections accepted so far. */
   connections = 0;
   /** Requests in order of arrival. */
@@ -46,6 +50,8 @@ export class Mirror {
 
   private constructor(options: MirrorOptions) {
     this.#options = options;
+    this.#port = options.port ?? 0;
+    this.#address = options.address ?? '127.0.0.1';
     const accept = (socket: Socket): void => void this.#serve(socket);
     this.#server = options.tls === undefined ? createServer(accept) : createTlsServer(options.tls, accept);
     // A client may leave in the middle of a TLS handshake.
@@ -58,9 +64,9 @@ export class Mirror {
     return mirror;
   }
 
-  /** `127.0.0.1:PORT` */
+  /** `127.0.0.1:PORT`, as an allow-mirror */
   get host(): string {
-    return `127.0.0.1:${this.#port}`;
+    return `${this.#address}:${this.#port}`;
   }
 
   get port(): number {
@@ -114,7 +120,7 @@ export class Mirror {
   async up(): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen(this.#port, '127.0.0.1', () => {
+      this.#server.listen(this.#port, this.#address, () => {
         this.#server.off('error', reject);
         resolve();
       });

@@ -1,4 +1,4 @@
-/** A throwaway certificate for 127.0.0.1 and localhost that is its own authority. */
+/** A throwaway certificate for an address and localhost that is its own authority. */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,13 +12,13 @@ export interface TlsKeys {
   close(): void;
 }
 
-export function makeTlsKeys(): TlsKeys {
+export function makeTlsKeys(address = '127.0.0.1'): TlsKeys {
   const directory = mkdtempSync(join(tmpdir(), 'dt-tls-'));
   const caFile = join(directory, 'cert.pem');
   const keyFile = join(directory, 'key.pem');
   const args =
     'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost ' +
-    '-addext subjectAltName=IP:127.0.0.1,DNS:localhost';
+    `-addext subjectAltName=IP:${address},DNS:localhost`;
   execFileSync('openssl', [...args.split(' '), '-keyout', keyFile, '-out', caFile], { stdio: 'ignore' });
   return {
     key: readFileSync(keyFile, 'utf8'),

@@ -1,0 +1,199 @@
+import t from 'tap';
+import { execFileSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { skipWithoutApt, until } from '../support/process.ts';
+import { Scene, downloaded, hashesOf, isWhole } from '../support/scene.ts';
+import { sha256 } from '../support/random.ts';
+
+const skip = skipWithoutApt;
+
+/** A file system of `megabytes`, or undefined where mounting is not permitted. */
+function smallDisk(megabytes: number): { path: string; close(): void } | undefined {
+  const path = mkdtempSync(join(tmpdir(), 'dt-disk-'));
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}M`, 'tmpfs', path], { stdio: 'ignore' });
+  } catch {
+    rmSync(path, { recursive: true });
+    return undefined;
+  }
+  return {
+    path,
+    close() {
+      execFileSync('umount', ['--lazy', path]);
+      rmSync(path, { recursive: true, force: true });
+    },
+  };
+}
+
+const probe = smallDisk(1);
+probe?.close();
+const skipMount = skip || (probe === undefined && 'mounting a small file system is not permitted here');
+
+/** All regular files below a directory. */
+function filesBelow(directory: string): string[] {
+  return readdirSync(directory, { recursive: true, encoding: 'utf8' })
+    .map((name) => join(directory, name))
+    .filter((path) => existsSync(path) && statSync(path).isFile());
+}
+
+/** Where the cache keeps content with this hash: the one file that is it. */
+function cachedFile(cacheDir: string, file: { size: number; sha256: string }): string | undefined {
+  return filesBelow(cacheDir).find(
+    (path) => statSync(path).size === file.size && sha256(readFileSync(path)) === file.sha256,
+  );
+}
+
+t.test('disk full: the daemon becomes a plain proxy', { skip: skipMount }, async (t) => {
+  const disk = smallDisk(12);
+  if (disk === undefined) throw new Error('a mount that worked before does not work now');
+  const large = Array.from({ length: 4 }, (_, n) => `large${n}`);
+  const scene = await Scene.start(t, {
+    state: { add: [...large.map((name) => ({ name, size: 7_000_000 })), { name: 'small', size: 20_000 }] },
+    daemon: { cacheDir: join(disk.path, 'cache') },
+  });
+  scene.later(async () => {
+    await scene.daemon.kill9();
+    disk.close();
+  });
+  const { archive, daemon } = scene;
+  await scene.adopt();
+  for (const name of large) {
+    const answer = await scene.get(archive.file(name).path);
+    t.ok(isWhole(answer, archive.file(name)), `${name}: ${answer.status} ${answer.body.length} ${answer.complete}`);
+  }
+  t.ok(isWhole(await scene.get(archive.file('small').path), archive.file('small')));
+  const both = await Promise.all(large.map((name) => scene.get(archive.file(name).path)));
+  t.ok(
+    both.every((answer, n) => isWhole(answer, archive.file(large[n] ?? ''))),
+    'all at once as well',
+  );
+  t.equal((await daemon.request('/healthz')).status, 200);
+  for (const form of ['prefix', 'proxy'] as const) {
+    const apt = scene.apt(form);
+    const updated = await apt.update();
+    t.equal(updated.code, 0, updated.output);
+    const got = await apt.download(...large);
+    t.same(downloaded(got), hashesOf(archive, ...large), got.output);
+  }
+  // Not even a directory can be made now.
+  const filler = join(disk.path, 'filler');
+  try {
+    writeFileSync(filler, Buffer.alloc(64 * 1024 * 1024));
+  } catch {
+    // that was the point
+  }
+  archive.publish({ add: [{ name: 'late', size: 2_000_000 }] });
+  const apt = scene.apt('prefix');
+  const updated = await apt.update();
+  t.equal(updated.code, 0, updated.output);
+  const got = await apt.download('late');
+  t.same(downloaded(got), hashesOf(archive, 'late'), got.output);
+  await daemon.kill9();
+  await daemon.start();
+  t.ok(isWhole(await scene.get(archive.file('large0').path), archive.file('large0')), 'after a start on a full disk');
+  rmSync(filler);
+  await until('small files are cached once there is room', async () => {
+    const answer = await scene.get(archive.file('small').path);
+    return isWhole(answer, archive.file('small')) && answer.headers['x-debtorrent-source'] === 'cache';
+  });
+});
+
+t.test('power loss: what was finished is served from the cache, what was not is fetched', { skip }, async (t) => {
+  const scene = await Scene.start(t, {
+    state: {
+      add: [
+        { name: 'done', size: 300_000 },
+        { name: 'half', size: 3_000_000 },
+      ],
+    },
+  });
+  const { archive, daemon, mirror } = scene;
+  await scene.adopt();
+  t.ok(isWhole(await scene.get(archive.file('done').path), archive.file('done')));
+  const half = archive.url(archive.file('half').path);
+  const stop = mirror.rule(half, { rate: 2_000_000 });
+  const broken = scene.get(archive.file('half').path).catch(() => undefined);
+  await until('half of it is there', () => mirror.bytes(half) > 1_000_000);
+  await daemon.kill9();
+  await broken;
+  stop();
+  mirror.forget();
+  await daemon.start();
+  const done = await scene.get(archive.file('done').path);
+  t.ok(isWhole(done, archive.file('done')));
+  t.equal(done.headers['x-debtorrent-source'], 'cache');
+  t.ok(isWhole(await scene.get(archive.file('half').path), archive.file('half')));
+  t.equal(mirror.bytes(archive.url(archive.file('done').path)), 0);
+});
+
+t.test('corrupt file: damaged files in the cache are refetched', { skip }, async (t) => {
+  const names = ['cut', 'emptied', 'gone', 'altered', 'longer'];
+  const scene = await Scene.start(t, { state: { add: names.map((name) => ({ name, size: 400_000 })) } });
+  const { archive, daemon } = scene;
+  const paths = new Map<string, string>();
+  await scene.adopt();
+  for (const name of names) {
+    t.ok(isWhole(await scene.get(archive.file(name).path), archive.file(name)));
+    let path: string | undefined;
+    await until('it is in the cache directory', () => {
+      path = cachedFile(daemon.cacheDir, archive.file(name));
+      return path !== undefined;
+    });
+    paths.set(name, path ?? '');
+  }
+  const damage = (): void => {
+    const at = (name: string): string => paths.get(name) ?? '';
+    truncateSync(at('cut'), 100_000);
+    truncateSync(at('emptied'), 0);
+    rmSync(at('gone'));
+    writeFileSync(at('longer'), Buffer.concat([archive.read(archive.file('longer').path), Buffer.from('more')]));
+  };
+  await t.test('while the daemon runs', async (t) => {
+    damage();
+    for (const name of ['cut', 'emptied', 'gone', 'longer']) {
+      await until(`${name} is right again`, async () =>
+        isWhole(await scene.get(archive.file(name).path), archive.file(name)),
+      );
+    }
+    t.pass();
+  });
+  await t.test('while it does not run', async (t) => {
+    const stopped = await daemon.stop();
+    t.equal(stopped.code, 0);
+    for (const name of names) paths.set(name, cachedFile(daemon.cacheDir, archive.file(name)) ?? '');
+    damage();
+    const altered = paths.get('altered') ?? '';
+    const data = readFileSync(altered);
+    data[200_000] = (data[200_000] ?? 0) ^ 1;
+    writeFileSync(altered, data);
+    await daemon.start();
+    for (const name of ['cut', 'emptied', 'gone', 'longer']) {
+      const answer = await scene.get(archive.file(name).path);
+      t.ok(isWhole(answer, archive.file(name)), `${name} at once`);
+    }
+    await until(
+      'the background check finds what has the right size and wrong bytes',
+      async () => isWhole(await scene.get(archive.file('altered').path), archive.file('altered')),
+      30_000,
+    );
+  });
+  await t.test('junk in the cache directory is no obstacle', async (t) => {
+    await daemon.stop();
+    for (const path of filesBelow(daemon.cacheDir)) {
+      if (!/^[0-9a-f]{64}$/.test(path.slice(path.lastIndexOf('/') + 1))) writeFileSync(path, '\0junk{');
+    }
+    await daemon.start();
+    for (const name of names) t.ok(isWhole(await scene.get(archive.file(name).path), archive.file(name)), name);
+  });
+});
