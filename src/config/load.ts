@@ -68,7 +68,8 @@ function parseSetting(name: SettingName, found: Found | undefined): unknown {
   const result = v.safeParse(schema, repeatable ? texts : texts.at(-1));
   if (result.success) return result.output;
   const [issue] = result.issues;
-  const value = typeof issue.input === 'string' ? issue.input : found.values.at(-1);
+  const index = issue.path?.[0]?.key;
+  const value = found.values.at(typeof index === 'number' ? index : -1);
   throw new DebtorrentError('CONFIG_INVALID', `${found.place}: '${value}' ${issue.message}`);
 }
 
