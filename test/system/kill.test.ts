@@ -1,0 +1,80 @@
+/** SIGKILL at any moment: the next start serves what was finished, completes what was not, and keeps no bad file. */
+import t from 'tap';
+import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { skipWithoutApt, sleep } from '../support/process.ts';
+import { Scene, downloaded, hashesOf, isWhole } from '../support/scene.ts';
+import { randomNumbers, sha256 } from '../support/random.ts';
+
+const KILLS = 20;
+
+/** Files of the cache that are named after a SHA-256 which is not theirs. */
+function badFiles(cacheDir: string): string[] {
+  return readdirSync(cacheDir, { recursive: true, encoding: 'utf8' })
+    .map((name) => join(cacheDir, name))
+    .filter((path) => /^[0-9a-f]{64}$/.test(basename(path)) && existsSync(path) && statSync(path).isFile())
+    .filter((path) => !/partial|incoming|tmp/.test(path.slice(cacheDir.length)))
+    .filter((path) => sha256(readFileSync(path)) !== basename(path));
+}
+
+t.test('kill -9 in the middle of downloads, 20 times at random moments', { skip: skipWithoutApt }, async (t) => {
+  t.setTimeout(180_000);
+  const random = randomNumbers('kill');
+  const names = Array.from({ length: 3 * KILLS }, (_, n) => `pkg${n}`);
+  const scene = await Scene.start(t, {
+    state: { add: names.map((name, n) => ({ name, size: n % 3 === 0 ? 1_500_000 : 30_000 })) },
+    mirror: { connectionRate: 6_000_000 },
+  });
+  const { archive, daemon } = scene;
+  await scene.adopt();
+  for (let kill = 0; kill < KILLS; kill += 1) {
+    const batch = names.slice(3 * kill, 3 * kill + 3);
+    const asked = batch.map((name) => scene.get(archive.file(name).path).catch(() => undefined));
+    if (kill % 4 === 3) archive.publish({ add: [{ name: `during${kill}` }] });
+    const release = scene.get('dists/trixie/InRelease').catch(() => undefined);
+    await sleep(random() * 400);
+    await daemon.kill9();
+    const answers = await Promise.all(asked);
+    await release;
+    for (const [n, answer] of answers.entries()) {
+      if (answer?.status !== 200 || !answer.complete) continue;
+      if (!isWhole(answer, archive.file(batch[n] ?? ''))) t.fail(`a wrong file passed as whole at kill ${kill}`);
+    }
+    const bad = badFiles(daemon.cacheDir);
+    if (bad.length > 0) t.fail(`bad files after kill ${kill}: ${bad.join()}`);
+    await daemon.start();
+  }
+  for (const form of ['prefix', 'proxy'] as const) {
+    const apt = scene.apt(form);
+    const updated = await apt.update();
+    t.equal(updated.code, 0, updated.output);
+    const all = archive.packages.map(({ spec }) => spec.name);
+    const got = await apt.download(...all);
+    t.same(downloaded(got), hashesOf(archive, ...all), `${form}\n${got.output.slice(-2000)}`);
+  }
+  t.same(badFiles(daemon.cacheDir), [], 'every file in the cache is what its name says');
+  const stopped = await daemon.stop();
+  t.equal(stopped.code, 0);
+});
+
+t.test('kill -9 while APT downloads: APT completes when the daemon is back', { skip: skipWithoutApt }, async (t) => {
+  const names = Array.from({ length: 12 }, (_, n) => `pkg${n}`);
+  const scene = await Scene.start(t, {
+    state: { add: names.map((name) => ({ name, size: 400_000 })) },
+    mirror: { connectionRate: 1_500_000 },
+    // The same port after each start, or APT would have to be told.
+    daemon: {},
+  });
+  const { archive, daemon } = scene;
+  const apt = scene.apt('prefix');
+  t.equal((await apt.update()).code, 0);
+  const { http } = daemon.ready;
+  const download = apt.installDownloadOnly(...names);
+  await sleep(300);
+  await daemon.kill9();
+  await daemon.start(['--listen', http]);
+  const got = await download;
+  const again = got.files.length === names.length ? got : await apt.installDownloadOnly(...names);
+  t.same(downloaded(again), hashesOf(archive, ...names), again.output);
+  t.same(badFiles(daemon.cacheDir), []);
+});
