@@ -8,9 +8,9 @@ import type { BenchContext, Benchmark } from './benchmark.ts';
 import { cached } from './cached.ts';
 import { catalogue } from './catalogue.ts';
 import { limited, packages } from './downloads.ts';
-import { renderTable } from './figures.ts';
+import { type Figure, renderTable } from './figures.ts';
 import { benchDirectory, localMirror, type LocalMirror } from './local-mirror.ts';
-import { machineFacts } from './machine.ts';
+import { machineFacts, missingPrograms } from './machine.ts';
 import { memory } from './memory.ts';
 import { mergeResults } from './results.ts';
 import { createScope, temporaryDirectory } from './scope.ts';
@@ -23,6 +23,11 @@ async function main(names: readonly string[]): Promise<number> {
     process.stderr.write(`no benchmark ${unknown}; there are ${BENCHMARKS.map(({ name }) => name).join(', ')}\n`);
     return 2;
   }
+  const missing = await missingPrograms();
+  if (missing.length > 0) {
+    process.stderr.write(`benchmarks need ${missing.join(', ')}; on Debian: apt-get install PACKAGE\n`);
+    return 1;
+  }
   const scope = createScope();
   let stopped = false;
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -33,6 +38,7 @@ async function main(names: readonly string[]): Promise<number> {
   }
   const say = (line: string): void => void process.stdout.write(`${line}\n`);
   let failures = 0;
+  const all: Figure[] = [];
   try {
     await mkdir(benchDirectory(), { recursive: true });
     const directory = await temporaryDirectory(scope, benchDirectory(), 'run');
@@ -45,12 +51,13 @@ async function main(names: readonly string[]): Promise<number> {
       try {
         const figures = await benchmark.run(context);
         await mergeResults(join(process.cwd(), 'bench/results.json'), machine, benchmark.name, figures);
-        say(`\n${renderTable(figures)}\n`);
+        all.push(...figures);
       } catch (error) {
         failures++;
         if (!stopped) say(`  failed: ${error instanceof Error ? error.message : String(error)}`);
       }
     }
+    if (all.length > 0) say(`\n${renderTable(all)}`);
   } finally {
     await scope.close();
   }
