@@ -25,18 +25,20 @@ export interface Destination {
 }
 
 /**
- * A reference holds functions, through its destination, on purpose: one that is put into a message to another thread
- * is refused by structured clone instead of arriving dead. References cross threads only when the thread is started.
+ * References cross threads only when a thread is started. `within` is a property, so that one that is put into a
+ * message to another thread is refused by structured clone instead of arriving dead.
  */
 class Ref<P> implements ActorRef<P> {
   readonly name: string;
   readonly destination: Destination;
   readonly deadlineMs: number;
+  readonly within: (deadlineMs: number) => ActorRef<P>;
 
   constructor(destination: Destination, deadlineMs: number) {
     this.name = destination.name;
     this.destination = destination;
     this.deadlineMs = deadlineMs;
+    this.within = (ms) => new Ref<P>(destination, clampDeadline(ms));
   }
 
   tell<K extends TellName<P>>(kind: K, ...args: MessageArgs<P, K>): boolean {
@@ -45,10 +47,6 @@ class Ref<P> implements ActorRef<P> {
 
   ask<K extends AskName<P>>(kind: K, ...args: MessageArgs<P, K>): Promise<Reply<P, K>> {
     return this.destination.request(kind, args, this.deadlineMs) as Promise<Reply<P, K>>;
-  }
-
-  within(deadlineMs: number): ActorRef<P> {
-    return new Ref<P>(this.destination, clampDeadline(deadlineMs));
   }
 }
 
