@@ -9,7 +9,7 @@ import type { Exchanger } from '../actors/http-backup/exchange.ts';
 import { fetchRange } from '../actors/http-backup/fetch-range.ts';
 import type { BodyWriter, BodyWriterOptions } from '../actors/http-backup/range-writer.ts';
 import type { FileInfo } from '../actors/source.ts';
-import { LAST_BLOCK_BYTES } from '../actors/transfers/transfer.ts';
+import { LAST_BLOCK_BYTES } from '../actors/transfers/content.ts';
 import type { ClientExchange } from './exchange.ts';
 import { sendFileHead } from './send-file.ts';
 

@@ -1,36 +1,32 @@
 /**
- * One file on its way: which of its bytes are there, who is asked for the rest, and whether the whole is what it
- * should be. It lives until the file is in the store or no source is left, whoever waits for it meanwhile. Its bytes
- * can be read as they come, but for the last block, which waits for the SHA-256 of the whole.
+ * One file on its way: who is asked for which of its bytes, and whether the whole is what it should be. It lives
+ * until the file is in the store or no source is left, whoever waits for it meanwhile. Its bytes can be read as they
+ * come, but for the last block, which waits for the SHA-256 of the whole.
  */
-import { FIRST_JOB_BYTES, nextJobBytes } from '../../core/job-size.ts';
-import { asDebtorrentError, DebtorrentError } from '../../core/errors.ts';
-import type { FetchPlan, SourceLabel } from '../../core/fetch-plan.ts';
 import type { Clock } from '../../core/clock.ts';
+import { asDebtorrentError, DebtorrentError } from '../../core/errors.ts';
+import type { FetchPlan } from '../../core/fetch-plan.ts';
 import type { MirrorUrl, Sha256, TransferKey } from '../../core/ids.ts';
+import { FIRST_JOB_BYTES, nextJobBytes } from '../../core/job-size.ts';
 import type { Logger } from '../../core/logging.ts';
-import { RangeSet } from '../../core/range-set.ts';
-import type { ActorRef } from '../../kernel/protocol.ts';
-import type { FileInfo, JobId, RangeJob, RangeOutcome, SourceProtocol } from '../source.ts';
-import type { NameRecord, StoredFile, StoreProtocol } from '../store/protocol.ts';
+import type { FileInfo, JobId, RangeOutcome } from '../source.ts';
+import type { NameRecord, StoredFile } from '../store/protocol.ts';
 import { Candidates, type Fault } from './candidates.ts';
+import { Content, type ContentDeps } from './content.ts';
+import { Jobs, type EndedJob, type JobsDeps } from './jobs.ts';
 import type { ArrivingFile, FileHead, Progress, TransferId, TransferStatus, WholeFile } from './protocol.ts';
 import { nextRanges } from './range-plan.ts';
 import { Waiters } from './waiters.ts';
+import { fromName, fromStore, nameRecord } from './whole-file.ts';
 
-export interface TransferDeps {
-  readonly store: ActorRef<StoreProtocol>;
-  readonly mirror: ActorRef<SourceProtocol>;
+export interface TransferDeps extends ContentDeps, Omit<JobsDeps, 'register' | 'now'> {
   readonly clock: Clock;
   readonly log: Logger;
+  /** Ranges of one file under way at once. */
   readonly connections: number;
   /** Bytes; what an answer without a known size may have at most. */
   readonly maxSize: number;
-  sha256(path: string, size: number): Promise<Sha256>;
-  nextJobId(): JobId;
-  /** Routes what a source says about a job. */
   register(id: JobId, transfer: Transfer): void;
-  unregister(id: JobId): void;
   failing(url: MirrorUrl): boolean;
   mirrorFailed(url: MirrorUrl, failed: boolean): void;
   finalPath(sha256: Sha256): string;
@@ -38,65 +34,56 @@ export interface TransferDeps {
 }
 
 /** What is in the cache already and needs only a check. */
-export interface Cached {
-  readonly file: StoredFile;
-  /** `hash`: the file may have changed on disk. `mirror`: the name may stand for another file by now. */
-  readonly check: 'hash' | 'mirror';
-  readonly record?: NameRecord;
-}
+export type Cached =
+  /** It may have changed on disk. */
+  | { readonly check: 'hash'; readonly file: StoredFile }
+  /** The name may stand for another file by now. */
+  | { readonly check: 'mirror'; readonly file: StoredFile; readonly record: NameRecord };
 
-/** Bytes at the end of a file that wait for its hash. */
-export const LAST_BLOCK_BYTES = 16 * 1024;
-/** A source may take as long as it moves; this only keeps an ask from being endless. */
-const JOB_DEADLINE_MS = 12 * 3_600_000;
-const CHECKPOINT_BYTES = 16 * 1024 * 1024;
+/** Bytes after which earlier failures of a mirror do not count any more. */
 const PROGRESS_BYTES = 256 * 1024;
+/** Times that a file without a hash may change on the mirror while it is fetched. */
 const MAX_RESTARTS = 3;
+/** Faults that no other mirror can mend. */
+const OWN_FAULTS = new Set<string>(['STORE_FULL', 'STORE_IO', 'CANCELLED', 'ACTOR_STOPPED', 'ACTOR_FAILED', 'INTERNAL']);
 
-interface Job {
-  readonly job: RangeJob;
-  readonly startedAt: number;
-  bytes: number;
-}
+type Failed = Extract<RangeOutcome, { kind: 'failed' }>;
 
 export class Transfer {
   readonly id: TransferId;
-  readonly key: TransferKey;
   readonly plan: FetchPlan;
   readonly #deps: TransferDeps;
+  readonly #content: Content;
+  readonly #jobs: Jobs;
   readonly #waiters: Waiters;
   readonly #candidates: Candidates;
-  readonly #jobs = new Map<JobId, Job>();
+  readonly #focus: number;
   #cached: Cached | undefined;
   #state: TransferStatus['state'] = 'starting';
-  #path = '';
-  #have = new RangeSet();
   #info: FileInfo | undefined;
-  #size: number | undefined;
-  #epoch = 0;
   #restarts = 0;
-  #focus: number;
   #jobBytes = FIRST_JOB_BYTES;
   #noRanges = false;
-  #resumed = false;
   #mirrorBytes = 0;
-  #checkpointed = 0;
   #retry: { clear(): void } | undefined;
-  #wholeSha256: Sha256 | undefined;
+  #kept: Promise<void> | undefined;
+  #ended: () => void = () => undefined;
   #result: WholeFile | undefined;
   #fault: Fault | undefined;
+  /** Clients that wait for it or read from it. */
   clients = 0;
 
   constructor(deps: TransferDeps, id: TransferId, key: TransferKey, plan: FetchPlan, from: number, cached?: Cached) {
     this.#deps = deps;
     this.id = id;
-    this.key = key;
     this.plan = plan;
     this.#focus = from;
     this.#cached = cached;
-    this.#size = plan.size;
+    this.#content = new Content(deps, key, plan.sha256, plan.size);
     this.#waiters = new Waiters(deps.clock);
     this.#candidates = new Candidates([plan.url, ...plan.alternates], deps.failing);
+    const jobsDeps = { ...deps, now: deps.clock.now, register: (job: JobId) => deps.register(job, this) };
+    this.#jobs = new Jobs(jobsDeps, (ended, outcome) => this.#jobEnded(ended, outcome));
   }
 
   get ended(): boolean {
@@ -112,11 +99,25 @@ export class Transfer {
     return this.#fault && new DebtorrentError(this.#fault.code, this.#fault.message);
   }
 
+  /** The headers of an answer can be made of more than the plan. */
+  get started(): boolean {
+    return this.#info !== undefined || this.#content.have.bytes > 0;
+  }
+
+  /** There is a file to read from, and its size is known. */
+  get readable(): boolean {
+    return this.#content.path !== '' && this.#content.size !== undefined;
+  }
+
+  get size(): number | undefined {
+    return this.#content.size;
+  }
+
   /** Runs to the end; never rejects. What it came to is in `result` or `fault`. */
   async run(): Promise<void> {
     try {
       if (this.#cached?.check === 'hash' && (await this.#recheck(this.#cached.file))) return;
-      if (this.#cached?.check !== 'mirror') await this.#openPartial(this.plan.sha256 !== undefined);
+      if (this.#cached === undefined) await this.#content.open(this.plan.sha256 !== undefined);
       await new Promise<void>((resolve) => {
         this.#ended = resolve;
         this.#pump();
@@ -125,40 +126,27 @@ export class Transfer {
       this.#fail(asDebtorrentError(error));
     } finally {
       this.#retry?.clear();
-      this.#waiters.wakeAll();
     }
   }
 
   /** Resolves after `run` when nothing writes to the partial file any more and a good file is in the store. */
   async settled(): Promise<void> {
     await this.#kept;
-    if (this.#jobs.size > 0) await new Promise<void>((resolve) => (this.#drained = resolve));
-  }
-
-  #ended: () => void = () => undefined;
-  #drained: () => void = () => undefined;
-  #kept: Promise<void> | undefined;
-
-  /** Headers can be made, and either bytes can be read or the answer of the mirror is known. */
-  get started(): boolean {
-    return this.#info !== undefined || this.#have.bytes > 0;
-  }
-
-  get size(): number | undefined {
-    return this.#size;
+    await this.#jobs.drained();
   }
 
   view(): ArrivingFile {
-    return { kind: 'arriving', id: this.id, path: this.#path, source: this.#label(), epoch: this.#epoch, ...this.#head() };
+    const { path, epoch } = this.#content;
+    return { kind: 'arriving', id: this.id, path, epoch, source: this.#source(), ...this.#head() };
   }
 
   async wait(position: number, epoch: number): Promise<Progress> {
     for (let waited = false; ; waited = true) {
-      if (epoch !== this.#epoch) return { kind: 'restarted', epoch: this.#epoch };
+      if (epoch !== this.#content.epoch) return { kind: 'restarted', epoch: this.#content.epoch };
       if (this.#result !== undefined) return this.#result;
       if (this.#fault !== undefined) return { kind: 'failed', ...this.#fault };
-      const end = this.#available(position);
-      if (end > position || waited) return { kind: 'more', end, size: this.#size };
+      const end = this.#content.available(position);
+      if (end > position || waited) return { kind: 'more', end, size: this.size };
       await this.#waiters.wait(position);
     }
   }
@@ -172,8 +160,8 @@ export class Transfer {
     return {
       path: this.plan.url,
       sha256: this.plan.sha256 ?? null,
-      size: this.#size ?? null,
-      received: this.#have.bytes,
+      size: this.size ?? null,
+      received: this.#content.have.bytes,
       from_peers: 0,
       from_mirror: this.#mirrorBytes,
       waiting_clients: this.clients,
@@ -186,7 +174,7 @@ export class Transfer {
     if (!this.#jobs.has(id)) return;
     const first = this.#info === undefined;
     this.#info = { ...this.#info, ...info };
-    this.#size ??= info.size;
+    this.#content.size ??= info.size;
     this.#cached = undefined;
     this.#state = 'fetching';
     if (first) this.#waiters.wakeAll();
@@ -194,194 +182,146 @@ export class Transfer {
 
   /** A source has written bytes into the partial file. */
   jobWrote(id: JobId, start: number, end: number): void {
-    const job = this.#jobs.get(id);
-    if (job === undefined) return;
-    job.bytes += end - start;
+    const running = this.#jobs.wrote(id, end - start);
+    if (running === undefined) return;
     this.#mirrorBytes += end - start;
-    this.#have.add(start, end);
-    if (job.bytes >= PROGRESS_BYTES) this.#candidates.progressed(job.job.url);
-    if (this.plan.sha256 !== undefined && this.#mirrorBytes - this.#checkpointed >= CHECKPOINT_BYTES) {
-      this.#checkpointed = this.#mirrorBytes;
-      this.#deps.store.tell('checkpoint', this.key, this.#have.toJSON());
-    }
-    this.#waiters.progressed((position) => this.#available(position));
+    this.#content.wrote(start, end);
+    if (running.bytes >= PROGRESS_BYTES) this.#candidates.progressed(running.job.url);
+    this.#waiters.progressed((position) => this.#content.available(position));
   }
 
   /** Ends it here; what has been fetched can be resumed by the next transfer of the same content. */
   park(): void {
-    if (this.ended) return;
     this.#fail(new DebtorrentError('STOPPING', 'the daemon is stopping'));
   }
 
   async #recheck(file: StoredFile): Promise<boolean> {
-    this.#path = file.path;
+    this.#content.adopt(file);
     this.#state = 'verifying';
-    this.#size = file.size;
-    this.#have.add(0, file.size);
     const actual = await this.#deps.sha256(file.path, file.size).catch(() => undefined);
     const right = actual === file.sha256;
     this.#deps.store.tell('checked', file.sha256, right);
     if (right) {
-      this.#succeed(this.#whole(file, 'cache', file.path));
+      this.#succeed(fromStore(file));
       return true;
     }
     this.#deps.log.warn({ sha256: file.sha256 }, 'a cached file has changed on disk and is fetched again');
     this.#deps.hashFailed();
     this.#cached = undefined;
-    this.#size = this.plan.size;
+    this.#state = 'starting';
+    this.#content.size = this.plan.size;
     this.#restart();
     return false;
   }
 
-  async #openPartial(resume: boolean): Promise<void> {
-    const partial = await this.#deps.store.ask('openPartial', this.key, this.#size, resume);
-    this.#path = partial.path;
-    this.#have = RangeSet.from(partial.ranges);
-    this.#resumed = this.#have.bytes > 0;
-  }
-
   #restart(): void {
-    this.#have = new RangeSet();
-    this.#epoch += 1;
-    this.#wholeSha256 = undefined;
-    this.#resumed = false;
+    this.#content.restart();
     this.#waiters.wakeAll();
   }
 
   /** Starts as many jobs as make sense now, or goes on to the check when all bytes are there. */
   #pump(): void {
     if (this.ended || this.#retry !== undefined || this.#state === 'verifying') return;
-    const size = this.#size;
-    if (size !== undefined && this.#have.covers(0, size)) {
-      if (this.#jobs.size === 0) void this.#verify(size);
+    const { size, have, complete } = this.#content;
+    if (complete) {
+      if (this.#jobs.count === 0) void this.#verify(size as number);
       return;
     }
     const url = this.#candidates.current();
     if (url === undefined) {
-      if (this.#jobs.size === 0) this.#giveUp();
+      if (this.#jobs.count === 0) this.#giveUp();
       return;
     }
     if (size === undefined || this.plan.sha256 === undefined || this.#noRanges) {
-      if (this.#jobs.size === 0) this.#start(url, this.#noRanges ? 0 : this.#have.contiguousEnd(0), undefined);
+      if (this.#jobs.count === 0) this.#start(url, this.#noRanges ? 0 : have.contiguousEnd(0), undefined);
       return;
     }
-    const inFlight = [...this.#jobs.values()].map(({ job }) => ({ start: job.start, end: job.end ?? size }));
+    const inFlight = this.#jobs.ranges(size);
     const { connections } = this.#deps;
-    for (const { start, end } of nextRanges({
-      size,
-      have: this.#have,
-      inFlight,
-      focus: this.#focus,
-      jobBytes: this.#jobBytes,
-      connections,
-    })) {
-      this.#start(url, start, end);
-    }
+    const plan = { size, have, inFlight, focus: this.#focus, jobBytes: this.#jobBytes, connections };
+    for (const { start, end } of nextRanges(plan)) this.#start(url, start, end);
   }
 
   #start(url: MirrorUrl, start: number, end: number | undefined): void {
-    const { plan } = this;
-    const record = this.#cached?.record;
-    const ifRange = plan.sha256 === undefined && start > 0 ? strongValidator(this.#info) : undefined;
-    const job: RangeJob = {
-      id: this.#deps.nextJobId(),
+    const { sha256 } = this.plan;
+    const size = sha256 === undefined ? undefined : this.size;
+    const ifRange = sha256 === undefined && start > 0 ? strongValidator(this.#info) : undefined;
+    const revalidate = this.#cached?.check === 'mirror' ? validatorsOf(this.#cached.record) : undefined;
+    const job = {
       url,
-      path: this.#path,
       start,
       maxSize: this.#deps.maxSize,
       ...(end !== undefined && { end }),
-      ...(plan.sha256 !== undefined && this.#size !== undefined && { size: this.#size }),
+      ...(size !== undefined && { size }),
       ...(ifRange !== undefined && { ifRange }),
-      ...(record !== undefined && {
-        revalidate: {
-          ...(record.etag !== undefined && { etag: record.etag }),
-          ...(record.lastModified !== undefined && { lastModified: record.lastModified }),
-        },
-      }),
+      ...(revalidate !== undefined && { revalidate }),
     };
-    this.#jobs.set(job.id, { job, startedAt: this.#deps.clock.now(), bytes: 0 });
-    this.#deps.register(job.id, this);
-    const run = async (): Promise<RangeOutcome> => {
-      // A revalidation most often ends in a 304: only now is it clear whether a file is needed for the answer.
-      if (this.#path !== '') return this.#deps.mirror.within(JOB_DEADLINE_MS).ask('fetch', job);
-      await this.#openPartial(false);
-      return this.#deps.mirror.within(JOB_DEADLINE_MS).ask('fetch', { ...job, path: this.#path });
-    };
-    run().then(
-      (outcome) => this.#jobEnded(job, outcome),
-      (error: unknown) => {
-        const { code, message } = asDebtorrentError(error);
-        this.#jobEnded(job, { kind: 'failed', code, message, transient: false });
-      },
-    );
+    this.#jobs.start(job, async () => {
+      if (this.#content.path === '') await this.#content.open(false);
+      return this.#content.path;
+    });
   }
 
-  #jobEnded(job: RangeJob, outcome: RangeOutcome): void {
-    const { startedAt, bytes } = this.#jobs.get(job.id) ?? { startedAt: 0, bytes: 0 };
-    this.#jobs.delete(job.id);
-    this.#deps.unregister(job.id);
-    if (this.ended) {
-      if (this.#jobs.size === 0) this.#drained();
-      return;
-    }
+  #jobEnded({ job, bytes, tookMs }: EndedJob, outcome: RangeOutcome): void {
+    if (this.ended) return;
+    if (outcome.kind !== 'failed') this.#deps.mirrorFailed(job.url, false);
     switch (outcome.kind) {
       case 'done':
-        this.#deps.mirrorFailed(job.url, false);
-        this.#jobBytes = nextJobBytes(this.#jobBytes, bytes, this.#deps.clock.now() - startedAt);
+        this.#jobBytes = nextJobBytes(this.#jobBytes, bytes, tookMs);
         this.#info = { ...this.#info, ...outcome.info };
-        this.#size ??= outcome.info.size ?? outcome.end;
-        if (job.start === 0 && outcome.end === this.#size) this.#wholeSha256 = outcome.sha256;
+        this.#content.size ??= outcome.info.size ?? outcome.end;
+        if (job.start === 0 && outcome.end === this.size) this.#content.wholeSha256 = outcome.sha256;
         break;
       case 'not-modified':
-        this.#deps.mirrorFailed(job.url, false);
         this.#revalidated(outcome.info);
         return;
       case 'no-ranges':
         this.#noRanges = true;
         break;
       case 'changed':
-        this.#changed(job);
+        this.#changed({ job, bytes, tookMs });
         return;
       case 'failed':
-        this.#jobFailed(job, outcome);
+        this.#jobFailed(job.url, outcome);
         return;
     }
     this.#pump();
   }
 
-  #changed(job: RangeJob): void {
+  #changed({ job }: EndedJob): void {
     this.#restarts += 1;
     if (this.plan.sha256 !== undefined || this.#restarts > MAX_RESTARTS) {
       const message = 'the file changed on the mirror while it was fetched';
-      this.#jobFailed(job, { kind: 'failed', code: 'HASH_MISMATCH', message, transient: false });
+      this.#jobFailed(job.url, { kind: 'failed', code: 'HASH_MISMATCH', message, transient: false });
       return;
     }
     this.#info = undefined;
-    this.#size = undefined;
+    this.#content.size = undefined;
     this.#restart();
     this.#pump();
   }
 
-  #jobFailed(job: RangeJob, outcome: RangeOutcome & { kind: 'failed' }): void {
-    const { code, message, transient, retryAfterMs } = outcome;
-    if (code === 'STORE_FULL' || code === 'STORE_IO' || code === 'CANCELLED' || code === 'ACTOR_STOPPED') {
+  #jobFailed(url: MirrorUrl, { code, message, transient, retryAfterMs }: Failed): void {
+    if (OWN_FAULTS.has(code)) {
       this.#fail(new DebtorrentError(code, message));
       return;
     }
-    this.#deps.mirrorFailed(job.url, transient);
-    this.#deps.log.debug({ url: job.url, code, reason: message }, 'a request to a mirror failed');
-    const stale = this.#cached?.check === 'mirror' ? this.#cached : undefined;
-    const delay = this.#candidates.failed(job.url, { code, message }, transient, retryAfterMs, stale === undefined);
-    if (delay === undefined && this.#jobs.size === 0) {
-      if (stale !== undefined && transient) {
-        this.#deps.log.warn({ url: job.url, code, reason: message }, 'mirror is down, serving what is cached');
-        this.#succeed({ ...this.#whole(stale.file, 'cache', stale.file.path), ...fromRecord(stale.record), stale: true });
+    this.#deps.mirrorFailed(url, transient);
+    this.#deps.log.debug({ url, code, reason: message }, 'a request to a mirror failed');
+    const cached = this.#cached?.check === 'mirror' ? this.#cached : undefined;
+    // With something to serve meanwhile, one try is enough.
+    const delay = this.#candidates.failed(url, { code, message }, transient, retryAfterMs, cached === undefined);
+    if (delay === undefined) {
+      if (this.#jobs.count > 0) return;
+      if (cached === undefined || !transient) {
+        this.#giveUp();
         return;
       }
-      this.#giveUp();
+      this.#deps.log.warn({ url, code, reason: message }, 'the mirror is down: serving what is cached');
+      this.#succeed({ ...fromName(cached.file, cached.record), stale: true });
       return;
     }
-    if (delay === undefined || this.#retry !== undefined) return;
+    if (this.#retry !== undefined) return;
     this.#retry = this.#deps.clock.setTimeout(() => {
       this.#retry = undefined;
       this.#pump();
@@ -395,14 +335,14 @@ export class Transfer {
   }
 
   #revalidated(info: FileInfo): void {
-    const cached = this.#cached;
-    if (cached?.record === undefined) {
-      this.#fail(new DebtorrentError('MIRROR_PROTOCOL', 'a 304 that was not asked for'));
+    if (this.#cached?.check !== 'mirror') {
+      this.#fail(new DebtorrentError('MIRROR_PROTOCOL', `${this.plan.url}: a 304 that was not asked for`));
       return;
     }
-    const freshUntil = this.#deps.clock.now() + info.freshMs;
-    this.#deps.store.tell('putName', { ...cached.record, freshUntil });
-    this.#succeed({ ...this.#whole(cached.file, 'cache', cached.file.path), ...fromRecord(cached.record), freshUntil });
+    const { file } = this.#cached;
+    const record = { ...this.#cached.record, freshUntil: this.#deps.clock.now() + info.freshMs };
+    this.#deps.store.tell('putName', record);
+    this.#succeed(fromName(file, record));
   }
 
   async #verify(size: number): Promise<void> {
@@ -410,7 +350,7 @@ export class Transfer {
     const { plan } = this;
     let actual: Sha256;
     try {
-      actual = this.#wholeSha256 ?? (await this.#deps.sha256(this.#path, size));
+      actual = await this.#content.hash(size);
     } catch (error) {
       this.#fail(asDebtorrentError(error));
       return;
@@ -420,16 +360,15 @@ export class Transfer {
       this.#mismatch(actual);
       return;
     }
-    const head = this.#head();
     const freshMs = plan.sha256 === undefined ? (this.#info?.freshMs ?? 0) : Number.POSITIVE_INFINITY;
     const file: WholeFile = {
       kind: 'file',
-      ...head,
+      ...this.#head(),
       size,
       sha256: actual,
-      path: this.#path,
+      path: this.#content.path,
       finalPath: this.#deps.finalPath(actual),
-      source: this.#label(),
+      source: this.#source(),
       stale: false,
       freshUntil: this.#deps.clock.now() + freshMs,
     };
@@ -440,41 +379,32 @@ export class Transfer {
   /** Clients have the file already; keeping it is for the next ones, so a failure here is only logged. */
   async #keep(file: WholeFile): Promise<void> {
     const { store, log } = this.#deps;
+    const { url, sha256 } = this.plan;
     try {
-      await store.within(60_000).ask('commit', this.key, file.sha256, file.lastModified);
+      await this.#content.commit(file.sha256, file.lastModified);
     } catch (error) {
-      log.warn({ url: this.plan.url, err: error }, 'a file could not be kept');
+      log.warn({ url, err: error }, 'a file could not be kept');
       return;
     }
     this.#result = { ...file, path: file.finalPath };
-    if (this.plan.sha256 !== undefined || this.#info?.storable === false) return;
-    store.tell('putName', {
-      url: this.plan.url,
-      sha256: file.sha256,
-      size: file.size,
-      freshUntil: file.freshUntil,
-      ...(file.etag !== undefined && { etag: file.etag }),
-      ...(file.lastModified !== undefined && { lastModified: file.lastModified }),
-      ...(file.contentType !== undefined && { contentType: file.contentType }),
-    });
+    if (sha256 === undefined && this.#info?.storable !== false) store.tell('putName', nameRecord(url, file));
   }
 
   #mismatch(actual: Sha256): void {
     const { plan } = this;
+    const { resumed } = this.#content;
     const url = this.#candidates.current() ?? plan.url;
-    const from = this.#resumed ? 'a resumed partial file' : url;
+    const from = resumed ? 'a resumed partial file' : url;
     const fault: Fault = { code: 'HASH_MISMATCH', message: `${from} has SHA-256 ${actual}, not ${plan.sha256}` };
     this.#deps.hashFailed();
     this.#deps.log.warn({ mirror: from, url, sha256: plan.sha256, actual }, 'hash mismatch: bytes thrown away');
-    this.#deps.store.tell('discardPartial', this.key);
-    const resumed = this.#resumed;
     this.#restart();
     if (!resumed && this.#candidates.failed(url, fault, false) === undefined) {
       this.#fail(new DebtorrentError(fault.code, fault.message));
       return;
     }
     this.#state = 'starting';
-    this.#openPartial(false).then(
+    this.#content.open(false).then(
       () => this.#pump(),
       (error: unknown) => this.#fail(asDebtorrentError(error)),
     );
@@ -491,61 +421,20 @@ export class Transfer {
     if (this.ended) return;
     this.#state = 'failed';
     this.#fault = { code, message };
-    for (const id of this.#jobs.keys()) this.#deps.mirror.tell('cancel', id);
-    if (this.#path !== '' && this.#cached === undefined) {
-      const resumable = this.plan.sha256 !== undefined && this.#have.bytes > 0 && code !== 'HASH_MISMATCH';
-      if (resumable) this.#deps.store.tell('parkPartial', this.key, this.#have.toJSON());
-      else this.#deps.store.tell('discardPartial', this.key);
-    }
+    this.#jobs.cancelAll();
+    if (this.#cached?.check !== 'hash') this.#content.park();
     this.#waiters.wakeAll();
     this.#ended();
   }
 
-  #available(position: number): number {
-    const end = this.#have.contiguousEnd(position);
-    if (this.plan.sha256 === undefined) return end;
-    // The last block waits for the hash, and where the end is not known any block may be the last.
-    return Math.max(position, this.#size === undefined ? end - LAST_BLOCK_BYTES : Math.min(end, this.#size - LAST_BLOCK_BYTES));
-  }
-
-  #label(): SourceLabel {
+  #source(): WholeFile['source'] {
     return this.#cached === undefined ? 'mirror' : 'cache';
   }
 
   #head(): FileHead {
-    return {
-      size: this.#size,
-      sha256: this.plan.sha256,
-      lastModified: this.#info?.lastModified,
-      etag: this.#info?.etag,
-      contentType: this.#info?.contentType,
-    };
+    const { lastModified, etag, contentType } = this.#info ?? {};
+    return { size: this.size, sha256: this.plan.sha256, lastModified, etag, contentType };
   }
-
-  #whole(file: StoredFile, source: SourceLabel, path: string): WholeFile {
-    return {
-      kind: 'file',
-      size: file.size,
-      sha256: file.sha256,
-      lastModified: file.lastModified,
-      etag: undefined,
-      contentType: undefined,
-      path,
-      finalPath: file.path,
-      source,
-      stale: false,
-      freshUntil: Number.POSITIVE_INFINITY,
-    };
-  }
-}
-
-function fromRecord(record: NameRecord | undefined): Pick<WholeFile, 'etag' | 'contentType' | 'lastModified' | 'freshUntil'> {
-  return {
-    etag: record?.etag,
-    contentType: record?.contentType,
-    lastModified: record?.lastModified,
-    freshUntil: record?.freshUntil ?? 0,
-  };
 }
 
 /** What If-Range may carry: a strong ETag, else the date (RFC 9110 section 13.1.5). */
@@ -554,3 +443,6 @@ function strongValidator(info: FileInfo | undefined): string | undefined {
   return info?.etag === undefined ? info?.lastModified : undefined;
 }
 
+function validatorsOf({ etag, lastModified }: NameRecord): { etag?: string; lastModified?: string } {
+  return { ...(etag !== undefined && { etag }), ...(lastModified !== undefined && { lastModified }) };
+}

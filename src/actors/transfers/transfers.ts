@@ -11,8 +11,9 @@ import type { Logger } from '../../core/logging.ts';
 import type { ActorRef, Behaviour } from '../../kernel/protocol.ts';
 import type { Hashing } from '../hashing.ts';
 import type { JobId, SourceProtocol, SourceSinkProtocol } from '../source.ts';
-import type { StoredFile, StoreProtocol } from '../store/protocol.ts';
+import type { StoreProtocol } from '../store/protocol.ts';
 import type { ArrivingFile, FileHead, TransferId, TransfersProtocol, WholeFile } from './protocol.ts';
+import { fromName, fromStore } from './whole-file.ts';
 import { Transfer, type Cached, type TransferDeps } from './transfer.ts';
 
 export interface TransfersDeps {
@@ -110,8 +111,7 @@ export function createTransfers(deps: TransfersDeps): Transfers {
     const file = record && (await store.ask('find', record.sha256));
     if (record === undefined || file === undefined || file.size !== record.size) return start(plan, from);
     if (plan.revalidate === 'heuristic' && record.freshUntil > clock.now() && file.verified) {
-      const { etag, lastModified, contentType, freshUntil } = record;
-      return { ...fromStore(file), etag, lastModified, contentType, freshUntil };
+      return fromName(file, record);
     }
     return start(plan, from, { file, check: 'mirror', record });
   }
@@ -127,8 +127,7 @@ export function createTransfers(deps: TransfersDeps): Transfers {
         if (found.fault !== undefined) throw found.fault;
         const late = clock.now() >= deadline;
         const small = found.size !== undefined && found.size <= SMALL_BYTES;
-        const sizeKnown = found.size !== undefined;
-        if ((found.started && (!small || late)) || (late && sizeKnown && found.view().path !== '')) break;
+        if ((found.started && (!small || late)) || (late && found.readable)) break;
         await Promise.race([found.news(), later(clock, Math.max(deadline - clock.now(), HEADERS_MS / 10))]);
       }
       found.clients += 1;
@@ -189,22 +188,6 @@ export function createTransfers(deps: TransfersDeps): Transfers {
 
 function keyOf(plan: FetchPlan): TransferKey {
   return (plan.sha256 ?? `url:${plan.url}`) as TransferKey;
-}
-
-function fromStore(file: StoredFile): WholeFile {
-  return {
-    kind: 'file',
-    size: file.size,
-    sha256: file.sha256,
-    lastModified: file.lastModified,
-    etag: undefined,
-    contentType: undefined,
-    path: file.path,
-    finalPath: file.path,
-    source: 'cache',
-    stale: false,
-    freshUntil: Number.POSITIVE_INFINITY,
-  };
 }
 
 function later(clock: Clock, ms: number): Promise<void> {

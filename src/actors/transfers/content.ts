@@ -1,0 +1,115 @@
+/**
+ * The bytes of one transfer: its partial file in the store, which ranges are there, and what is known of the whole.
+ * `epoch` changes whenever bytes that somebody may have read are thrown away.
+ */
+import { RangeSet } from '../../core/range-set.ts';
+import type { Sha256, TransferKey } from '../../core/ids.ts';
+import type { ActorRef } from '../../kernel/protocol.ts';
+import type { StoredFile, StoreProtocol } from '../store/protocol.ts';
+
+/** Bytes at the end of a file that wait for its hash. */
+export const LAST_BLOCK_BYTES = 16 * 1024;
+const CHECKPOINT_BYTES = 16 * 1024 * 1024;
+const COMMIT_MS = 60_000;
+
+export interface ContentDeps {
+  readonly store: ActorRef<StoreProtocol>;
+  sha256(path: string, size: number): Promise<Sha256>;
+}
+
+export class Content {
+  readonly #deps: ContentDeps;
+  readonly #key: TransferKey;
+  /** The hash is known in advance: partial content can be resumed, and its last block has to wait. */
+  readonly #expected: Sha256 | undefined;
+  #path = '';
+  #have = new RangeSet();
+  #uncheckpointed = 0;
+  /** SHA-256 of the whole, when one source delivered it in one go and hashed it on the way. */
+  wholeSha256: Sha256 | undefined;
+  /** Bytes of the whole; undefined as long as nobody has said. */
+  size: number | undefined;
+  epoch = 0;
+  /** Some of the bytes are from an earlier transfer. */
+  resumed = false;
+
+  constructor(deps: ContentDeps, key: TransferKey, expected: Sha256 | undefined, size: number | undefined) {
+    this.#deps = deps;
+    this.#key = key;
+    this.#expected = expected;
+    this.size = size;
+  }
+
+  /** Empty until `open` or `adopt`. */
+  get path(): string {
+    return this.#path;
+  }
+
+  get have(): RangeSet {
+    return this.#have;
+  }
+
+  get complete(): boolean {
+    return this.size !== undefined && this.#have.covers(0, this.size);
+  }
+
+  /** Opens the partial file, with what is left of an earlier transfer if `resume`. */
+  async open(resume: boolean): Promise<void> {
+    const partial = await this.#deps.store.ask('openPartial', this.#key, this.size, resume);
+    this.#path = partial.path;
+    this.#have = RangeSet.from(partial.ranges);
+    this.resumed = this.#have.bytes > 0;
+  }
+
+  /** Takes a finished file of the store whose hash is to be checked again. */
+  adopt(file: StoredFile): void {
+    this.#path = file.path;
+    this.size = file.size;
+    this.#have.add(0, file.size);
+  }
+
+  wrote(start: number, end: number): void {
+    this.#have.add(start, end);
+    this.#uncheckpointed += end - start;
+    if (this.#expected === undefined || this.#uncheckpointed < CHECKPOINT_BYTES) return;
+    this.#uncheckpointed = 0;
+    this.#deps.store.tell('checkpoint', this.#key, this.#have.toJSON());
+  }
+
+  /** Forgets all bytes. */
+  restart(): void {
+    this.#have = new RangeSet();
+    this.epoch += 1;
+    this.wholeSha256 = undefined;
+    this.resumed = false;
+  }
+
+  /** End of what a reader at `position` may have now. */
+  available(position: number): number {
+    const end = this.#have.contiguousEnd(position);
+    if (this.#expected === undefined) return end;
+    // Where the end is not known any block may be the last.
+    const last = this.size === undefined ? end : this.size;
+    return Math.max(position, Math.min(end, last - LAST_BLOCK_BYTES));
+  }
+
+  /** SHA-256 of the whole file as it is on disk. */
+  hash(size: number): Promise<Sha256> {
+    return this.wholeSha256 === undefined ? this.#deps.sha256(this.#path, size) : Promise.resolve(this.wholeSha256);
+  }
+
+  async commit(sha256: Sha256, lastModified: string | undefined): Promise<StoredFile> {
+    return this.#deps.store.within(COMMIT_MS).ask('commit', this.#key, sha256, lastModified);
+  }
+
+  discard(): void {
+    if (this.#path !== '') this.#deps.store.tell('discardPartial', this.#key);
+  }
+
+  /** Leaves what can be resumed and removes the rest. */
+  park(): void {
+    if (this.#path === '') return;
+    if (this.#expected === undefined || this.#have.bytes === 0) this.discard();
+    else this.#deps.store.tell('parkPartial', this.#key, this.#have.toJSON());
+  }
+}

@@ -1,0 +1,95 @@
+/** The range jobs of one transfer that are with a source now. */
+import { asDebtorrentError } from '../../core/errors.ts';
+import type { ByteRange } from '../../core/range-set.ts';
+import type { ActorRef } from '../../kernel/protocol.ts';
+import type { JobId, RangeJob, RangeOutcome, SourceProtocol } from '../source.ts';
+
+export interface JobsDeps {
+  readonly mirror: ActorRef<SourceProtocol>;
+  nextJobId(): JobId;
+  /** Routes what a source says about a job to the transfer. */
+  register(id: JobId): void;
+  unregister(id: JobId): void;
+  now(): number;
+}
+
+export interface EndedJob {
+  readonly job: RangeJob;
+  /** Bytes that came. */
+  readonly bytes: number;
+  readonly tookMs: number;
+}
+
+/** A source may take as long as it moves; this only keeps an ask from being endless. */
+const JOB_DEADLINE_MS = 12 * 3_600_000;
+
+export class Jobs {
+  readonly #deps: JobsDeps;
+  readonly #onEnd: (ended: EndedJob, outcome: RangeOutcome) => void;
+  readonly #running = new Map<JobId, { job: RangeJob; startedAt: number; bytes: number }>();
+  #drained: (() => void) | undefined;
+
+  constructor(deps: JobsDeps, onEnd: (ended: EndedJob, outcome: RangeOutcome) => void) {
+    this.#deps = deps;
+    this.#onEnd = onEnd;
+  }
+
+  get count(): number {
+    return this.#running.size;
+  }
+
+  has(id: JobId): boolean {
+    return this.#running.has(id);
+  }
+
+  /** Ranges under way; those without an end go to `size`. */
+  ranges(size: number): ByteRange[] {
+    return [...this.#running.values()].map(({ job }) => ({ start: job.start, end: job.end ?? size }));
+  }
+
+  /** Hands a job to the source; `path` gives the partial file, which may have to be made first. */
+  start(job: Omit<RangeJob, 'id' | 'path'>, path: () => Promise<string>): void {
+    const { mirror, nextJobId, register, now } = this.#deps;
+    const id = nextJobId();
+    const running = { job: { ...job, id, path: '' }, startedAt: now(), bytes: 0 };
+    this.#running.set(id, running);
+    register(id);
+    const run = async () => {
+      running.job = { ...running.job, path: await path() };
+      return mirror.within(JOB_DEADLINE_MS).ask('fetch', running.job);
+    };
+    run().then(
+      (outcome) => this.#ended(id, outcome),
+      (error: unknown) => {
+        const { code, message } = asDebtorrentError(error);
+        this.#ended(id, { kind: 'failed', code, message, transient: false });
+      },
+    );
+  }
+
+  /** Counts bytes that came; the job that they belong to, or undefined when it has ended. */
+  wrote(id: JobId, bytes: number): { readonly job: RangeJob; readonly bytes: number } | undefined {
+    const running = this.#running.get(id);
+    if (running !== undefined) running.bytes += bytes;
+    return running;
+  }
+
+  cancelAll(): void {
+    for (const id of this.#running.keys()) this.#deps.mirror.tell('cancel', id);
+  }
+
+  /** Resolves when no job runs any more. */
+  async drained(): Promise<void> {
+    if (this.#running.size > 0) await new Promise<void>((resolve) => (this.#drained = resolve));
+  }
+
+  #ended(id: JobId, outcome: RangeOutcome): void {
+    const running = this.#running.get(id);
+    if (running === undefined) return;
+    this.#running.delete(id);
+    this.#deps.unregister(id);
+    const { job, bytes, startedAt } = running;
+    this.#onEnd({ job, bytes, tookMs: this.#deps.now() - startedAt }, outcome);
+    if (this.#running.size === 0) this.#drained?.();
+  }
+}
