@@ -14,7 +14,7 @@ import { exchange, requestText } from './raw-http.ts';
 import type { RawAnswer, Target } from './raw-http.ts';
 
 /** The program as built, seen from dist/test/support. */
-export const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
+export const MAIN = fileURLToPath(new URL('../../../bin/debtorrent', import.meta.url));
 
 export interface DaemonOptions {
   /** Hosts that may be fetched from. */
@@ -82,17 +82,16 @@ export class Daemon {
     return daemon;
   }
 
-  /** Starts, or starts again on the same cache and another port. */
-  async start(extraFlags: readonly string[] = []): Promise<void> {
+  /** Starts, or starts again on the same cache, on a free port unless told which. */
+  async start(listen = '127.0.0.1:0'): Promise<void> {
     const { mirrors, keyring, flags = [], env } = this.#options;
     const child = spawnMain(
       [
-        ...['serve', '--listen', '127.0.0.1:0', '--cache-dir', this.cacheDir],
+        ...['serve', '--listen', listen, '--cache-dir', this.cacheDir],
         ...['--peer-listen', 'off', '--lan', 'off', '--log-format', 'json', '--log-level', 'debug'],
         ...['--keyring', keyring, '--public-keyring', keyring],
         ...mirrors.flatMap((mirror) => ['--allow-mirror', mirror]),
         ...flags,
-        ...extraFlags,
       ],
       env,
     );

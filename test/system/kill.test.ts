@@ -62,8 +62,6 @@ t.test('kill -9 while APT downloads: APT completes when the daemon is back', { s
   const scene = await Scene.start(t, {
     state: { add: names.map((name) => ({ name, size: 400_000 })) },
     mirror: { connectionRate: 1_500_000 },
-    // The same port after each start, or APT would have to be told.
-    daemon: {},
   });
   const { archive, daemon } = scene;
   const apt = scene.apt('prefix');
@@ -72,7 +70,7 @@ t.test('kill -9 while APT downloads: APT completes when the daemon is back', { s
   const download = apt.installDownloadOnly(...names);
   await sleep(300);
   await daemon.kill9();
-  await daemon.start(['--listen', http]);
+  await daemon.start(http);
   const got = await download;
   const again = got.files.length === names.length ? got : await apt.installDownloadOnly(...names);
   t.same(downloaded(again), hashesOf(archive, ...names), again.output);
