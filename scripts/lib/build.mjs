@@ -27,7 +27,7 @@ function* filesBelow(root, directory) {
 
 function sourcesOf(root) {
   const files = SOURCE_DIRECTORIES.flatMap((directory) => [...filesBelow(root, directory)]);
-  return files.filter((file) => file.endsWith('.ts')).sort();
+  return files.filter((file) => file.endsWith('.ts')).sort((a, b) => (a < b ? -1 : 1));
 }
 
 /** Name, size and time of everything that the build depends on. */

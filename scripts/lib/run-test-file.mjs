@@ -28,6 +28,7 @@ export async function runTestFile(root, file, signal) {
     env: { ...process.env, TAP: '1', TAP_BAIL: '0', TAP_TIMEOUT: String(FILE_TIMEOUT_MS / 1000) },
   });
   const killGroup = () => {
+    if (child.pid === undefined) return;
     try {
       process.kill(-child.pid, 'SIGKILL');
     } catch {

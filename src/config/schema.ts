@@ -101,7 +101,7 @@ const ROWS = {
 };
 
 type Rows = typeof ROWS;
-export type SettingName = keyof Rows & string;
+export type SettingName = keyof Rows;
 
 type Camel<K extends string> = K extends `${infer Head}-${infer Tail}` ? `${Head}${Capitalize<Camel<Tail>>}` : K;
 type Values = { readonly [K in SettingName as Camel<K>]: v.InferOutput<Rows[K]['schema']> };

@@ -107,7 +107,7 @@ t.test('a MirrorUrl is a fixed point, and a URL that others read in the same way
       if (origin + target !== url) throw new Error('does not add up');
       const other = new URL(url);
       if (other.hostname !== sentTo || other.pathname !== target.split('?')[0])
-        throw new Error(`${other} is not ${url}`);
+        throw new Error(`${other.href} is not ${url}`);
     }),
     { numRuns: 1000 },
   );
