@@ -195,18 +195,19 @@ const NAMES_MS = 30_000;
 
 /** Names and addresses of this machine; interfaces come and go, so they are looked at again now and then. */
 function ownNames(port: () => number, listenHost: string): () => OwnNames {
-  let hosts = new Set<string>();
+  let names: OwnNames = { hosts: new Set(), port: 0 };
   let readAt = Number.NEGATIVE_INFINITY;
   return () => {
     const now = performance.now();
-    if (now - readAt > NAMES_MS) {
+    if (now - readAt > NAMES_MS || names.port !== port()) {
       readAt = now;
-      hosts = new Set(['localhost', '127.0.0.1', '::1', hostname().toLowerCase(), listenHost]);
+      const hosts = new Set(['localhost', '127.0.0.1', '::1', hostname().toLowerCase(), listenHost]);
       for (const addresses of Object.values(networkInterfaces())) {
         for (const { address } of addresses ?? []) hosts.add(address.replace(/%.*$/, ''));
       }
+      names = { hosts, port: port() };
     }
-    return { hosts, port: port() };
+    return names;
   };
 }
 

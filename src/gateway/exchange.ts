@@ -32,11 +32,21 @@ export class ClientExchange {
     return Array.isArray(value) ? value.join(', ') : value;
   }
 
+  /** Something in the headers can make the answer another than 200 with the whole file. */
+  get conditional(): boolean {
+    const { headers } = this.req;
+    return (
+      headers.range !== undefined ||
+      headers['if-none-match'] !== undefined ||
+      headers['if-modified-since'] !== undefined
+    );
+  }
+
   range(): ByteRangeSpec | undefined {
     return this.head ? undefined : parseRange(this.header('range'));
   }
 
-  writeHead(status: number, headers: Record<string, string | number>): void {
+  writeHead(status: number, headers: Record<string, string | number> | string[]): void {
     this.firstByteMs ??= performance.now() - this.startedAt;
     this.res.writeHead(status, headers);
   }

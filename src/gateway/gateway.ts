@@ -7,7 +7,7 @@ import type { Duplex } from 'node:stream';
 
 import type { CatalogueUpdate } from '../core/archive/archive-state.ts';
 import { asDebtorrentError, DebtorrentError } from '../core/errors.ts';
-import { parseTarget, type OwnNames } from '../core/http/target.ts';
+import type { OwnNames } from '../core/http/target.ts';
 import type { Logger } from '../core/logging.ts';
 import type { Behaviour } from '../kernel/protocol.ts';
 import { sendError } from './answer.ts';
@@ -17,6 +17,7 @@ import type { Metrics } from './metrics.ts';
 import type { MirrorFiles } from './mirror-files.ts';
 import type { OwnPages } from './own-pages.ts';
 import { checkRequest } from './request-check.ts';
+import { TargetMemo } from './target-memo.ts';
 import { rawError, type Tunnels } from './tunnel.ts';
 
 export interface GatewayProtocol {
@@ -47,6 +48,7 @@ export interface Gateway {
 export function createGateway(deps: GatewayDeps): Gateway {
   const { files, pages, tunnels, metrics, log } = deps;
   const active = new Set<ClientExchange>();
+  const targets = new TargetMemo(deps.own);
   let onIdle: (() => void) | undefined;
 
   function finished(client: ClientExchange): void {
@@ -63,20 +65,34 @@ export function createGateway(deps: GatewayDeps): Gateway {
     if (active.size === 0) onIdle?.();
   }
 
-  async function answer(client: ClientExchange): Promise<void> {
+  /** Undefined when the answer has been sent already. */
+  function answer(client: ClientExchange): Promise<void> | undefined {
     const { req } = client;
     checkRequest(req);
-    const target = parseTarget(req.method ?? '', req.url ?? '', req.headers.host, deps.own());
+    const target = targets.parse(req.method ?? '', req.url ?? '', req.headers.host);
     switch (target.kind) {
       case 'own':
-        await pages.serve(client, target.path);
-        return;
+        return pages.serve(client, target.path);
       case 'mirror':
         client.target = target.url;
-        if (!files.serveFromMemory(client, target.url)) await files.serve(client, target.url);
-        return;
+        return files.serveFromMemory(client, target.url) ? undefined : files.serve(client, target.url);
       case 'tunnel':
         throw new DebtorrentError('BAD_REQUEST', 'CONNECT is no request for a file');
+    }
+  }
+
+  function failed(client: ClientExchange, error: unknown): void {
+    const { res, target } = client;
+    const failure = asDebtorrentError(error);
+    if (failure.code === 'INTERNAL') log.error({ target, err: error }, 'request failed');
+    client.errorCode = failure.code;
+    if (client.gone) return;
+    if (res.headersSent) {
+      log.warn({ target, code: failure.code, reason: failure.message }, 'answer ends short');
+      client.cutShort();
+    } else {
+      client.firstByteMs = performance.now() - client.startedAt;
+      sendError(res, failure);
     }
   }
 
@@ -95,24 +111,16 @@ export function createGateway(deps: GatewayDeps): Gateway {
         client.gone = !res.writableFinished;
         finished(client);
       });
-      answer(client).catch((error: unknown) => {
-        const failure = asDebtorrentError(error);
-        if (failure.code === 'INTERNAL') log.error({ target: client.target, err: error }, 'request failed');
-        client.errorCode = failure.code;
-        if (client.gone) return;
-        if (res.headersSent) {
-          log.warn({ target: client.target, code: failure.code, reason: failure.message }, 'answer ends short');
-          client.cutShort();
-        } else {
-          client.firstByteMs = performance.now() - client.startedAt;
-          sendError(res, failure);
-        }
-      });
+      try {
+        answer(client)?.catch((error: unknown) => failed(client, error));
+      } catch (error) {
+        failed(client, error);
+      }
     },
     connect(req, socket, early) {
       try {
         checkRequest(req);
-        const target = parseTarget('CONNECT', req.url ?? '', req.headers.host, deps.own());
+        const target = targets.parse('CONNECT', req.url ?? '', req.headers.host);
         if (target.kind !== 'tunnel') throw new DebtorrentError('BAD_TARGET', 'CONNECT needs HOST:PORT');
         tunnels.open(socket, target.host, target.port, early);
       } catch (error) {

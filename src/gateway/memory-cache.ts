@@ -5,8 +5,10 @@ import type { WholeFile } from '../actors/transfers/protocol.ts';
 export interface RememberedFile {
   readonly file: WholeFile;
   readonly bytes: Buffer;
-  /** Entity tag to send, with quotes. */
-  readonly etag: string;
+  /** The hash was known in advance. */
+  readonly signed: boolean;
+  /** Headers of a whole answer, names and values in turn. */
+  readonly headers: readonly string[];
   /** The catalogue's generation that the answer was made from. */
   readonly generation: number;
 }

@@ -10,13 +10,12 @@ import type { Logger } from '../core/logging.ts';
 import type { ActorRef } from '../kernel/protocol.ts';
 import type { PackagesParserProtocol } from '../actors/packages-parser/packages-parser.ts';
 import type { ArrivingFile, TransfersProtocol, WholeFile } from '../actors/transfers/protocol.ts';
-import { etagOf } from './answer.ts';
 import type { ClientExchange } from './exchange.ts';
-import { MAX_REMEMBERED_BYTES, MemoryCache, type RememberedFile } from './memory-cache.ts';
+import { MAX_REMEMBERED_BYTES, MemoryCache } from './memory-cache.ts';
 import { passThrough, type PassThroughDeps } from './pass-through.ts';
 import { planFor, type Planned, type PlannerDeps } from './planner.ts';
 import { ReleaseWatch } from './release-watch.ts';
-import { openWhole, sendArriving, sendFileHead, sendWhole } from './send-file.ts';
+import { openWhole, sendArriving, sendFileHead, sendWhole, wholeHeaders } from './send-file.ts';
 
 export interface MirrorFilesDeps {
   readonly rules: HostRules;
@@ -53,7 +52,15 @@ export class MirrorFiles {
     const { planner, now } = this.#deps;
     const remembered = this.#memory.get(url, planner.catalogue.generation, now());
     if (remembered === undefined) return false;
-    this.#sendBytes(client, remembered);
+    const { file, bytes, headers, signed } = remembered;
+    if (client.head || client.conditional) {
+      this.#sendBytes(client, file, bytes, signed);
+      return true;
+    }
+    client.source = file.source;
+    client.bytes = bytes.length;
+    client.writeHead(200, headers as string[]);
+    client.res.end(bytes);
     return true;
   }
 
@@ -110,10 +117,12 @@ export class MirrorFiles {
       const bytes = (await readWhole(file.path, file.size)) ?? (await readWhole(file.finalPath, file.size));
       if (bytes === undefined) return false;
       const { generation } = this.#deps.planner.catalogue;
-      const entry = { file, bytes, etag: etagOf(file, signed) ?? '', generation };
-      this.#sendBytes(client, entry);
-      const remembered = plan.revalidate !== 'always' && !file.stale;
-      if (remembered) this.#memory.put(plan.url, { ...entry, file: { ...file, source: 'cache' } });
+      this.#sendBytes(client, file, bytes, signed);
+      if (plan.revalidate !== 'always' && !file.stale) {
+        const cached: WholeFile = { ...file, source: 'cache' };
+        const headers = Object.entries(wholeHeaders(cached, signed)).flat();
+        this.#memory.put(plan.url, { file: cached, bytes, signed, headers, generation });
+      }
     } else {
       const handle = await openWhole(file);
       if (handle === undefined) return false;
@@ -143,9 +152,8 @@ export class MirrorFiles {
     return this.#deps.transfers.within(600_000).ask('fetch', plan);
   }
 
-  #sendBytes(client: ClientExchange, { file, bytes, etag }: RememberedFile): void {
-    const head = { ...file, etag };
-    const extent = sendFileHead(client, head, false, this.#deps.now());
+  #sendBytes(client: ClientExchange, file: WholeFile, bytes: Buffer, signed: boolean): void {
+    const extent = sendFileHead(client, file, signed, this.#deps.now());
     if (extent === undefined) return;
     const end = extent.end ?? bytes.length;
     const body = extent.start === 0 && end === bytes.length ? bytes : bytes.subarray(extent.start, end);

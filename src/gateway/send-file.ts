@@ -75,6 +75,12 @@ export function sendFileHead(
   return range;
 }
 
+/** Headers of a 200 with the whole file. */
+export function wholeHeaders(file: WholeFile, signed: boolean): Record<string, string> {
+  const headers = fileHeaders(file, etagOf(file, signed), file.source, file.stale);
+  return { ...headers, 'Content-Length': String(file.size) };
+}
+
 function finish(client: ClientExchange): undefined {
   client.res.end();
   return undefined;

@@ -29,7 +29,7 @@ export class SegmentBuilder {
 
   /** `expected` entries are room for a start, no limit. */
   constructor(expected = 1024) {
-    this.#capacity = Math.min(Math.max(64, expected), MAX_ENTRIES);
+    this.#capacity = Math.min(Math.max(64, Math.ceil(expected)), MAX_ENTRIES);
     this.#sizes = new Float64Array(this.#capacity);
     this.#shas = new Uint8Array(this.#capacity * 32);
     this.#nameEnds = new Uint32Array(this.#capacity);

@@ -1,0 +1,137 @@
+/**
+ * The catalogue on disk: segment files, named by their content, and one state file that says which of them count.
+ * Each is written beside its place, flushed and renamed, and the state comes after what it names: killed at any
+ * moment, what is there can be loaded. What is damaged is left out, with a warning; it can be made again.
+ */
+import { createHash } from 'node:crypto';
+import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ArchiveState, IndexState, SegmentFile } from '../../core/archive/archive-state.ts';
+import { Segment } from '../../core/archive/segment.ts';
+import type { Logger } from '../../core/logging.ts';
+import type { RememberedUse } from './remembered-uses.ts';
+
+export interface PersistedState {
+  readonly archives: readonly ArchiveState[];
+  /** Stamps of the keyrings that the archives were verified with. */
+  readonly trust: string;
+  /** Indexes that were used of archives that are not known now. */
+  readonly uses: readonly RememberedUse[];
+}
+
+export interface LoadedArchive {
+  readonly state: ArchiveState;
+  readonly release: Segment;
+}
+
+export interface LoadedState {
+  readonly archives: readonly LoadedArchive[];
+  readonly trust: string;
+  readonly uses: readonly RememberedUse[];
+}
+
+/** Grows when the meaning of the state or of segments changes: what an earlier version wrote is then made again. */
+const FORMAT = 'debtorrent catalogue 1';
+const STATE = 'state.json';
+const SEGMENT = /^[0-9a-f]{40}\.seg$/;
+const MAX_STATE_BYTES = 64 * 1024 * 1024;
+const MAX_SEGMENT_BYTES = 1024 * 1024 * 1024;
+
+export class CatalogueStore {
+  readonly dir: string;
+  readonly #log: Logger;
+
+  constructor(dir: string, log: Logger) {
+    this.dir = dir;
+    this.#log = log;
+  }
+
+  /** Throws only when the directory cannot be made. */
+  async open(): Promise<LoadedState> {
+    await mkdir(this.dir, { recursive: true });
+    const state = await this.#readState();
+    const archives: LoadedArchive[] = [];
+    for (const archive of state.archives) {
+      const release = await this.#readSegment(archive.segment);
+      if (!release) continue;
+      const indexes: IndexState[] = [];
+      for (const index of archive.indexes) indexes.push(await this.#checked(index));
+      archives.push({ state: { ...archive, indexes }, release });
+    }
+    await this.sweep(archives.map((a) => a.state));
+    return { archives, trust: state.trust, uses: state.uses };
+  }
+
+  /** The file's name, once it is safely on disk. */
+  async writeSegment(segment: Buffer): Promise<SegmentFile> {
+    const name = `${createHash('sha256').update(segment).digest('hex').slice(0, 40)}.seg` as SegmentFile;
+    const there = await stat(join(this.dir, name)).catch(() => undefined);
+    if (there?.size !== segment.length) await this.#write(name, segment);
+    return name;
+  }
+
+  async save(state: PersistedState): Promise<void> {
+    const body = JSON.stringify(state);
+    await this.#write(STATE, Buffer.from(`${JSON.stringify([FORMAT, checksum(body)])}\n${body}`));
+  }
+
+  /** Deletes segments that none of these archives has, and what a killed process left unfinished. */
+  async sweep(archives: readonly ArchiveState[]): Promise<void> {
+    const kept = new Set<string>();
+    for (const { segment, indexes } of archives) {
+      kept.add(segment);
+      for (const index of indexes) if (index.segment) kept.add(index.segment.file);
+    }
+    for (const name of await readdir(this.dir)) {
+      const isOurs = SEGMENT.test(name) || name.endsWith('.new') || name.startsWith('verify-');
+      if (isOurs && !kept.has(name)) await rm(join(this.dir, name), { force: true });
+    }
+  }
+
+  async #readState(): Promise<PersistedState> {
+    const nothing: PersistedState = { archives: [], trust: '', uses: [] };
+    const path = join(this.dir, STATE);
+    const found = await stat(path).catch(() => undefined);
+    if (!found) return nothing;
+    const text = found.size <= MAX_STATE_BYTES ? await readFile(path, 'utf8').catch(() => '') : '';
+    const feed = text.indexOf('\n');
+    const body = text.slice(feed + 1);
+    if (feed > 0 && text.slice(0, feed) === JSON.stringify([FORMAT, checksum(body)])) {
+      return JSON.parse(body) as PersistedState;
+    }
+    this.#log.warn({ path }, 'the saved catalogue is damaged or of another version, and is made again');
+    return nothing;
+  }
+
+  /** An index whose segment is damaged has to be loaded again. */
+  async #checked(index: IndexState): Promise<IndexState> {
+    if (!index.segment || (await this.#readSegment(index.segment.file))) return index;
+    const { segment: _, ...rest } = index;
+    return { ...rest, status: 'loading' };
+  }
+
+  async #readSegment(name: SegmentFile): Promise<Segment | undefined> {
+    const path = join(this.dir, name);
+    const size = SEGMENT.test(name) ? (await stat(path).catch(() => undefined))?.size : undefined;
+    const file = size !== undefined && size <= MAX_SEGMENT_BYTES ? await readFile(path).catch(() => undefined) : undefined;
+    const segment = file && Segment.open(file);
+    if (!segment) this.#log.warn({ path }, 'a part of the saved catalogue is missing or damaged, and is made again');
+    return segment;
+  }
+
+  async #write(name: string, data: Buffer): Promise<void> {
+    const target = join(this.dir, name);
+    const file = await open(`${target}.new`, 'w');
+    try {
+      await file.writeFile(data);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(`${target}.new`, target);
+  }
+}
+
+function checksum(body: string): string {
+  return createHash('sha256').update(body).digest('hex');
+}

@@ -1,0 +1,74 @@
+/**
+ * The keyrings that signatures are checked against, as gpgv wants them. It reads at most 40, none of them armoured,
+ * and gives up at one that it cannot read: so all that can be read are put together in one file, made anew when one
+ * of them changes.
+ */
+import { createHash } from 'node:crypto';
+import { readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from '../../core/logging.ts';
+import { isKeybox, readKeys } from './openpgp-keys.ts';
+
+export interface Keyrings {
+  /** Files for gpgv; the first is there always. */
+  readonly files: readonly [string, ...string[]];
+  /** Changes when any of the keyrings does. */
+  readonly stamp: string;
+}
+
+export interface KeyringSourceDeps {
+  /** Where the common file goes. */
+  readonly dir: string;
+  /** Part of its name. */
+  readonly name: string;
+  /** The keyrings' paths as of now; those that are not there are left out. */
+  readonly list: () => Promise<readonly string[]>;
+  readonly log: Logger;
+}
+
+/** Bytes; Debian's has some 50 KB. */
+const MAX_KEYRING_BYTES = 16 * 1024 * 1024;
+const MAX_KEYRINGS = 500;
+/** Keyboxes are given to gpgv one by one. */
+const MAX_KEYBOXES = 30;
+
+export class KeyringSource {
+  readonly #deps: KeyringSourceDeps;
+  #current: Keyrings | undefined;
+
+  constructor(deps: KeyringSourceDeps) {
+    this.#deps = deps;
+  }
+
+  async current(): Promise<Keyrings> {
+    const digest = createHash('sha256');
+    const paths: string[] = [];
+    for (const path of (await this.#deps.list()).slice(0, MAX_KEYRINGS)) {
+      const found = await stat(path).catch(() => undefined);
+      if (!found?.isFile() || found.size > MAX_KEYRING_BYTES) continue;
+      paths.push(path);
+      digest.update(`${path}\0${found.size}\0${found.mtimeMs}\0${found.ino}\0`);
+    }
+    const stamp = digest.digest('hex');
+    if (this.#current?.stamp !== stamp) this.#current = await this.#build(paths, stamp);
+    return this.#current;
+  }
+
+  async #build(paths: readonly string[], stamp: string): Promise<Keyrings> {
+    const { dir, name, log } = this.#deps;
+    const parts: Buffer[] = [];
+    const boxes: string[] = [];
+    for (const path of paths) {
+      const file = await readFile(path).catch(() => undefined);
+      if (file?.length === 0) continue;
+      const keys = file && readKeys(file);
+      if (keys) parts.push(keys);
+      else if (file && isKeybox(file) && boxes.length < MAX_KEYBOXES) boxes.push(path);
+      else log.warn({ path }, 'keyring cannot be read and is left out');
+    }
+    const target = join(dir, `${name}.gpg`);
+    await writeFile(`${target}.new`, Buffer.concat(parts));
+    await rename(`${target}.new`, target);
+    return { files: [target, ...boxes], stamp };
+  }
+}
