@@ -4,9 +4,9 @@ import { DebtorrentError } from '../core/errors.ts';
 
 const count = v.optional(v.number(), 0);
 
-/** What of the report is shown; the daemon may be of another version, so everything may be missing. */
+/** What of the report is shown; the daemon may be of another version, so everything else may be missing. */
 const Report = v.object({
-  version: v.optional(v.string(), '?'),
+  version: v.string(),
   uptime_s: count,
   torrents: v.optional(v.array(v.unknown()), []),
   peers: v.optional(v.array(v.unknown()), []),

@@ -1,12 +1,13 @@
 /** `debtorrent status`: asks the running daemon how it is. */
-import { request } from 'node:http';
-import { json } from 'node:stream/consumers';
+import { request, type IncomingMessage } from 'node:http';
 import { DebtorrentError } from '../core/errors.ts';
 import { formatAuthority } from '../core/http/authority.ts';
 import type { Config } from '../config/schema.ts';
 import { formatStatus } from './format-status.ts';
 
 const TIMEOUT_MS = 5_000;
+/** More than any daemon says: thousands of transfers fit. */
+const MAX_REPORT_BYTES = 16 << 20;
 
 /** @throws DebtorrentError MIRROR_UNREACHABLE (never retried here) when no daemon answers where it should be. */
 export async function status(config: Pick<Config, 'listen'>, asJson: boolean): Promise<number> {
@@ -30,7 +31,7 @@ async function fetchStatus(host: string, port: number): Promise<unknown> {
     return await new Promise((resolve, reject) => {
       const signal = AbortSignal.timeout(TIMEOUT_MS);
       const asked = request({ host, port, path: '/status.json', agent: false, signal }, (answer) => {
-        if (answer.statusCode === 200) json(answer).then(resolve, reject);
+        if (answer.statusCode === 200) readReport(answer).then(resolve, reject);
         else reject(new Error(`it answered ${answer.statusCode}`));
       });
       asked.on('error', reject).end();
@@ -41,4 +42,13 @@ async function fetchStatus(host: string, port: number): Promise<unknown> {
     const reason = error instanceof Error ? error.message : String(error);
     throw new DebtorrentError('MIRROR_UNREACHABLE', `no daemon answers on ${where}: ${reason}`, { cause: error });
   }
+}
+
+async function readReport(answer: IncomingMessage): Promise<unknown> {
+  let text = '';
+  for await (const chunk of answer.setEncoding('utf8') as AsyncIterable<string>) {
+    text += chunk;
+    if (text.length > MAX_REPORT_BYTES) throw new Error('its answer is too long');
+  }
+  return JSON.parse(text) as unknown;
 }

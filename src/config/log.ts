@@ -32,6 +32,7 @@ function jsonLog(level: string): Log {
       // standard error is gone: there is nowhere to say so
     }
   };
+  process.once('exit', flush); // whatever ends the process, its last words are the ones that matter
   return { logger: pino({ level, base: null, timestamp: isoTime, formatters: { level: levelName } }, out), flush };
 }
 

@@ -1,0 +1,38 @@
+import { readFileSync } from 'node:fs';
+import t from 'tap';
+import { MAIN } from './support/daemon.ts';
+import { run } from './support/process.ts';
+
+const debtorrent = (...args: string[]) => run(process.execPath, [MAIN, ...args]);
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+t.test('--version prints the version and nothing else', async (t) => {
+  t.match(await debtorrent('--version'), { code: 0, output: `${version}\n` });
+});
+
+t.test('--help is for standard output', async (t) => {
+  t.match(await debtorrent('--help'), { code: 0, stdout: /^usage: debtorrent / });
+});
+
+t.test('bad configuration: one line with the key and the value, exit 2', async (t) => {
+  t.match(await debtorrent('--listen', 'nowhere'), {
+    code: 2,
+    stdout: '',
+    output: /^debtorrent: --listen: 'nowhere' is not [^\n]+\n$/,
+  });
+  t.match(await debtorrent('serve', '--bogus'), { code: 2, output: /^debtorrent: '--bogus' is not a flag[^\n]*\n$/ });
+  t.match(await debtorrent('--config', '/nonexistent.toml'), {
+    code: 2,
+    output: /^debtorrent: config: '\/nonexistent.toml' cannot/,
+  });
+  t.match(await debtorrent('status', '--listen=127.0.0.1:0'), { code: 2 });
+});
+
+t.test('a command of a later version: one line, exit 2', async (t) => {
+  t.match(await debtorrent('seed', '/tmp'), {
+    code: 2,
+    output: "debtorrent: 'seed' is not available in this version\n",
+  });
+});
