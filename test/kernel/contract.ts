@@ -144,7 +144,7 @@ export function contract(t: Test, open: Transport): void {
 
   t.test('a message that the actor does not know is rejected and does not end it', async (tt) => {
     const { ref } = await scene(tt);
-    const wrong = ref as unknown as ActorRef<{ unheardOf(): number; constructor(): number }>;
+    const wrong = ref as unknown as ActorRef<{ unheardOf(): number }>;
     await rejectsWith(tt, wrong.ask('unheardOf'), 'INTERNAL', /does not understand unheardOf/);
     tt.equal(await ref.ask('add', 1, 1), 2);
   });

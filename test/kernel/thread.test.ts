@@ -32,10 +32,16 @@ function pendingOn(ref: ActorRef<Trouble>): () => Promise<unknown[]> {
   return async () => (await settled).map((one) => (one.status === 'rejected' ? one.reason.code : one.value));
 }
 
-function open(gate: SharedArrayBuffer): void {
-  const flag = new Int32Array(gate);
-  Atomics.store(flag, 0, 1);
-  Atomics.notify(flag, 0);
+/** Resolves when the thread is blocked, with what unblocks it. */
+async function block(ref: ActorRef<Trouble>): Promise<() => void> {
+  const gate = new SharedArrayBuffer(8);
+  const flags = new Int32Array(gate);
+  ref.tell('block', gate);
+  await until(() => Atomics.load(flags, 1) === 1);
+  return () => {
+    Atomics.store(flags, 0, 1);
+    Atomics.notify(flags, 0);
+  };
 }
 
 t.test('whatever ends a thread, nothing stays pending and it says why', async (tt) => {
@@ -75,7 +81,7 @@ t.test('whatever ends a thread, nothing stays pending and it says why', async (t
   tt.test('a thread that is too busy to stop is terminated', async (ttt) => {
     const { thread, ref, log } = await scene(ttt, { graceMs: 30 });
     const settled = pendingOn(ref);
-    ref.tell('block', new SharedArrayBuffer(4));
+    await block(ref);
     await thread.stop();
     ttt.strictSame(await settled(), ['ACTOR_STOPPED', 'ACTOR_STOPPED']);
     ttt.equal(log.of('thread did not stop in time and is terminated').length, 1);
@@ -83,7 +89,7 @@ t.test('whatever ends a thread, nothing stays pending and it says why', async (t
 
   tt.test('a thread that something keeps alive after its actors have stopped is terminated', async (ttt) => {
     const { thread, ref, log } = await scene(ttt);
-    ref.tell('lingerFor', 600_000);
+    await ref.ask('lingerFor', 600_000);
     await thread.stop();
     ttt.equal(log.of('something kept the thread alive after stop').length, 1);
   });
@@ -133,13 +139,12 @@ t.test('what cannot cross threads is refused and does no harm', async (tt) => {
 
 t.test('messages to a thread that is blocked are bounded, also after their deadline', async (tt) => {
   const { ref } = await scene(tt);
-  const gate = new SharedArrayBuffer(4);
-  ref.tell('block', gate);
+  const open = await block(ref);
   const early = Array.from({ length: 7 }, () => ref.within(20).ask('hello'));
   for (const ask of early) await rejectsWith(tt, ask, 'ASK_TIMEOUT');
   await rejectsWith(tt, ref.ask('hello'), 'MAILBOX_FULL');
   tt.equal(ref.tell('bump'), false);
-  open(gate);
+  open();
   await until(() => ref.tell('bump'));
   await until(async () => (await ref.ask('count').catch(() => 0)) === 1);
 });
