@@ -15,6 +15,10 @@ t.test('addresses of the public Internet are public', async (t) => {
   }
 });
 
+t.test('documentation networks protect nobody and count as public', async (t) => {
+  for (const ip of ['192.0.2.1', '198.51.100.1', '203.0.113.80']) t.ok(isPublicAddress(ip), ip);
+});
+
 t.test('special addresses are not public', async (t) => {
   const special = [
     '0.0.0.0',
@@ -27,11 +31,8 @@ t.test('special addresses are not public', async (t) => {
     '172.16.0.1',
     '172.31.255.255',
     '192.0.0.1',
-    '192.0.2.1',
     '192.168.0.1',
     '198.18.0.1',
-    '198.51.100.1',
-    '203.0.113.1',
     '224.0.0.1',
     '240.0.0.1',
     '255.255.255.255',
