@@ -33,7 +33,11 @@ export const ERRORS = {
   MIRROR_PROTOCOL: { status: 502, transient: true, summary: 'the mirror broke the rules of HTTP' },
   MIRROR_TRUNCATED: { status: 503, transient: true, summary: 'the mirror ended the file early' },
   REDIRECT_REFUSED: { status: 502, transient: false, summary: 'the mirror redirects to a place that is not allowed' },
-  HASH_MISMATCH: { status: 502, transient: true, summary: 'the file from the mirror is not the one that is signed for' },
+  HASH_MISMATCH: {
+    status: 502,
+    transient: true,
+    summary: 'the file from the mirror is not the one that is signed for',
+  },
   TOO_LARGE: { status: 502, transient: false, summary: 'the file is larger than its index says or than the limit' },
   // what happened here
   STORE_FULL: { status: 503, transient: true, summary: 'the disk is full' },
@@ -55,7 +59,11 @@ export const ERRORS = {
   INDEX_MALFORMED: { status: 502, transient: false, summary: 'the index cannot be understood' },
   INDEX_TOO_LARGE: { status: 502, transient: false, summary: 'the index is larger than its Release or the limit says' },
   VERIFIER_MISSING: { status: 500, transient: false, summary: 'neither gpgv nor sqv is on this machine' },
-  DECOMPRESSOR_MISSING: { status: 500, transient: false, summary: 'the program that decompresses the index is missing' },
+  DECOMPRESSOR_MISSING: {
+    status: 500,
+    transient: false,
+    summary: 'the program that decompresses the index is missing',
+  },
   // configuration
   CONFIG_INVALID: { status: 500, transient: false, summary: 'the configuration is wrong' },
   PORT_TAKEN: { status: 500, transient: false, summary: 'the address is in use' },

@@ -119,7 +119,9 @@ function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex, answering
     return;
   }
   const message =
-    error.code === 'HPE_HEADER_OVERFLOW' ? `headers over ${MAX_HEADER_BYTES} bytes` : `malformed request: ${error.message}`;
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? `headers over ${MAX_HEADER_BYTES} bytes`
+      : `malformed request: ${error.message}`;
   socket.end(rawError(new DebtorrentError('BAD_REQUEST', message)));
 }
 

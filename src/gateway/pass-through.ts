@@ -93,7 +93,8 @@ class ClientWriter implements BodyWriter {
   start(info: FileInfo): void {
     const { res, bytes } = this.#client;
     if (res.headersSent) {
-      this.#from = (this.#client.range() !== undefined && res.statusCode === 206 ? rangeStart(this.#client) : 0) + bytes;
+      this.#from =
+        (this.#client.range() !== undefined && res.statusCode === 206 ? rangeStart(this.#client) : 0) + bytes;
       return;
     }
     const head = {

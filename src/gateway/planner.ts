@@ -57,5 +57,9 @@ export async function planFor(deps: PlannerDeps, url: MirrorUrl): Promise<Planne
     return { plan: { ...common, trust: 'hash', sha256: named, revalidate: 'immutable' }, hit: undefined, location };
   }
   const metadata = location.kind !== 'other' || METADATA_NAME.test(url);
-  return { plan: { ...common, trust: 'none', revalidate: metadata ? 'always' : 'heuristic' }, hit: undefined, location };
+  return {
+    plan: { ...common, trust: 'none', revalidate: metadata ? 'always' : 'heuristic' },
+    hit: undefined,
+    location,
+  };
 }

@@ -59,7 +59,8 @@ export class ReleaseWatch {
     const { parser, log } = this.#deps;
     try {
       const verdict = await parser.within(VERDICT_MS).ask('releaseFetched', input);
-      if (!verdict.adopted) log.warn({ url: input.url, code: verdict.code, reason: verdict.message }, 'release rejected');
+      if (!verdict.adopted)
+        log.warn({ url: input.url, code: verdict.code, reason: verdict.message }, 'release rejected');
     } catch (error) {
       const { code, message } = asDebtorrentError(error);
       log.warn({ url: input.url, code, reason: message }, 'release not checked');
