@@ -9,7 +9,7 @@ import { spawn } from '../../src/kernel/actor.ts';
 import type { ActorRef } from '../../src/kernel/protocol.ts';
 import { startThread } from '../../src/kernel/thread.ts';
 import type { Benchmark } from './benchmark.ts';
-import { compare, type Figure, renderTable } from './figures.ts';
+import { compare, type Figure } from './figures.ts';
 import type { Adder } from './kernel.worker.ts';
 
 const ROUNDS = 5;
@@ -20,11 +20,6 @@ export const kernel: Benchmark = {
   title: 'one ask and its reply between actors',
   run: measureKernel,
 };
-
-/** Prints the figures; for `node dist/scripts/bench/kernel.js`. */
-export async function main(): Promise<void> {
-  process.stdout.write(`${renderTable(await measureKernel())}\n`);
-}
 
 async function measureKernel(): Promise<Figure[]> {
   const local = spawn<Adder>({ name: 'adder', log: silent, behaviour: { add: (a, b) => a + b } });
@@ -106,5 +101,3 @@ async function bareWorker(): Promise<BareWorker> {
     },
   };
 }
-
-if (process.argv[1] !== undefined && import.meta.url.endsWith(process.argv[1])) await main();

@@ -9,13 +9,14 @@ import { cached } from './cached.ts';
 import { catalogue } from './catalogue.ts';
 import { limited, packages } from './downloads.ts';
 import { type Figure, renderTable } from './figures.ts';
+import { kernel } from './kernel.ts';
 import { benchDirectory, localMirror, type LocalMirror } from './local-mirror.ts';
 import { machineFacts, missingPrograms } from './machine.ts';
 import { memory } from './memory.ts';
 import { mergeResults } from './results.ts';
 import { createScope, temporaryDirectory } from './scope.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [packages, limited, cached, catalogue, memory];
+const BENCHMARKS: readonly Benchmark[] = [packages, limited, cached, catalogue, memory, kernel];
 
 async function main(names: readonly string[]): Promise<number> {
   const unknown = names.find((name) => !BENCHMARKS.some((benchmark) => benchmark.name === name));

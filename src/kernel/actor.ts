@@ -91,7 +91,7 @@ class Cell<P> implements LocalActor<P>, Destination {
     this.ref = refTo<P>(this);
     this.ended = new Promise((resolve) => (this.#end = resolve));
     this.#options = options;
-    this.#behaviour = options.behaviour as unknown as Record<string, Handler | undefined>;
+    this.#behaviour = options.behaviour;
     this.#asks = new PendingAsks({ name, clock });
     this.#drops = new DropLog({ actor: name, log, clock });
   }

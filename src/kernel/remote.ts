@@ -91,7 +91,7 @@ class Line implements RemoteActors {
     this.#port = port;
     this.#deps = { log, clock: clock ?? kernelClock };
     const remote = wrap<Counter>(endpoint(port, (message, loopBack) => loopBack(message)));
-    this.#deliver = remote.deliver as unknown as (parcel: Parcel) => Promise<Envelope>;
+    this.#deliver = remote.deliver;
     this.closed = new Promise((resolve) => port.once('close', () => resolve(this.#settle())));
   }
 
@@ -223,5 +223,5 @@ function endpoint(
       listener = undefined;
     },
     start: () => port.start(),
-  } as never;
+  };
 }

@@ -22,7 +22,6 @@ import { receiveLog } from './thread-log.ts';
 import type { FromWorker, ThreadData, ToWorker } from './thread-protocol.ts';
 import { limitsOf } from './thread-protocol.ts';
 
-export type { ThreadActors, ThreadContext } from './run-thread.ts';
 export { runThread } from './run-thread.ts';
 
 export interface ThreadOptions {
