@@ -17,6 +17,8 @@ export class ClientExchange {
   firstByteMs: number | undefined;
   errorCode: string | undefined;
   gone = false;
+  readonly #writing = new Set<(sent: boolean) => void>();
+  #abort: AbortController | undefined;
 
   constructor(req: IncomingMessage, res: ServerResponse) {
     this.req = req;
@@ -30,6 +32,13 @@ export class ClientExchange {
   header(name: string): string | undefined {
     const value = this.req.headers[name];
     return Array.isArray(value) ? value.join(', ') : value;
+  }
+
+  /** Aborted when the connection closes. */
+  get signal(): AbortSignal {
+    this.#abort ??= new AbortController();
+    if (this.gone) this.#abort.abort();
+    return this.#abort.signal;
   }
 
   /** Something in the headers can make the answer another than 200 with the whole file. */
@@ -55,11 +64,21 @@ export class ClientExchange {
   write(chunk: Buffer): Promise<boolean> {
     if (this.gone) return Promise.resolve(false);
     return new Promise((resolve) => {
+      this.#writing.add(resolve);
       this.res.write(chunk, (error) => {
+        this.#writing.delete(resolve);
         if (error === undefined || error === null) this.bytes += chunk.length;
         resolve(!error && !this.gone);
       });
     });
+  }
+
+  /** The connection has closed. An answer that waits for earlier ones is told so by nobody else. */
+  left(): void {
+    this.gone = !this.res.writableFinished;
+    this.#abort?.abort();
+    for (const resolve of this.#writing) resolve(false);
+    this.#writing.clear();
   }
 
   /** Ends the answer before its announced length: the client sees that it is not whole. */

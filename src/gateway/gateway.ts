@@ -48,6 +48,7 @@ export interface Gateway {
 export function createGateway(deps: GatewayDeps): Gateway {
   const { files, pages, tunnels, metrics, log } = deps;
   const active = new Set<ClientExchange>();
+  const connections = new WeakMap<Duplex, Set<ClientExchange>>();
   const targets = new TargetMemo(deps.own);
   let onIdle: (() => void) | undefined;
 
@@ -81,6 +82,25 @@ export function createGateway(deps: GatewayDeps): Gateway {
     }
   }
 
+  function ended(client: ClientExchange): void {
+    client.left();
+    connections.get(client.req.socket)?.delete(client);
+    finished(client);
+  }
+
+  /** node:http says nothing to answers that wait behind others when their connection closes. */
+  function onConnection(client: ClientExchange): void {
+    const { socket } = client.req;
+    let clients = connections.get(socket);
+    if (clients === undefined) {
+      connections.set(socket, (clients = new Set()));
+      socket.once('close', () => {
+        for (const each of connections.get(socket) ?? []) ended(each);
+      });
+    }
+    clients.add(client);
+  }
+
   function failed(client: ClientExchange, error: unknown): void {
     const { res, target } = client;
     const failure = asDebtorrentError(error);
@@ -107,10 +127,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
       const client = new ClientExchange(req, res);
       client.target = req.url ?? '';
       active.add(client);
-      res.on('close', () => {
-        client.gone = !res.writableFinished;
-        finished(client);
-      });
+      onConnection(client);
+      res.on('close', () => ended(client));
       try {
         answer(client)?.catch((error: unknown) => failed(client, error));
       } catch (error) {

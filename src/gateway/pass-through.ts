@@ -29,8 +29,6 @@ export async function passThrough(deps: PassThroughDeps, client: ClientExchange,
   let writer: ClientWriter | undefined;
   let failure = new DebtorrentError('MIRROR_UNREACHABLE', 'no mirror is left to ask');
   for (const url of [plan.url, ...plan.alternates]) {
-    const abort = new AbortController();
-    client.res.once('close', () => abort.abort());
     const outcome = await fetchRange(
       {
         ...deps,
@@ -43,7 +41,7 @@ export async function passThrough(deps: PassThroughDeps, client: ClientExchange,
         },
       },
       { id: 0, url, path: '', start: 0, maxSize: MAX_BYTES, ...(plan.size !== undefined && { size: plan.size }) },
-      abort.signal,
+      client.signal,
     );
     if (outcome.kind === 'done') {
       if (plan.sha256 !== undefined && outcome.sha256 !== plan.sha256) {
