@@ -24,6 +24,7 @@ import { PendingAsks } from './pending.ts';
 import type { ActorRef, Behaviour } from './protocol.ts';
 import type { Destination } from './ref.ts';
 import { DEFAULT_MAILBOX_LIMIT, refTo } from './ref.ts';
+import { settledWithin } from './settled-within.ts';
 
 export interface ActorOptions<P> {
   readonly name: string;
@@ -220,23 +221,11 @@ class Cell<P> implements LocalActor<P>, Destination {
     const { stop, stopMs = DEFAULT_STOP_MS, log, clock = systemClock } = this.#options;
     if (stop === undefined) return;
     const actor = this.name;
-    await new Promise<void>((resolve) => {
-      const timer = clock.setTimeout(() => {
-        log.warn({ actor, stopMs }, 'actor did not stop in time');
-        resolve();
-      }, stopMs);
-      const done = (): void => {
-        timer.clear();
-        resolve();
-      };
-      // a microtask later: a handler that stops its own actor ends before the hook begins
-      Promise.resolve()
-        .then(() => stop(cause))
-        .then(done, (error: unknown) => {
-          log.error({ actor, err: error }, 'stop hook failed');
-          done();
-        });
-    });
+    // a microtask later: a handler that stops its own actor ends before the hook begins
+    const work = Promise.resolve()
+      .then(() => stop(cause))
+      .catch((error: unknown) => log.error({ actor, err: error }, 'stop hook failed'));
+    if (!(await settledWithin(work, stopMs, clock))) log.warn({ actor, stopMs }, 'actor did not stop in time');
   }
 
   #stopped(): DebtorrentError {

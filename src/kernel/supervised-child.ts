@@ -3,12 +3,13 @@ import type { Clock } from '../core/clock.ts';
 import { DebtorrentError } from '../core/errors.ts';
 import type { Logger } from '../core/logging.ts';
 import type { AnyRef } from './ref.ts';
+import { settledWithin } from './settled-within.ts';
 
 /** A child that runs: a Thread is one; for a local actor it is {refs: {name: actor.ref}, ended, stop}. */
 export interface RunningChild {
   readonly refs: Readonly<Record<string, AnyRef>>;
   readonly ended: Promise<{ readonly error?: Error }>;
-  /** May be called when it has ended already. */
+  /** Called also when it has ended by itself, to free what is left. */
   stop(): Promise<void>;
 }
 
@@ -37,12 +38,15 @@ export interface SupervisedDeps {
 }
 
 const MAX_BACKOFF_MS = 5_000;
+/** What is left of a child that has ended may take this long to stop before it is started again. */
+const CLEAN_UP_MS = 5_000;
 
 export class SupervisedChild {
   readonly #child: Child;
   readonly #deps: SupervisedDeps;
   #running: RunningChild | undefined;
-  #launching: Promise<void> = Promise.resolve();
+  /** The start, or the cleaning up after an end, that is under way. */
+  #busy: Promise<void> = Promise.resolve();
   #stopping = false;
   #stopped = false;
   #backoff: { clear(): void } | undefined;
@@ -72,41 +76,40 @@ export class SupervisedChild {
     const { log, clock } = this.#deps;
     this.#stopping = true;
     this.#backoff?.clear();
-    await new Promise<void>((resolve) => {
-      const timer = clock.setTimeout(() => {
-        log.warn({ child: this.name, ms: Math.round(ms) }, 'child did not stop in time');
-        resolve();
-      }, ms);
-      void this.#stopRunning().then(() => {
-        timer.clear();
-        resolve();
-      });
-    });
+    // a child that is starting is stopped as soon as it has started, however late
+    const work = this.#busy.catch(() => undefined).then(() => this.#stopRunning(this.#running));
+    if (!(await settledWithin(work, ms, clock))) {
+      log.warn({ child: this.name, ms: Math.round(ms) }, 'child did not stop in time');
+    }
     this.#stopped = true;
   }
 
-  /** A child that is starting is stopped as soon as it has started, however late. */
-  async #stopRunning(): Promise<void> {
+  async #stopRunning(running: RunningChild | undefined): Promise<void> {
     try {
-      await this.#launching.catch(() => undefined);
-      await this.#running?.stop();
+      await running?.stop();
     } catch (error) {
       this.#deps.log.error({ child: this.name, err: error }, 'child failed to stop');
     }
   }
 
   #launch(): Promise<void> {
-    this.#launching = (async () => {
+    this.#busy = (async () => {
       const running = await this.#child.start();
       this.#running = running;
       void running.ended.then(({ error }) => this.#ended(running, error));
     })();
-    return this.#launching;
+    return this.#busy;
   }
 
   #ended(running: RunningChild, error: Error | undefined): void {
     if (this.#running !== running) return;
     this.#running = undefined;
+    if (!this.#stopping) this.#busy = this.#cleanUp(running, error);
+  }
+
+  /** What the child holds besides what has ended (a listening port, say) is freed before it starts again. */
+  async #cleanUp(running: RunningChild, error: Error | undefined): Promise<void> {
+    await settledWithin(this.#stopRunning(running), CLEAN_UP_MS, this.#deps.clock);
     if (!this.#stopping) this.#restart(error ?? new DebtorrentError('ACTOR_STOPPED', `${this.name} ended by itself`));
   }
 

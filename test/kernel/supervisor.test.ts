@@ -105,6 +105,26 @@ t.test('a child that fails is restarted with fresh state behind the same referen
   tt.strictSame(journal, ['start a', 'start b', 'stop a', 'start a']);
 });
 
+t.test('what a child holds besides its actor is freed before it starts again', async (tt) => {
+  const { supervisor, journal, log } = scene(tt);
+  const restarted = gate();
+  const start = async (): Promise<RunningChild> => {
+    journal.push('take port');
+    const running = counter(log);
+    return {
+      ...running,
+      async stop() {
+        await running.stop();
+        journal.push('free port');
+      },
+    };
+  };
+  await supervisor.start([{ name: 'a', start, onRestart: restarted.open }]);
+  supervisor.ref<Counter>('a', 'counter').tell('crash');
+  await restarted.opened;
+  tt.strictSame(journal, ['take port', 'free port', 'take port']);
+});
+
 t.test('a thread that dies is restarted as a whole', async (tt) => {
   const { supervisor, log } = scene(tt);
   const restarted = gate();
