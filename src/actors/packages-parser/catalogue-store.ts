@@ -11,22 +11,24 @@ import { Segment } from '../../core/archive/segment.ts';
 import type { Logger } from '../../core/logging.ts';
 import type { RememberedUse } from './remembered-uses.ts';
 
-export interface PersistedState {
-  readonly archives: readonly ArchiveState[];
-  /** Stamps of the keyrings that the archives were verified with. */
+export interface PersistedArchive {
+  readonly state: ArchiveState;
+  /** Stamp of the keyrings that it was verified with. */
   readonly trust: string;
+}
+
+export interface PersistedState {
+  readonly archives: readonly PersistedArchive[];
   /** Indexes that were used of archives that are not known now. */
   readonly uses: readonly RememberedUse[];
 }
 
-export interface LoadedArchive {
-  readonly state: ArchiveState;
+export interface LoadedArchive extends PersistedArchive {
   readonly release: Segment;
 }
 
 export interface LoadedState {
   readonly archives: readonly LoadedArchive[];
-  readonly trust: string;
   readonly uses: readonly RememberedUse[];
 }
 
@@ -40,6 +42,10 @@ const MAX_SEGMENT_BYTES = 1024 * 1024 * 1024;
 export class CatalogueStore {
   readonly dir: string;
   readonly #log: Logger;
+  /** Written, but in no settled state yet. */
+  readonly #fresh = new Set<SegmentFile>();
+  /** What the last settled state names. */
+  #settled = new Set<SegmentFile>();
 
   constructor(dir: string, log: Logger) {
     this.dir = dir;
@@ -51,20 +57,22 @@ export class CatalogueStore {
     await mkdir(this.dir, { recursive: true });
     const state = await this.#readState();
     const archives: LoadedArchive[] = [];
-    for (const archive of state.archives) {
+    for (const { state: archive, trust } of state.archives) {
       const release = await this.#readSegment(archive.segment);
       if (!release) continue;
       const indexes: IndexState[] = [];
       for (const index of archive.indexes) indexes.push(await this.#checked(index));
-      archives.push({ state: { ...archive, indexes }, release });
+      archives.push({ state: { ...archive, indexes }, trust, release });
     }
-    await this.sweep(archives.map((a) => a.state));
-    return { archives, trust: state.trust, uses: state.uses };
+    this.#settled = segmentsOf(archives.map((a) => a.state));
+    await this.#sweep();
+    return { archives, uses: state.uses };
   }
 
   /** The file's name, once it is safely on disk. */
   async writeSegment(segment: Buffer): Promise<SegmentFile> {
     const name = `${createHash('sha256').update(segment).digest('hex').slice(0, 40)}.seg` as SegmentFile;
+    this.#fresh.add(name);
     const there = await stat(join(this.dir, name)).catch(() => undefined);
     if (there?.size !== segment.length) await this.#write(name, segment);
     return name;
@@ -75,21 +83,27 @@ export class CatalogueStore {
     await this.#write(STATE, Buffer.from(`${JSON.stringify([FORMAT, checksum(body)])}\n${body}`));
   }
 
-  /** Deletes segments that none of these archives has, and what a killed process left unfinished. */
-  async sweep(archives: readonly ArchiveState[]): Promise<void> {
-    const kept = new Set<string>();
-    for (const { segment, indexes } of archives) {
-      kept.add(segment);
-      for (const index of indexes) if (index.segment) kept.add(index.segment.file);
+  /** The state is saved and in force everywhere: what only earlier ones named is deleted. */
+  async settle(archives: readonly ArchiveState[]): Promise<void> {
+    const former = this.#settled;
+    this.#settled = segmentsOf(archives);
+    for (const name of this.#settled) this.#fresh.delete(name);
+    for (const name of former) {
+      if (this.#settled.has(name) || this.#fresh.has(name)) continue;
+      await rm(join(this.dir, name), { force: true }).catch(() => undefined);
     }
+  }
+
+  /** Deletes what no state names and what a killed process left unfinished. */
+  async #sweep(): Promise<void> {
     for (const name of await readdir(this.dir)) {
       const isOurs = SEGMENT.test(name) || name.endsWith('.new') || name.startsWith('verify-');
-      if (isOurs && !kept.has(name)) await rm(join(this.dir, name), { force: true });
+      if (isOurs && !this.#settled.has(name as SegmentFile)) await rm(join(this.dir, name), { force: true });
     }
   }
 
   async #readState(): Promise<PersistedState> {
-    const nothing: PersistedState = { archives: [], trust: '', uses: [] };
+    const nothing: PersistedState = { archives: [], uses: [] };
     const path = join(this.dir, STATE);
     const found = await stat(path).catch(() => undefined);
     if (!found) return nothing;
@@ -113,7 +127,8 @@ export class CatalogueStore {
   async #readSegment(name: SegmentFile): Promise<Segment | undefined> {
     const path = join(this.dir, name);
     const size = SEGMENT.test(name) ? (await stat(path).catch(() => undefined))?.size : undefined;
-    const file = size !== undefined && size <= MAX_SEGMENT_BYTES ? await readFile(path).catch(() => undefined) : undefined;
+    const file =
+      size !== undefined && size <= MAX_SEGMENT_BYTES ? await readFile(path).catch(() => undefined) : undefined;
     const segment = file && Segment.open(file);
     if (!segment) this.#log.warn({ path }, 'a part of the saved catalogue is missing or damaged, and is made again');
     return segment;
@@ -130,6 +145,11 @@ export class CatalogueStore {
     }
     await rename(`${target}.new`, target);
   }
+}
+
+function segmentsOf(archives: readonly ArchiveState[]): Set<SegmentFile> {
+  const indexes = archives.flatMap((archive) => archive.indexes);
+  return new Set([...archives.map((a) => a.segment), ...indexes.flatMap((i) => (i.segment ? [i.segment.file] : []))]);
 }
 
 function checksum(body: string): string {

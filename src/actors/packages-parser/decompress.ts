@@ -2,7 +2,7 @@
  * A compressed index as a stream. gzip is Node's own; xz, bzip2, zstd and lzma are the distribution's programs, which
  * read the file themselves and run beside the thread that scans what they put out.
  */
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import type { FileHandle } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
@@ -85,8 +85,10 @@ function inThread(file: FileHandle, compression: 'none' | 'gz'): Source {
 
 function program(file: FileHandle, compression: keyof typeof PROGRAMS): Source {
   const [command, ...args] = PROGRAMS[compression];
-  const options = { stdio: [file.fd, 'pipe', 'pipe'] as const, env: { ...process.env, LC_ALL: 'C' } };
-  const child = spawn(command, args, { ...options, stdio: [...options.stdio] });
+  const child = spawn(command, args, {
+    stdio: [file.fd, 'pipe', 'pipe'],
+    env: { ...process.env, LC_ALL: 'C' },
+  }) as ChildProcessByStdio<null, Readable, Readable>;
   let complaint = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (complaint = (complaint + text).slice(0, 500)));
   const finished = new Promise<void>((resolve, reject) => {

@@ -35,7 +35,7 @@ const BYTES_PER_ENTRY = 700;
 const HASH_CHUNK = 256 * 1024;
 
 /**
- * Rejects with INDEX_MALFORMED (also when the file is not the one that the Release lists), INDEX_TOO_LARGE,
+ * Rejects with HASH_MISMATCH when the file is not the one that the Release lists, INDEX_MALFORMED, INDEX_TOO_LARGE,
  * DECOMPRESSOR_MISSING, STORE_IO, CANCELLED.
  */
 export async function loadIndex(file: IndexFile, signal: AbortSignal): Promise<LoadedIndex> {
@@ -46,7 +46,7 @@ export async function loadIndex(file: IndexFile, signal: AbortSignal): Promise<L
   const both = AbortSignal.any([signal, stop.signal]);
   try {
     const { size } = await handle.stat();
-    if (size !== file.size) throw notListed(file, `it has ${size} bytes instead of ${file.size}`);
+    if (size !== file.size) throw notListed(`it has ${size} bytes instead of ${file.size}`);
     const [loaded] = await Promise.all([scan(handle, file, both), checkHash(handle, file, both)]);
     return loaded;
   } finally {
@@ -72,7 +72,7 @@ async function scan(handle: FileHandle, file: IndexFile, signal: AbortSignal): P
     scanner.feed(chunk);
   }
   if (file.plainSize !== undefined && length !== file.plainSize) {
-    throw notListed(file, `it has ${length} bytes uncompressed instead of ${file.plainSize}`);
+    throw notListed(`it has ${length} bytes uncompressed instead of ${file.plainSize}`, 'INDEX_MALFORMED');
   }
   const { skipped } = scanner.end();
   return { segment: builder.finish(), files: builder.count, bytes, skipped: skipped + left };
@@ -89,9 +89,9 @@ async function checkHash(handle: FileHandle, file: IndexFile, signal: AbortSigna
     hash.update(buffer.subarray(0, bytesRead));
     at += bytesRead;
   }
-  if (hash.digest('hex') !== file.sha256) throw notListed(file, 'its SHA-256 is another');
+  if (hash.digest('hex') !== file.sha256) throw notListed('its SHA-256 is another');
 }
 
-function notListed(file: IndexFile, why: string): DebtorrentError {
-  return new DebtorrentError('INDEX_MALFORMED', `${file.path} is not the index that the Release lists: ${why}`);
+function notListed(why: string, code: 'HASH_MISMATCH' | 'INDEX_MALFORMED' = 'HASH_MISMATCH'): DebtorrentError {
+  return new DebtorrentError(code, `this is not the index that the Release lists: ${why}`);
 }

@@ -2,17 +2,13 @@
  * Brings each change to whoever needs it: the gateway first, then the state file, then segments that nobody needs any
  * more are deleted. Changes that come while one is under way are brought together as one.
  */
-import type { ArchiveState, CatalogueUpdate } from '../../core/archive/archive-state.ts';
+import type { ArchiveState } from '../../core/archive/archive-state.ts';
 import type { Clock } from '../../core/clock.ts';
 import { asDebtorrentError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logging.ts';
 import type { ActorRef } from '../../kernel/protocol.ts';
+import type { CatalogueReaderProtocol } from './collaborators.ts';
 import type { CatalogueStore, PersistedState } from './catalogue-store.ts';
-
-/** Who holds the read model. Replies when look-ups go by the update. */
-export interface CatalogueReaderProtocol {
-  catalogueChanged(update: CatalogueUpdate): boolean;
-}
 
 export interface PublisherDeps {
   readonly gateway: ActorRef<CatalogueReaderProtocol>;
@@ -33,8 +29,6 @@ export class Publisher {
   #again: Promise<void> | undefined;
   #retry: { clear(): void } | undefined;
   #stopped = false;
-  /** Segments written but not in the state yet must not be swept away. */
-  #held = 0;
 
   constructor(deps: PublisherDeps) {
     this.#deps = deps;
@@ -51,16 +45,6 @@ export class Publisher {
     return this.#again;
   }
 
-  /** While `work` runs, no segment is deleted. */
-  async hold<T>(work: () => Promise<T>): Promise<T> {
-    this.#held++;
-    try {
-      return await work();
-    } finally {
-      this.#held--;
-    }
-  }
-
   /** Resolves when what was under way is on disk. */
   async stop(): Promise<void> {
     this.#stopped = true;
@@ -71,9 +55,10 @@ export class Publisher {
   #start(): Promise<void> {
     this.#retry?.clear();
     const state = this.#deps.state();
-    const told = this.#tell(state.archives);
+    const archives = state.archives.map((a) => a.state);
+    const told = this.#tell(archives);
     this.#running = Promise.all([told, this.#save(state)]).then(async ([reached]) => {
-      if (reached) await this.#sweep(state.archives);
+      if (reached) await this.#deps.store.settle(archives);
       this.#running = undefined;
       if (!reached && !this.#stopped) this.#retryLater();
     });
@@ -94,11 +79,6 @@ export class Publisher {
     await this.#deps.store.save(state).catch((error: unknown) => {
       this.#deps.log.warn({ err: asDebtorrentError(error) }, 'the catalogue cannot be saved');
     });
-  }
-
-  async #sweep(archives: readonly ArchiveState[]): Promise<void> {
-    if (this.#held > 0 || this.#again) return;
-    await this.#deps.store.sweep(archives).catch(() => undefined);
   }
 
   #retryLater(): void {

@@ -1,5 +1,5 @@
 /** A program of the distribution, run to its end: with a deadline and a bound on what it may say. */
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import type { Readable } from 'node:stream';
 
 export interface ProgramOptions {
@@ -33,12 +33,12 @@ export function runProgram(
       env: { ...process.env, LC_ALL: 'C' },
       timeout: deadlineMs,
       killSignal: 'SIGKILL',
-    });
+    }) as ChildProcessByStdio<null, Readable, Readable>;
     const abort = (): void => void child.kill('SIGKILL');
     signal?.addEventListener('abort', abort);
     if (signal?.aborted === true) abort();
     const stdout = collect(child.stdout, maxBytes, abort);
-    const status = collect(child.stdio[3] as Readable, maxBytes, abort);
+    const status = collect(child.stdio[3] as unknown as Readable, maxBytes, abort);
     const stderr = collect(child.stderr, MAX_COMPLAINT, () => undefined);
     child.once('error', (error: NodeJS.ErrnoException) => {
       signal?.removeEventListener('abort', abort);

@@ -1,0 +1,140 @@
+/**
+ * The actor that knows archives. It verifies each Release that clients fetch, adopts it as a whole, and keeps the
+ * indexes that clients use loaded, whether they fetch them, patch their own copies or have them already.
+ */
+import type { ArchiveKey, ArchiveState } from '../../core/archive/archive-state.ts';
+import { archiveKey } from '../../core/archive/archive-state.ts';
+import { locate } from '../../core/archive/location.ts';
+import type { Clock } from '../../core/clock.ts';
+import { asDebtorrentError } from '../../core/errors.ts';
+import type { MirrorUrl } from '../../core/ids.ts';
+import type { Logger } from '../../core/logging.ts';
+import type { ActorRef, Behaviour } from '../../kernel/protocol.ts';
+import { ArchiveTable } from './archive-table.ts';
+import { CatalogueStore } from './catalogue-store.ts';
+import type { CatalogueReaderProtocol, FetcherProtocol } from './collaborators.ts';
+import { defaultUses } from './default-uses.ts';
+import { IndexKeeper } from './index-keeper.ts';
+import { KeyringSource } from './keyrings.ts';
+import { machineArchitecture } from './machine-architecture.ts';
+import { Publisher } from './publisher.ts';
+import { ReleaseCheck } from './release-check.ts';
+import { ReleaseIntake, type FetchedRelease, type ReleaseVerdict } from './release-intake.ts';
+import { RememberedUses } from './remembered-uses.ts';
+import { SignatureVerifier } from './signature.ts';
+
+export interface PackagesParserProtocol {
+  /** Resolves when the Release is in force everywhere, or rejected. */
+  releaseFetched(input: FetchedRelease): ReleaseVerdict;
+  /** Somebody uses this index, in whatever form: it is loaded if it is not. Other metadata is nothing to it. */
+  indexUsed(url: MirrorUrl): void;
+  /** The client has this Release already: what is used of it is loaded, or what this machine would use. */
+  releaseConfirmed(url: MirrorUrl): void;
+  archives(): ArchiveState[];
+}
+
+export interface PackagesParserDeps {
+  /** Where the catalogue is kept; made if need be, used by nobody else. */
+  readonly catalogueDir: string;
+  readonly fetcher: ActorRef<FetcherProtocol>;
+  readonly gateway: ActorRef<CatalogueReaderProtocol>;
+  /** Paths of the keyrings that are trusted, as of now. */
+  readonly keyrings: () => Promise<readonly string[]>;
+  /** Paths of the keyrings whose archives may be shared with peers. */
+  readonly publicKeyrings: () => Promise<readonly string[]>;
+  /** Whether a Release past its Valid-Until is refused. Default: true. */
+  readonly checkValidUntil?: boolean;
+  /** Debian's name of the architecture that is loaded when nothing is known. Default: dpkg's. */
+  readonly architecture?: string;
+  readonly swarmKey?: Uint8Array;
+  /** Names of programs, for tests. */
+  readonly programs?: { readonly gpgv?: string; readonly sqv?: string };
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export interface PackagesParser {
+  readonly behaviour: Behaviour<PackagesParserProtocol>;
+  /** Ends what is being loaded and saves what is known. */
+  stop(): Promise<void>;
+}
+
+/** A Release that was confirmed is looked at again after this, in milliseconds. */
+const CONFIRM_MS = 30_000;
+const MAX_CONFIRMED = 1024;
+
+/** Reads the saved catalogue and publishes it; nothing is parsed for that. */
+export async function createPackagesParser(deps: PackagesParserDeps): Promise<PackagesParser> {
+  const { catalogueDir: dir, fetcher, gateway, clock, log, programs } = deps;
+  const store = new CatalogueStore(dir, log);
+  const loaded = await store.open();
+  const ending = new AbortController();
+  const { signal } = ending;
+  const check = new ReleaseCheck({
+    verifier: new SignatureVerifier({ dir, signal, ...programs }),
+    trusted: new KeyringSource({ dir, name: 'trusted', list: deps.keyrings, log }),
+    sharing: new KeyringSource({ dir, name: 'public', list: deps.publicKeyrings, log }),
+    checkValidUntil: deps.checkValidUntil ?? true,
+    clock,
+  });
+  const table = new ArchiveTable(deps.swarmKey);
+  const uses = new RememberedUses(loaded.uses);
+  const trust = await check.trust();
+  for (const known of loaded.archives) {
+    if (known.trust === trust) table.restore(known);
+    else uses.remember(known.state);
+  }
+  const state = () => ({ archives: table.all().map((k) => ({ state: k.state, trust: k.trust })), uses: uses.toJSON() });
+  const publisher = new Publisher({ gateway, store, clock, log, state });
+  const indexes = new IndexKeeper({ table, store, uses, publisher, fetcher, clock, log, signal });
+  const intake = new ReleaseIntake({ table, check, store, uses, indexes, publisher, fetcher, log });
+  const confirmed = new Map<ArchiveKey, number>();
+
+  /** Once in a while for each archive, however many clients ask. */
+  function isDue(key: ArchiveKey): boolean {
+    const now = clock.now();
+    const last = confirmed.get(key);
+    if (last !== undefined && now - last < CONFIRM_MS) return false;
+    confirmed.delete(key);
+    confirmed.set(key, now);
+    const [oldest] = confirmed.keys();
+    if (confirmed.size > MAX_CONFIRMED && oldest !== undefined) confirmed.delete(oldest);
+    return true;
+  }
+
+  async function confirm(url: MirrorUrl): Promise<void> {
+    const location = locate(url);
+    if (location.kind !== 'release') return;
+    const key = archiveKey(location.releaseDir);
+    if (!isDue(key)) return;
+    if (!table.get(key)) await intake.fetch(url, location);
+    const known = table.get(key);
+    if (!known) return;
+    if (known.state.indexes.length > 0) indexes.ensure(key);
+    else {
+      const architecture = deps.architecture ?? (await machineArchitecture());
+      for (const use of defaultUses(known.state, known.release, architecture)) indexes.use(key, use);
+    }
+  }
+
+  void publisher.publish();
+  for (const { state: archive } of table.all()) indexes.ensure(archive.key);
+
+  return {
+    behaviour: {
+      releaseFetched: (input) => intake.take(input),
+      indexUsed: (url) => indexes.used(url),
+      releaseConfirmed(url) {
+        confirm(url).catch((error: unknown) =>
+          log.error({ url, err: asDebtorrentError(error) }, 'Release not looked at'),
+        );
+      },
+      archives: () => table.all().map((k) => k.state),
+    },
+    async stop() {
+      ending.abort();
+      indexes.stop();
+      await publisher.stop();
+    },
+  };
+}

@@ -1,0 +1,85 @@
+/** From the bytes of a Release to what may be believed of it: read, verified, parsed, not expired. */
+import { createHash } from 'node:crypto';
+import { open } from 'node:fs/promises';
+import type { Clock } from '../../core/clock.ts';
+import { DebtorrentError } from '../../core/errors.ts';
+import type { Sha256 } from '../../core/ids.ts';
+import { isExpired, MAX_RELEASE_BYTES, parseRelease, type Release } from '../../core/archive/release.ts';
+import type { KeyringSource } from './keyrings.ts';
+import type { SignatureVerifier, SignedRelease } from './signature.ts';
+
+export interface ReleaseCheckDeps {
+  readonly verifier: SignatureVerifier;
+  /** Keyrings that are trusted, and those whose archives may be shared. */
+  readonly trusted: KeyringSource;
+  readonly sharing: KeyringSource;
+  readonly checkValidUntil: boolean;
+  readonly clock: Clock;
+}
+
+export interface CheckedRelease {
+  readonly release: Release;
+  /** Verified by one of the public keyrings too. */
+  readonly public: boolean;
+}
+
+const MAX_SIGNATURE_BYTES = 1024 * 1024;
+
+export class ReleaseCheck {
+  readonly #deps: ReleaseCheckDeps;
+
+  constructor(deps: ReleaseCheckDeps) {
+    this.#deps = deps;
+  }
+
+  /** Changes when keyrings do: what was verified before has to be verified again. */
+  async trust(): Promise<string> {
+    const { trusted, sharing } = this.#deps;
+    return `${(await trusted.current()).stamp} ${(await sharing.current()).stamp}`;
+  }
+
+  /** Rejects with SIGNATURE_BAD, SIGNATURE_UNKNOWN_KEY, VERIFIER_MISSING, RELEASE_MALFORMED, RELEASE_EXPIRED. */
+  async check(signed: SignedRelease): Promise<CheckedRelease> {
+    const { verifier, trusted, sharing } = this.#deps;
+    const text = await verifier.verify(signed, (await trusted.current()).files);
+    const release = parseRelease(text);
+    this.requireCurrent(release);
+    const isPublic = await verifier.verify(signed, (await sharing.current()).files).then(
+      (again) => again === text,
+      () => false,
+    );
+    return { release, public: isPublic };
+  }
+
+  requireCurrent(release: { readonly validUntil?: number }): void {
+    const { clock, checkValidUntil } = this.#deps;
+    if (!checkValidUntil || !isExpired(release, clock.now())) return;
+    const until = new Date(release.validUntil ?? 0).toISOString();
+    throw new DebtorrentError('RELEASE_EXPIRED', `the Release file was valid until ${until}`);
+  }
+}
+
+/** Reads what was fetched, and its identity. Rejects with RELEASE_MALFORMED or STORE_IO. */
+export async function readSigned(
+  payload: string,
+  signature: string | undefined,
+): Promise<SignedRelease & { readonly identity: Sha256 }> {
+  const bytes = await readBounded(payload, MAX_RELEASE_BYTES);
+  const detached = signature === undefined ? undefined : await readBounded(signature, MAX_SIGNATURE_BYTES);
+  const hash = createHash('sha256').update(bytes);
+  if (detached) hash.update(detached);
+  return { payload: bytes, ...(detached && { signature: detached }), identity: hash.digest('hex') as Sha256 };
+}
+
+async function readBounded(path: string, maxBytes: number): Promise<Buffer> {
+  const file = await open(path, 'r').catch((error: Error) => {
+    throw new DebtorrentError('STORE_IO', `the Release file cannot be read: ${error.message}`);
+  });
+  try {
+    const { size } = await file.stat();
+    if (size > maxBytes) throw new DebtorrentError('RELEASE_MALFORMED', `the Release file has ${size} bytes`);
+    return await file.readFile();
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,178 @@
+/** What is done with each Release that comes: checked, and adopted as a whole when it is newer than what is known. */
+import type { ArchiveKey, ArchiveState } from '../../core/archive/archive-state.ts';
+import { archiveKey } from '../../core/archive/archive-state.ts';
+import { locate, type Location } from '../../core/archive/location.ts';
+import { joinMirrorUrl } from '../../core/archive/mirror-path.ts';
+import { isOlder } from '../../core/archive/release.ts';
+import { buildReleaseSegment } from '../../core/archive/release-segment.ts';
+import { Segment } from '../../core/archive/segment.ts';
+import { asDebtorrentError, DebtorrentError, type ErrorCode } from '../../core/errors.ts';
+import type { MirrorUrl, Sha256 } from '../../core/ids.ts';
+import type { Logger } from '../../core/logging.ts';
+import type { ActorRef } from '../../kernel/protocol.ts';
+import type { ArchiveTable, Known } from './archive-table.ts';
+import type { CatalogueStore } from './catalogue-store.ts';
+import type { FetcherProtocol } from './collaborators.ts';
+import type { IndexKeeper } from './index-keeper.ts';
+import { Turnstile } from './load-queue.ts';
+import type { Publisher } from './publisher.ts';
+import { readSigned, type CheckedRelease, type ReleaseCheck } from './release-check.ts';
+import type { RememberedUses } from './remembered-uses.ts';
+
+export interface FetchedRelease {
+  /** What was asked for: InRelease, or Release. */
+  readonly url: MirrorUrl;
+  /** Files that can be read now: one of inRelease and release; the signature is fetched when it is not given. */
+  readonly inRelease?: string;
+  readonly release?: string;
+  readonly signature?: string;
+}
+
+export type ReleaseVerdict =
+  | { readonly adopted: true; readonly archive: ArchiveState; readonly changed: boolean }
+  | { readonly adopted: false; readonly code: ErrorCode; readonly message: string };
+
+export interface ReleaseIntakeDeps {
+  readonly table: ArchiveTable;
+  readonly check: ReleaseCheck;
+  readonly store: CatalogueStore;
+  readonly uses: RememberedUses;
+  readonly indexes: IndexKeeper;
+  readonly publisher: Publisher;
+  readonly fetcher: ActorRef<FetcherProtocol>;
+  readonly log: Logger;
+}
+
+export type ReleaseLocation = Extract<Location, { kind: 'release' }>;
+
+/** Milliseconds for a Release that no client is fetching. */
+const FETCH_MS = 60_000;
+
+export class ReleaseIntake {
+  readonly #deps: ReleaseIntakeDeps;
+  /** Releases of one archive are looked at one after the other. */
+  readonly #turns = new Map<ArchiveKey, { readonly turnstile: Turnstile; waiting: number }>();
+
+  constructor(deps: ReleaseIntakeDeps) {
+    this.#deps = deps;
+  }
+
+  async take(input: FetchedRelease): Promise<ReleaseVerdict> {
+    try {
+      const location = locate(input.url);
+      if (location.kind !== 'release') throw malformed(`${input.url} is no Release of an archive`);
+      return await this.#inTurn(archiveKey(location.releaseDir), () => this.#take(input, location));
+    } catch (error) {
+      const { code, message } = asDebtorrentError(error);
+      this.#deps.log.warn({ url: input.url, code, reason: message }, 'Release rejected');
+      return { adopted: false, code, message };
+    }
+  }
+
+  /** Fetches the Release itself, where a client was told that it has it already. */
+  async fetch(url: MirrorUrl, location: ReleaseLocation): Promise<ReleaseVerdict> {
+    try {
+      const path = await this.#fetch(url);
+      return await this.take(location.name === 'InRelease' ? { url, inRelease: path } : { url, release: path });
+    } catch (error) {
+      const { code, message } = asDebtorrentError(error);
+      return { adopted: false, code, message };
+    }
+  }
+
+  async #take(input: FetchedRelease, location: ReleaseLocation): Promise<ReleaseVerdict> {
+    const { table, check } = this.#deps;
+    const payload = input.inRelease ?? input.release;
+    if (payload === undefined) throw malformed('there is no file');
+    const signature =
+      input.inRelease === undefined
+        ? (input.signature ?? (await this.#fetch(joinMirrorUrl(location.releaseDir, 'Release.gpg'))))
+        : undefined;
+    const signed = await readSigned(payload, signature);
+    const trust = await check.trust();
+    const known = table.get(archiveKey(location.releaseDir));
+    if (known?.state.verified === signed.identity && known.trust === trust) {
+      check.requireCurrent(known.state);
+      this.#deps.indexes.ensure(known.state.key);
+      return { adopted: true, archive: known.state, changed: false };
+    }
+    const checked = await this.#check(signed, known);
+    if (known && isOlder(checked.release, known.state)) {
+      const dates = [checked.release.date, known.state.date].map((date) => new Date(date).toISOString());
+      throw new DebtorrentError('RELEASE_OLDER', `the Release is of ${dates[0]}, the one known of ${dates[1]}`);
+    }
+    const releaseName = input.inRelease === undefined ? 'Release' : 'InRelease';
+    return this.#adopt({ checked, location, releaseName, verified: signed.identity, trust });
+  }
+
+  async #check(signed: Awaited<ReturnType<typeof readSigned>>, known: Known | undefined): Promise<CheckedRelease> {
+    try {
+      return await this.#deps.check.check(signed);
+    } catch (error) {
+      const untrusted = error instanceof DebtorrentError && error.code.startsWith('SIGNATURE_');
+      // the very bytes that were adopted are not trusted any more: a key was withdrawn
+      if (untrusted && known?.state.verified === signed.identity) this.#forget(known);
+      throw error;
+    }
+  }
+
+  async #adopt(found: {
+    readonly checked: CheckedRelease;
+    readonly location: ReleaseLocation;
+    readonly releaseName: 'InRelease' | 'Release';
+    readonly verified: Sha256;
+    readonly trust: string;
+  }): Promise<ReleaseVerdict> {
+    const { table, store, uses, indexes, publisher, log } = this.#deps;
+    const { checked, location, releaseName, verified, trust } = found;
+    const { root, releaseDir, layout } = location;
+    const file = buildReleaseSegment(checked.release);
+    const segment = Segment.open(file);
+    if (!segment) throw new DebtorrentError('INTERNAL', 'a segment cannot be read back');
+    const segmentFile = await store.writeSegment(file);
+    const { state, removed } = table.adopt({
+      ...{ root, releaseDir, layout, releaseName, verified, trust, segment, segmentFile },
+      release: checked.release,
+      public: checked.public,
+      uses: uses.take(archiveKey(releaseDir)),
+    });
+    if (removed) uses.remember(removed);
+    const { key, origin, codename } = state;
+    const date = new Date(state.date).toISOString();
+    log.info(
+      { archive: key, origin, codename, date, files: checked.release.files.size, public: state.public },
+      'Release adopted',
+    );
+    for (const url of uses.takeUrls()) indexes.used(url);
+    indexes.ensure(key);
+    await publisher.publish();
+    return { adopted: true, archive: state, changed: true };
+  }
+
+  #forget({ state }: Known): void {
+    this.#deps.table.remove(state.key);
+    this.#deps.uses.remember(state);
+    void this.#deps.publisher.publish();
+  }
+
+  async #fetch(url: MirrorUrl): Promise<string> {
+    const fetcher = this.#deps.fetcher.within(FETCH_MS);
+    const file = await fetcher.ask('fetch', { url, alternates: [], trust: 'none', torrents: [], revalidate: 'always' });
+    return file.finalPath ?? file.path;
+  }
+
+  async #inTurn<T>(key: ArchiveKey, work: () => Promise<T>): Promise<T> {
+    const turn = this.#turns.get(key) ?? { turnstile: new Turnstile(), waiting: 0 };
+    this.#turns.set(key, turn);
+    turn.waiting++;
+    try {
+      return await turn.turnstile.through(work);
+    } finally {
+      if (--turn.waiting === 0) this.#turns.delete(key);
+    }
+  }
+}
+
+function malformed(message: string): DebtorrentError {
+  return new DebtorrentError('RELEASE_MALFORMED', message);
+}

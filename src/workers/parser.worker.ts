@@ -1,0 +1,40 @@
+/** The thread that knows archives: verifies Releases, parses indexes, keeps the catalogue. */
+import { systemClock } from '../core/clock.ts';
+import { spawn } from '../kernel/actor.ts';
+import { runThread } from '../kernel/thread.ts';
+import type { CatalogueReaderProtocol, FetcherProtocol } from '../actors/packages-parser/collaborators.ts';
+import { createPackagesParser, type PackagesParserProtocol } from '../actors/packages-parser/packages-parser.ts';
+import { aptTrustedKeyrings, publicKeyrings } from '../actors/packages-parser/trusted-keyrings.ts';
+
+export interface ParserBoot {
+  readonly catalogueDir: string;
+  /** Paths; when there are none, those that APT trusts on this machine, as they come and go. */
+  readonly keyrings: readonly string[];
+  /** Paths; when there are none, those of Debian's and Ubuntu's archives. */
+  readonly publicKeyrings: readonly string[];
+  readonly checkValidUntil?: boolean;
+  readonly swarmKey?: Uint8Array;
+}
+
+const MAILBOX = { limit: 8_192 };
+
+runThread(async ({ boot, ref, log }) => {
+  const { keyrings, publicKeyrings: shared, ...settings } = boot as ParserBoot;
+  const parser = await createPackagesParser({
+    ...settings,
+    keyrings: async () => (keyrings.length > 0 ? keyrings : aptTrustedKeyrings('/')),
+    publicKeyrings: async () => (shared.length > 0 ? shared : publicKeyrings('/')),
+    fetcher: ref<FetcherProtocol>('fetcher'),
+    gateway: ref<CatalogueReaderProtocol>('gateway'),
+    clock: systemClock,
+    log,
+  });
+  const actor = spawn<PackagesParserProtocol>({
+    name: 'parser',
+    behaviour: parser.behaviour,
+    mailbox: MAILBOX,
+    log,
+    stop: () => parser.stop(),
+  });
+  return { actors: { parser: actor } };
+});
