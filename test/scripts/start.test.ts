@@ -1,0 +1,99 @@
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import t from 'tap';
+import { makeCheckout } from './checkout.ts';
+
+const INSTALLED = /^installing/m;
+const BUILT = /^building$/m;
+
+t.test('a fresh clone is installed, built and started by one command', async (t) => {
+  const checkout = makeCheckout(t);
+  const { code, stdout, output } = await checkout.start('--listen', '[::1]:0');
+  t.equal(code, 0, output);
+  t.equal(stdout, 'first serve --listen [::1]:0\n', 'standard output is the program’s alone');
+  t.match(output, INSTALLED);
+  t.match(output, BUILT);
+  t.equal((await checkout.start()).output, 'first serve\n', 'the next time nothing is done');
+});
+
+t.test('only what changed is done again', async (t) => {
+  const checkout = makeCheckout(t);
+  await checkout.start();
+
+  checkout.write('src/said.ts', "export const said: string = 'second';\n");
+  const changed = await checkout.start();
+  t.match(changed.output, BUILT);
+  t.notMatch(changed.output, INSTALLED);
+  t.equal(changed.stdout, 'second serve\n');
+
+  unlinkSync(checkout.path('dist/src/said.js'));
+  t.equal((await checkout.start()).stdout, 'second serve\n', 'a file that is gone from dist/ comes back');
+
+  checkout.write('src/deep/extra.ts', 'export const extra = 1;\n');
+  await checkout.start();
+  t.ok(existsSync(checkout.path('dist/src/deep/extra.js')));
+  rmSync(checkout.path('src/deep'), { recursive: true });
+  await checkout.start();
+  t.notOk(existsSync(checkout.path('dist/src/deep')), 'what has no source any more is removed');
+
+  writeFileSync(checkout.path('package-lock.json'), `${readFileSync(checkout.path('package-lock.json'), 'utf8')}\n`);
+  const touched = await checkout.start();
+  t.notMatch(touched.output, INSTALLED, 'a lock file that still says what is installed');
+});
+
+t.test('npm run by hand is not repeated, a package that went missing is', async (t) => {
+  const checkout = makeCheckout(t);
+  await checkout.start();
+  unlinkSync(checkout.path('node_modules/.debtorrent-installed.json'));
+  t.notMatch((await checkout.start()).output, INSTALLED);
+  unlinkSync(checkout.path('node_modules/.debtorrent-installed.json'));
+  rmSync(checkout.path('node_modules/typescript'), { recursive: true });
+  t.match((await checkout.start()).output, INSTALLED);
+});
+
+t.test('kill -9 during the installation or the build: the next start repairs it', async (t) => {
+  for (const step of ['installing', 'building']) {
+    const checkout = makeCheckout(t);
+    const child = checkout.startGroup();
+    await new Promise<void>((resolve) => {
+      child.stderr?.setEncoding('utf8').on('data', (text: string) => text.includes(step) && resolve());
+    });
+    process.kill(-(child.pid ?? 0), 'SIGKILL');
+    await once(child, 'close');
+    const { code, stdout, output } = await checkout.start();
+    t.equal(code, 0, output);
+    t.equal(stdout, 'first serve\n', step);
+  }
+});
+
+t.test('starts at the same time install and build once', async (t) => {
+  const checkout = makeCheckout(t);
+  const runs = await Promise.all([1, 2, 3, 4].map((n) => checkout.start(`--n=${n}`)));
+  for (const [n, { code, stdout, output }] of runs.entries()) {
+    t.equal(code, 0, output);
+    t.equal(stdout, `first serve --n=${n + 1}\n`);
+  }
+  t.equal(runs.filter(({ output }) => BUILT.test(output)).length, 1);
+  t.equal(runs.filter(({ output }) => INSTALLED.test(output)).length, 1);
+});
+
+t.test('the lock of a process that died is taken over', async (t) => {
+  const checkout = makeCheckout(t);
+  const dead = { pid: 2 ** 22 - 1 }; // beyond what Linux gives out unless told to
+  mkdirSync(checkout.path('dist/.lock'), { recursive: true });
+  writeFileSync(checkout.path('dist/.lock/owners.json'), JSON.stringify([dead]));
+  t.equal((await checkout.start()).stdout, 'first serve\n');
+  t.notOk(existsSync(checkout.path('dist/.lock')));
+});
+
+t.test('a build that fails: the compiler’s message, one line, exit 1, nothing started', async (t) => {
+  const checkout = makeCheckout(t);
+  checkout.write('src/said.ts', "export const said: number = 'x';\n");
+  const { code, stdout, output } = await checkout.start();
+  t.equal(code, 1);
+  t.equal(stdout, '');
+  t.match(output, /said\.ts.*error TS2322/);
+  t.match(output, /^debtorrent: .*tsc .* failed/m);
+  checkout.write('src/said.ts', "export const said: string = 'mended';\n");
+  t.equal((await checkout.start()).stdout, 'mended serve\n');
+});
