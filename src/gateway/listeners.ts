@@ -113,9 +113,14 @@ function makeServer({ request, connect: tunnel }: ListenersDeps): Server {
 }
 
 function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex, answering: boolean): void {
-  // While an answer is going out, an error text in the middle of it would be taken for its bytes.
-  if (!socket.writable || error.code === 'ECONNRESET' || answering) {
+  if (!socket.writable || error.code === 'ECONNRESET') {
     socket.destroy();
+    return;
+  }
+  if (answering) {
+    // An error text in the middle of an answer would be taken for its bytes; what has been written still goes out,
+    // among it the refusal of a request whose body is what the parser stumbles over.
+    socket.end(() => socket.destroy());
     return;
   }
   const message =

@@ -89,11 +89,16 @@ runThread(async ({ boot, log }) => {
   return { actors: { store: storeActor, mirror: mirrorActor, transfers: transfersActor } };
 });
 
-/** Node's own certificates and the system's, read when the first https mirror is asked. */
+/** Node's own certificates, the system's and those that NODE_EXTRA_CA_CERTS adds, read when https is first asked for. */
 function systemCertificates(): string[] {
-  try {
-    return [...rootCertificates, readFileSync(SYSTEM_CA, 'utf8')];
-  } catch {
-    return [...rootCertificates];
+  const certificates = [...rootCertificates];
+  for (const file of [SYSTEM_CA, process.env['NODE_EXTRA_CA_CERTS']]) {
+    if (file === undefined) continue;
+    try {
+      certificates.push(readFileSync(file, 'utf8'));
+    } catch {
+      // what is not there adds nothing
+    }
   }
+  return certificates;
 }
