@@ -54,6 +54,12 @@ export class Mirror {
     this.#address = options.address ?? '127.0.0.1';
     const accept = (socket: Socket): void => void this.#serve(socket);
     this.#server = options.tls === undefined ? createServer(accept) : createTlsServer(options.tls, accept);
+    // Also those that have not finished their TLS handshake are dropped when the mirror goes down.
+    this.#server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.on('error', () => undefined);
+      socket.on('close', () => this.#sockets.delete(socket));
+    });
     // A client may leave in the middle of a TLS handshake.
     this.#server.on('tlsClientError', () => undefined);
   }
@@ -138,7 +144,6 @@ export class Mirror {
 
   async #serve(socket: Socket): Promise<void> {
     const id = (this.connections += 1);
-    this.#sockets.add(socket);
     socket.setNoDelay(true);
     socket.on('error', () => undefined);
     let buffered = '';
@@ -150,7 +155,6 @@ export class Mirror {
     });
     socket.on('close', () => {
       ended = true;
-      this.#sockets.delete(socket);
       wake();
     });
     socket.on('end', () => wake());
