@@ -97,8 +97,6 @@ async function run(config: Config, log: Logger): Promise<number> {
     log,
     own: ownNames(() => listeners?.port ?? config.listen.port, config.listen.host),
   });
-  const gatewayActor = spawn<GatewayProtocol>({ name: 'gateway', behaviour: gateway.behaviour, log });
-
   const fetchBoot: FetchBoot = {
     cacheDir: config.cacheDir,
     cacheBytes: config.cacheSize,
@@ -117,29 +115,39 @@ async function run(config: Config, log: Logger): Promise<number> {
       start: () => startThread({ name: 'fetch', url: workerUrl('fetch'), boot: fetchBoot, log }),
     },
     {
+      name: 'gateway',
+      start: async () => {
+        const actor = spawn<GatewayProtocol>({ name: 'gateway', behaviour: gateway.behaviour, log });
+        return { refs: { gateway: actor.ref }, ended: actor.ended, stop: () => actor.stop() };
+      },
+    },
+    {
+      // After the gateway, which it tells what it knows before the first request comes.
       name: 'parser',
       start: () =>
         startThread({
           name: 'parser',
           url: workerUrl('parser'),
           boot: parserBoot,
-          refs: { fetcher: transfers, gateway: gatewayActor.ref },
+          refs: { fetcher: transfers, gateway: supervisor.ref<GatewayProtocol>('gateway', 'gateway') },
           log,
         }),
     },
     {
-      name: 'gateway',
+      name: 'listeners',
       start: async () => {
-        listeners = await listen(gateway, config.listen, config.socket);
+        // After a restart the same port again, also when the system has picked it.
+        const port = listeners?.port ?? config.listen.port;
+        const open = await listen(gateway, { host: config.listen.host, port }, config.socket);
+        listeners = open;
         return {
-          refs: { gateway: gatewayActor.ref },
-          ended: gatewayActor.ended,
+          refs: {},
+          ended: open.failed.then((error) => ({ error })),
           async stop() {
-            listeners?.stopAccepting();
+            open.stopAccepting();
             await Promise.race([gateway.idle(), later(DRAIN_MS)]);
             gateway.abort();
-            await listeners?.close();
-            await gatewayActor.stop();
+            await open.close();
             await exchanger.close();
           },
         };
@@ -150,6 +158,7 @@ async function run(config: Config, log: Logger): Promise<number> {
   const signalled = nextSignal();
   try {
     await supervisor.start(children);
+    metrics.started();
     ready = true;
     const address = listeners?.address ?? '';
     process.stdout.write(`ready ${JSON.stringify({ http: address, peer: null, pid: process.pid })}\n`);

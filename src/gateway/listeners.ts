@@ -18,6 +18,8 @@ export interface Listeners {
   /** `ADDR:PORT` that TCP listens on. */
   readonly address: string;
   readonly port: number;
+  /** Resolves when a listening socket fails; never otherwise. */
+  readonly failed: Promise<Error>;
   /** Takes no more connections and closes those that are idle. */
   stopAccepting(): void;
   /** Closes all connections. */
@@ -60,6 +62,9 @@ export async function listen(
   return {
     address: formatAuthority(address, port),
     port,
+    failed: new Promise((resolve) => {
+      for (const each of servers) each.on('error', resolve);
+    }),
     stopAccepting() {
       for (const each of servers) {
         each.close();

@@ -20,6 +20,8 @@ export interface Metrics {
   render(observed: Observed): Promise<string>;
   readonly contentType: string;
   totals(): { servedBytes: number; bySource: Record<SourceLabel, number>; requests: number; errors: number };
+  /** Forgets the delays of starting up. */
+  started(): void;
   close(): void;
 }
 
@@ -81,10 +83,10 @@ export function createMetrics(): Metrics {
     labelNames: ['quantile'],
     registers,
   });
-  for (const counter of [peerDown, peerUp, bans]) counter.inc(0);
 
   const bySource: Record<SourceLabel, number> = { cache: 0, peers: 0, mirror: 0, mixed: 0 };
   const servedBy = { cache: served.labels('cache'), peers: served.labels('peers'), mirror: served.labels('mirror') };
+  for (const counter of [peerDown, peerUp, bans, ...Object.values(servedBy)]) counter.inc(0);
   const requestsBy = new Map<number, ReturnType<typeof requests.labels>>();
   let total = 0;
   let errors = 0;
@@ -127,6 +129,7 @@ export function createMetrics(): Metrics {
       requests: total,
       errors,
     }),
+    started: () => loop.reset(),
     close: () => loop.disable(),
   };
 }
