@@ -91,6 +91,8 @@ function canonicalPath(path: string): string {
     const literal = PCHAR.test(char) || (char === '/' && !encoded);
     canonical += literal ? char : `%${code.toString(16).toUpperCase().padStart(2, '0')}`;
   }
+  // APT asks flat repositories for `/flat/./Packages`: the segment means nothing (RFC 3986 section 5.2.4)
+  canonical = canonical.replaceAll(/(?:\/\.)+\//g, '/').replace(/\/\.$/, '/');
   // an encoded slash is kept as it is, but a mirror may decode it: it separates segments here
   if (DOT_SEGMENT.test(canonical)) throw bad("'.' or '..' in the path");
   return canonical;
