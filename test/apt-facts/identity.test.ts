@@ -94,7 +94,9 @@ t.test('one daemon in front of archives of many kinds', { skip }, async (t) => {
       const path = archive.byHashPath(name);
       const stop = mirror.rule(archive.url(path), { alterAt: 20 });
       const altered = await scene.get(path);
-      t.notOk(altered.status === 200 && altered.complete, `an altered ${name} does not get through`);
+      // The daemon may have fetched the right one itself by now.
+      const right = altered.body.equals(archive.read(path));
+      t.notOk(altered.status === 200 && altered.complete && !right, `an altered ${name} does not get through`);
       stop();
       await until('the right one does', async () => {
         const answer = await scene.get(path);
