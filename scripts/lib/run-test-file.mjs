@@ -12,6 +12,9 @@ const FILE_TIMEOUT_MS = 300_000;
 const CLOSE_GRACE_MS = 3_000;
 /** Of what a failed file says on standard error, the end is shown. */
 const STDERR_SHOWN = 16_384;
+/** Of the name of a failed assertion and of its difference, the beginning. */
+const NAME_SHOWN = 300;
+const DIFF_SHOWN = 4_000;
 
 /**
  * @param {string} root
@@ -112,9 +115,9 @@ function collectFailures(parser, failures) {
 
 function describeFailure({ fullname, name, diag }) {
   const { diff, stack, source, ...rest } = diag ?? {};
-  const shown = diff ?? inspect(rest, { depth: 6, breakLength: 100 });
+  const shown = (diff ?? inspect(rest, { depth: 6, breakLength: 100 })).slice(0, DIFF_SHOWN);
   const parts = [shown, source, stack].filter(Boolean).map((part) => indent(part, 9));
-  return [`     ✗ ${fullname || name}`, ...parts];
+  return [`     ✗ ${(fullname || name).slice(0, NAME_SHOWN)}`, ...parts];
 }
 
 function indent(text, columns) {

@@ -36,7 +36,10 @@ export function guardedLookup(rules: HostRules, port: number): LookupFunction {
       const usable = named ? addresses : addresses.filter(({ address }) => isPublicAddress(address));
       const first = usable[0];
       if (first === undefined) {
-        const refused = new DebtorrentError('ADDRESS_NOT_ALLOWED', `${hostname} has no public address and is not named`);
+        const refused = new DebtorrentError(
+          'ADDRESS_NOT_ALLOWED',
+          `${hostname} has no public address and is not named`,
+        );
         callback(refused, '');
         return;
       }

@@ -45,7 +45,12 @@ export async function fetchRange(deps: FetchRangeDeps, job: RangeJob, signal: Ab
   } catch (error) {
     const { code, message } = translate(error);
     if (url !== job.url && (code === 'HOST_NOT_ALLOWED' || code === 'ADDRESS_NOT_ALLOWED')) {
-      return { kind: 'failed', code: 'REDIRECT_REFUSED', message: `redirected to ${url}: ${message}`, transient: false };
+      return {
+        kind: 'failed',
+        code: 'REDIRECT_REFUSED',
+        message: `redirected to ${url}: ${message}`,
+        transient: false,
+      };
     }
     return { kind: 'failed', code, message, transient: TRANSIENT_CODES.has(code) };
   }
@@ -164,7 +169,7 @@ class BodySink {
     if (body.whole) this.#hash = createHash('sha256');
     if (body.decode !== undefined) {
       const decoders = { gzip: createGunzip, deflate: createInflate, br: createBrotliDecompress };
-      this.#decoder = decoders[body.decode]() as Gunzip;
+      this.#decoder = decoders[body.decode]();
       this.#decoder.on('data', (chunk: Buffer) => this.#store(chunk));
       this.#decoder.on('error', (error) => this.#fail(new DebtorrentError('MIRROR_PROTOCOL', error.message)));
     }
