@@ -16,6 +16,8 @@ import { skipWithoutApt, until } from '../support/process.ts';
 import { Scene, downloaded, hashesOf, isWhole } from '../support/scene.ts';
 import { sha256 } from '../support/random.ts';
 
+t.setTimeout(240_000);
+
 const skip = skipWithoutApt;
 
 /** A file system of `megabytes`, or undefined where mounting is not permitted. */
@@ -147,12 +149,12 @@ t.test('corrupt file: damaged files in the cache are refetched', { skip }, async
   const paths = new Map<string, string>();
   await scene.adopt();
   for (const name of names) {
-    t.ok(isWhole(await scene.get(archive.file(name).path), archive.file(name)));
-    let path: string | undefined;
-    await until('it is in the cache directory', () => {
-      path = cachedFile(daemon.cacheDir, archive.file(name));
-      return path !== undefined;
+    await until('it is served from the cache', async () => {
+      const answer = await scene.get(archive.file(name).path);
+      return isWhole(answer, archive.file(name)) && answer.headers['x-debtorrent-source'] === 'cache';
     });
+    const path = cachedFile(daemon.cacheDir, archive.file(name));
+    t.ok(path, 'and is a file of the cache directory');
     paths.set(name, path ?? '');
   }
   const damage = (): void => {

@@ -5,6 +5,8 @@ import { exchange, requestText } from '../support/raw-http.ts';
 import type { RawAnswer } from '../support/raw-http.ts';
 import { Scene, isWhole } from '../support/scene.ts';
 
+t.setTimeout(240_000);
+
 t.test('requests that no client sends', { skip: skipWithoutApt }, async (t) => {
   const scene = await Scene.start(t, { state: { add: [{ name: 'tool' }] } });
   const { archive, mirror, daemon } = scene;

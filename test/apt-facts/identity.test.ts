@@ -3,6 +3,8 @@ import { Archive } from '../support/archive.ts';
 import { skipWithoutApt, until } from '../support/process.ts';
 import { Scene, downloaded, hashesOf, isWhole } from '../support/scene.ts';
 
+t.setTimeout(240_000);
+
 const skip = skipWithoutApt;
 const strange = [
   { name: 'libstdc++-6', version: '1:12.2.0~rc1+dfsg-1+b2' },

@@ -5,6 +5,8 @@ import { skipWithoutApt, until } from '../support/process.ts';
 import { Scene, downloaded, hashesOf, isWhole } from '../support/scene.ts';
 import { sha256 } from '../support/random.ts';
 
+t.setTimeout(240_000);
+
 const skip = skipWithoutApt;
 const names = Array.from({ length: 40 }, (_, n) => `pkg${n}`);
 const state = { add: names.map((name) => ({ name, size: 1000 })) };

@@ -4,6 +4,8 @@ import { skipWithoutApt, until } from '../support/process.ts';
 import { Scene, downloaded, hashesOf, isWhole } from '../support/scene.ts';
 import type { RawAnswer } from '../support/raw-http.ts';
 
+t.setTimeout(240_000);
+
 const skip = skipWithoutApt;
 const names = Array.from({ length: 40 }, (_, n) => `pkg${n}`);
 const state = { add: [...names.map((name) => ({ name, size: 50_000 })), { name: 'large', size: 9_000_000 }] };

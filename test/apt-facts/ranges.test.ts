@@ -6,6 +6,8 @@ import { AnswerParser, exchange, openSocket, requestText } from '../support/raw-
 import { Scene, downloaded, hashesOf, isWhole } from '../support/scene.ts';
 import { sha256 } from '../support/random.ts';
 
+t.setTimeout(240_000);
+
 const skip = skipWithoutApt;
 const small = Array.from({ length: 12 }, (_, n) => `small${n}`);
 const fresh = Array.from({ length: 8 }, (_, n) => `fresh${n}`);

@@ -6,6 +6,8 @@ import { skipWithoutApt, until } from '../support/process.ts';
 import { Scene, downloaded, hashesOf, isWhole } from '../support/scene.ts';
 import { sha256 as digest } from '../support/random.ts';
 
+t.setTimeout(240_000);
+
 const names = Array.from({ length: 20 }, (_, n) => `pkg${n}`);
 const state = { add: names.map((name) => ({ name, size: 2000 })) };
 const INDEX = 'main/binary-amd64/Packages';

@@ -8,6 +8,8 @@ import { exchange, requestText } from '../support/raw-http.ts';
 import { Scene, downloaded, hashesOf, isWhole } from '../support/scene.ts';
 import { sha256 } from '../support/random.ts';
 
+t.setTimeout(240_000);
+
 const names = Array.from({ length: 120 }, (_, n) => `pkg${n}`);
 const state = {
   add: [

@@ -5,6 +5,8 @@ import { openSocket, requestText } from '../support/raw-http.ts';
 import { Scene, downloaded, hashesOf, isWhole } from '../support/scene.ts';
 import { randomNumbers } from '../support/random.ts';
 
+t.setTimeout(240_000);
+
 t.test('many clients', { skip: skipWithoutApt }, async (t) => {
   const large = Array.from({ length: 3 }, (_, n) => `large${n}`);
   const small = Array.from({ length: 30 }, (_, n) => `small${n}`);

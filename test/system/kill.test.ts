@@ -6,6 +6,8 @@ import { skipWithoutApt, sleep } from '../support/process.ts';
 import { Scene, downloaded, hashesOf, isWhole } from '../support/scene.ts';
 import { randomNumbers, sha256 } from '../support/random.ts';
 
+t.setTimeout(240_000);
+
 const KILLS = 20;
 
 /** Files of the cache that are named after a SHA-256 which is not theirs. */

@@ -11,6 +11,8 @@ import { skipWithoutApt, until } from '../support/process.ts';
 import { exchange, requestText } from '../support/raw-http.ts';
 import { Scene, isWhole } from '../support/scene.ts';
 
+t.setTimeout(240_000);
+
 /** Exit code and output of a start that should fail; killed after 15 s. */
 async function failsToStart(
   args: readonly string[],
