@@ -8,8 +8,10 @@ import { asDebtorrentError, DebtorrentError } from './core/errors.ts';
 import { compileHostRules } from './core/host-rules.ts';
 import type { OwnNames } from './core/http/target.ts';
 import type { Logger } from './core/logging.ts';
-import { createExchanger } from './actors/http-backup/exchange.ts';
+import type { Exchanger } from './actors/http-backup/exchange.ts';
 import type { HttpBackupProtocol } from './actors/http-backup/http-backup.ts';
+import { systemCertificates } from './actors/http-backup/system-certificates.ts';
+import { MIRROR_TIMEOUTS } from './actors/http-backup/timeouts.ts';
 import type { PackagesParserProtocol } from './actors/packages-parser/packages-parser.ts';
 import { layoutOf } from './actors/store/layout.ts';
 import type { StoreProtocol } from './actors/store/protocol.ts';
@@ -30,7 +32,6 @@ import type { ParserBoot } from './workers/parser.worker.ts';
 
 /** Answers under way at SIGTERM may take this long before they are cut, in milliseconds. */
 const DRAIN_MS = 5_000;
-const PASS_THROUGH_TIMEOUTS = { connectMs: 6_000, headersMs: 12_000, stallMs: 15_000 };
 
 /** Resolves with the exit code when the daemon has stopped. */
 export async function serve(config: Config): Promise<number> {
@@ -57,11 +58,17 @@ async function run(config: Config, log: Logger): Promise<number> {
   const metrics = createMetrics();
   const view = new CatalogueView(log);
   const tunnels = new Tunnels({ rules, log });
-  const exchanger = createExchanger({
-    rules,
-    connections: config.mirrorConnections,
-    timeouts: PASS_THROUGH_TIMEOUTS,
-  });
+  let exchanger: Promise<Exchanger> | undefined;
+  /** Loaded when the store is full for the first time: most daemons never need an HTTP client in this thread. */
+  const passThroughExchanger = () =>
+    (exchanger ??= import('./actors/http-backup/exchange.ts').then(({ createExchanger }) =>
+      createExchanger({
+        rules,
+        connections: config.mirrorConnections,
+        timeouts: MIRROR_TIMEOUTS,
+        ca: systemCertificates,
+      }),
+    ));
   let listeners: Listeners | undefined;
   let ready = false;
 
@@ -77,7 +84,7 @@ async function run(config: Config, log: Logger): Promise<number> {
       catalogueChanged: (ms) => view.changed(ms),
       now: Date.now,
     },
-    passThrough: { exchanger, rules, userAgent, now: Date.now, received: () => undefined },
+    passThrough: { exchanger: passThroughExchanger, rules, userAgent, now: Date.now, received: () => undefined },
   });
   const pages = new OwnPages({
     version,
@@ -148,7 +155,7 @@ async function run(config: Config, log: Logger): Promise<number> {
             await Promise.race([gateway.idle(), later(DRAIN_MS)]);
             gateway.abort();
             await open.close();
-            await exchanger.close();
+            await (await exchanger)?.close();
           },
         };
       },

@@ -14,7 +14,7 @@ import type { ClientExchange } from './exchange.ts';
 import { sendFileHead } from './send-file.ts';
 
 export interface PassThroughDeps {
-  readonly exchanger: Exchanger;
+  exchanger(): Promise<Exchanger>;
   readonly rules: HostRules;
   readonly userAgent: string;
   now(): number;
@@ -26,12 +26,14 @@ const HIGH_WATER = 4 * 1024 * 1024;
 
 /** @throws DebtorrentError when nothing, or not all, could be sent; the caller ends the answer. */
 export async function passThrough(deps: PassThroughDeps, client: ClientExchange, plan: FetchPlan): Promise<void> {
+  const exchanger = await deps.exchanger();
   let writer: ClientWriter | undefined;
   let failure = new DebtorrentError('MIRROR_UNREACHABLE', 'no mirror is left to ask');
   for (const url of [plan.url, ...plan.alternates]) {
     const outcome = await fetchRange(
       {
         ...deps,
+        exchanger,
         createWriter: (options) => (writer = new ClientWriter(client, plan, options, deps.now)),
         sink: {
           tell: (kind, ...args) => {

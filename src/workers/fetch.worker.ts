@@ -1,7 +1,4 @@
 /** The thread that fetches: store, transfers, HTTP backup and the hashing pool, started in order and stopped in reverse. */
-import { readFileSync } from 'node:fs';
-import { rootCertificates } from 'node:tls';
-
 import { systemClock } from '../core/clock.ts';
 import { compileHostRules } from '../core/host-rules.ts';
 import { spawn } from '../kernel/actor.ts';
@@ -9,6 +6,8 @@ import type { ActorRef } from '../kernel/protocol.ts';
 import { runThread } from '../kernel/thread.ts';
 import { createHashing } from '../actors/hashing.ts';
 import { createHttpBackup, type HttpBackupProtocol } from '../actors/http-backup/http-backup.ts';
+import { MIRROR_TIMEOUTS } from '../actors/http-backup/timeouts.ts';
+import { systemCertificates } from '../actors/http-backup/system-certificates.ts';
 import type { SourceSinkProtocol } from '../actors/source.ts';
 import { layoutOf } from '../actors/store/layout.ts';
 import type { StoreProtocol } from '../actors/store/protocol.ts';
@@ -25,9 +24,6 @@ export interface FetchBoot {
 }
 
 const MAILBOX = { limit: 65_536 };
-/** Where Debian keeps the certificates that the administrator trusts. */
-const SYSTEM_CA = '/etc/ssl/certs/ca-certificates.crt';
-const TIMEOUTS = { connectMs: 6_000, headersMs: 12_000, stallMs: 15_000 };
 const HASHING = { threads: 2, maxQueue: 4_096 };
 
 runThread(async ({ boot, log }) => {
@@ -52,7 +48,7 @@ runThread(async ({ boot, log }) => {
   const backup = createHttpBackup({
     rules: compileHostRules(allowMirror),
     connections: mirrorConnections,
-    timeouts: TIMEOUTS,
+    timeouts: MIRROR_TIMEOUTS,
     userAgent,
     sink,
     ca: systemCertificates,
@@ -88,17 +84,3 @@ runThread(async ({ boot, log }) => {
 
   return { actors: { store: storeActor, mirror: mirrorActor, transfers: transfersActor } };
 });
-
-/** Node's own certificates, the system's and those that NODE_EXTRA_CA_CERTS adds, read when https is first asked for. */
-function systemCertificates(): string[] {
-  const certificates = [...rootCertificates];
-  for (const file of [SYSTEM_CA, process.env['NODE_EXTRA_CA_CERTS']]) {
-    if (file === undefined) continue;
-    try {
-      certificates.push(readFileSync(file, 'utf8'));
-    } catch {
-      // what is not there adds nothing
-    }
-  }
-  return certificates;
-}

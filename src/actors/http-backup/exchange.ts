@@ -14,6 +14,7 @@ import type { HostRules } from '../../core/host-rules.ts';
 import type { MirrorRequest } from '../../core/http/mirror-url.ts';
 import type { Headers } from './answer.ts';
 import { guardedLookup } from './dns-guard.ts';
+import type { MirrorTimeouts } from './timeouts.ts';
 
 export interface ExchangeHandler {
   /** Status and headers (names in lower case). Throwing ends the exchange with that error. */
@@ -37,14 +38,6 @@ export interface ExchangeOptions {
   readonly headers: Record<string, string>;
 }
 
-export interface ExchangeTimeouts {
-  readonly connectMs: number;
-  /** From the request to the answer's headers. */
-  readonly headersMs: number;
-  /** Between two pieces of the body. */
-  readonly stallMs: number;
-}
-
 export interface Exchanger {
   open(options: ExchangeOptions, handler: ExchangeHandler): Exchange;
   close(): Promise<void>;
@@ -54,7 +47,7 @@ export interface ExchangerDeps {
   readonly rules: HostRules;
   /** Connections to one mirror. */
   readonly connections: number;
-  readonly timeouts: ExchangeTimeouts;
+  readonly timeouts: MirrorTimeouts;
   /** PEM certificates that the system trusts besides Node's own. */
   readonly ca?: (() => string[]) | undefined;
 }
@@ -158,7 +151,7 @@ function openLenient(
   { request, method, headers }: ExchangeOptions,
   handler: ExchangeHandler,
   lookup: LookupFunction,
-  timeouts: ExchangeTimeouts,
+  timeouts: MirrorTimeouts,
   ca: { readonly ca?: string[] },
 ): Exchange {
   let ended = false;

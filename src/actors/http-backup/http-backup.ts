@@ -7,9 +7,10 @@ import { mirrorRequest } from '../../core/http/mirror-url.ts';
 import type { HostRules } from '../../core/host-rules.ts';
 import type { ActorRef, Behaviour } from '../../kernel/protocol.ts';
 import type { JobId, RangeJob, RangeOutcome, SourceProtocol, SourceSinkProtocol } from '../source.ts';
-import { createExchanger, type ExchangeTimeouts } from './exchange.ts';
+import { createExchanger } from './exchange.ts';
 import { fetchRange } from './fetch-range.ts';
 import { MirrorQueue } from './mirror-queue.ts';
+import type { MirrorTimeouts } from './timeouts.ts';
 
 export interface MirrorStats {
   readonly host: string;
@@ -25,7 +26,7 @@ export interface HttpBackupDeps {
   readonly rules: HostRules;
   /** Connections to one mirror, 1 or more. */
   readonly connections: number;
-  readonly timeouts: ExchangeTimeouts;
+  readonly timeouts: MirrorTimeouts;
   readonly userAgent: string;
   readonly sink: Pick<ActorRef<SourceSinkProtocol>, 'tell'>;
   readonly ca?: (() => string[]) | undefined;
