@@ -103,7 +103,8 @@ export class Archive {
 
   /** Path below the mirror's root, with a leading slash. */
   url(path: string): string {
-    return this.base === '' ? `/${path}` : `/${this.base}/${path}`;
+    const plain = path.replace(/^\.\//, '');
+    return this.base === '' ? `/${plain}` : `/${this.base}/${plain}`;
   }
 
   /** Such as `dists/trixie/InRelease`. */
