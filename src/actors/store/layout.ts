@@ -2,15 +2,16 @@
  * Where things are in the cache directory. Names are made from hashes only, never from what came from the network.
  *
  *     files/ab/<sha256>     finished files, whole and verified when they got this name
- *     partial/<key>         files being fetched, sparse
- *     partial/<key>.json    which ranges of them are there
+ *     partial/<sha256>      files being fetched, sparse, by the hash that they should have
+ *     partial/url-<hash>    the same for files whose hash is not known in advance
+ *     partial/….json        which of their ranges are there
  *     names/<hash>.json     what an URL without a signed hash last led to
  *     catalogue/            the packages parser's state
  */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 
-import type { MirrorUrl, Sha256, TransferKey } from '../../core/ids.ts';
+import { parseSha256, type MirrorUrl, type Sha256, type TransferKey } from '../../core/ids.ts';
 
 export interface Layout {
   readonly root: string;
@@ -34,7 +35,7 @@ export function layoutOf(root: string): Layout {
     catalogue: join(root, 'catalogue'),
     verified: join(root, 'verified.json'),
     file: (sha256) => join(root, 'files', sha256.slice(0, 2), sha256),
-    partial: (key) => join(root, 'partial', digest(key)),
+    partial: (key) => join(root, 'partial', parseSha256(key) ?? `url-${digest(key)}`),
     name: (url) => join(root, 'names', `${digest(url)}.json`),
   };
 }

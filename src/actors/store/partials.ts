@@ -6,14 +6,14 @@ import { open, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/pr
 import { join } from 'node:path';
 
 import { RangeSet } from '../../core/range-set.ts';
-import type { TransferKey } from '../../core/ids.ts';
+import { parseSha256, type TransferKey } from '../../core/ids.ts';
 import type { Logger } from '../../core/logging.ts';
 import type { Layout } from './layout.ts';
 import type { PartialFile } from './protocol.ts';
 
 /** Partial files of interrupted transfers are kept this long, and at most this many. */
 const KEEP_MS = 7 * 24 * 3_600_000;
-const KEEP_FILES = 256;
+const KEEP_FILES = 1024;
 
 export class Partials {
   readonly #layout: Layout;
@@ -24,6 +24,8 @@ export class Partials {
   readonly #writing = new Map<TransferKey, Promise<void>>();
   /** Paths of partial files that have a note: most files never get one, and need not be looked up. */
   readonly #noted = new Set<string>();
+  /** Paths of partial files without a note that were left by a daemon that was killed: they may be whole. */
+  readonly #leftovers = new Set<string>();
 
   constructor(layout: Layout, log: Logger) {
     this.#layout = layout;
@@ -39,7 +41,7 @@ export class Partials {
   async open(key: TransferKey, size: number, resume: boolean): Promise<PartialFile> {
     const path = this.#layout.partial(key);
     const noted = this.#noted.has(path);
-    let ranges = resume && noted ? await this.#readNote(path) : new RangeSet();
+    let ranges = resume ? await this.#left(path, noted, size) : new RangeSet();
     const handle = await open(path, ranges.bytes > 0 ? 'a' : 'w', 0o600);
     try {
       const written = ranges.bytes > 0 ? (await handle.stat()).size : 0;
@@ -102,20 +104,34 @@ export class Partials {
       if (name.endsWith('.json') && names.includes(name.slice(0, -5))) continue;
       const path = join(this.#layout.partials, name);
       const stats = await stat(path).catch(() => undefined);
-      if (stats !== undefined && notes.has(name)) resumable.push({ name, modified: stats.mtimeMs });
+      if (stats !== undefined && (notes.has(name) || parseSha256(name) !== undefined))
+        resumable.push({ name, modified: stats.mtimeMs });
       else await rm(path, { force: true, recursive: true });
     }
     const oldest = Date.now() - KEEP_MS;
     resumable.sort((a, b) => b.modified - a.modified);
     for (const [index, { name, modified }] of resumable.entries()) {
       if (index < KEEP_FILES && modified >= oldest) {
-        this.#noted.add(join(this.#layout.partials, name));
+        (notes.has(name) ? this.#noted : this.#leftovers).add(join(this.#layout.partials, name));
         continue;
       }
       await rm(join(this.#layout.partials, name), { force: true });
       await rm(join(this.#layout.partials, `${name}.json`), { force: true });
     }
     if (resumable.length > 0) this.#log.debug({ partials: resumable.length }, 'partial files can be resumed');
+  }
+
+  /**
+   * What is left of an earlier transfer. Small files get no note: one that has its full length is most likely a file
+   * that was checked and not flushed yet, so its hash decides.
+   */
+  async #left(path: string, noted: boolean, size: number): Promise<RangeSet> {
+    if (noted) return this.#readNote(path);
+    const ranges = new RangeSet();
+    if (!this.#leftovers.delete(path) || size === 0) return ranges;
+    const stats = await stat(path).catch(() => undefined);
+    if (stats?.size === size) ranges.add(0, size);
+    return ranges;
   }
 
   async #removeNote(path: string): Promise<void> {

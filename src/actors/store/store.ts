@@ -5,6 +5,8 @@
 import { chmod, mkdir, open, rename, rm, stat, statfs, utimes } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
+import pLimit from 'p-limit';
+
 import type { Clock } from '../../core/clock.ts';
 import { DebtorrentError } from '../../core/errors.ts';
 import type { Sha256, TransferKey } from '../../core/ids.ts';
@@ -38,6 +40,8 @@ const PIN_MS = 60_000;
 /** The time of last use is written to the file at most this often. */
 const TOUCH_MS = 3_600_000;
 const SAVE_MS = 60_000;
+/** A flush may take long and holds one of the process's four I/O threads: the others are for who waits for bytes. */
+const MAX_FLUSHES = 2;
 const DISK_CHECK_MS = 1000;
 
 /** Opens the cache directory, creating it (mode 0700) when needed; STORE_IO when that cannot be done. */
@@ -47,6 +51,7 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
   const files = new LeastRecentlyUsed();
   const names = new Names(layout);
   const partials = new Partials(layout, log);
+  const flushing = pLimit(MAX_FLUSHES);
   const madeDirectories = new Set<string>();
   let disk = { checkedAt: 0, freeBytes: 0 };
   let dirty = false;
@@ -100,7 +105,8 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
   async function makeRoom(size: number): Promise<void> {
     const reserved = partials.reservedBytes;
     if (limitBytes > 0) {
-      if (size > limitBytes) throw new DebtorrentError('STORE_FULL', `${size} bytes are more than the whole cache-size`);
+      if (size > limitBytes)
+        throw new DebtorrentError('STORE_FULL', `${size} bytes are more than the whole cache-size`);
       await evict(limitBytes - reserved - size);
     }
     const wanted = size + DISK_MARGIN;
@@ -189,7 +195,7 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
         })(),
       ),
     checkpoint: (key, ranges) => quietly(partials.checkpoint(key, ranges), 'a partial file was not noted'),
-    commit: (key, sha256, lastModified) => io(commit(key, sha256, lastModified)),
+    commit: (key, sha256, lastModified) => io(flushing(() => commit(key, sha256, lastModified))),
     discardPartial: (key) => quietly(partials.discard(key), 'a partial file was not removed'),
     parkPartial: (key, ranges) =>
       quietly(
