@@ -8,6 +8,8 @@ import type { MirrorUrl } from '../../core/ids.ts';
 export interface Fault {
   readonly code: ErrorCode;
   readonly message: string;
+  /** The same request may succeed later. */
+  readonly transient: boolean;
 }
 
 interface Candidate {
@@ -28,7 +30,8 @@ export class Candidates {
   /** `failing` tells which addresses are on mirrors that failed lately: they come last. */
   constructor(urls: readonly MirrorUrl[], failing: (url: MirrorUrl) => boolean) {
     const unique = [...new Set(urls)];
-    const ordered = [...unique.filter((url) => !failing(url)), ...unique.filter(failing)];
+    const late = new Set(unique.filter(failing));
+    const ordered = [...unique.filter((url) => !late.has(url)), ...late];
     this.#candidates = ordered.map((url) => ({ url, tries: 0, fault: undefined, out: false }));
   }
 
@@ -42,12 +45,12 @@ export class Candidates {
    * Notes a failure of `url`. Returns the milliseconds to wait before the next request to `current()`, or undefined
    * when there is none left. `patient` false crosses out at the first failure.
    */
-  failed(url: MirrorUrl, fault: Fault, transient: boolean, retryAfterMs = 0, patient = true): number | undefined {
+  failed(url: MirrorUrl, fault: Fault, retryAfterMs = 0, patient = true): number | undefined {
     const candidate = this.#candidates.find((other) => other.url === url);
     if (candidate !== undefined) {
       candidate.tries += 1;
       candidate.fault = fault;
-      if (!transient || !patient || candidate.tries >= MAX_TRIES) candidate.out = true;
+      if (!fault.transient || !patient || candidate.tries >= MAX_TRIES) candidate.out = true;
     }
     const next = this.current();
     if (next === undefined) return undefined;
@@ -59,13 +62,13 @@ export class Candidates {
   /** Bytes came: failures before that do not count any more. */
   progressed(url: MirrorUrl): void {
     const candidate = this.#candidates.find((other) => other.url === url);
-    if (candidate !== undefined) candidate.tries = 0;
+    if (candidate !== undefined && !candidate.out) candidate.tries = 0;
   }
 
   /** What to tell the client when none is left: what the address that it asked for answered. */
   verdict(asked: MirrorUrl): Fault {
     const own = this.#candidates.find(({ url }) => url === asked)?.fault;
     const other = this.#candidates.find(({ fault }) => fault !== undefined)?.fault;
-    return own ?? other ?? { code: 'MIRROR_UNREACHABLE', message: 'no mirror is left to ask' };
+    return own ?? other ?? { code: 'MIRROR_UNREACHABLE', message: 'no mirror is left to ask', transient: true };
   }
 }

@@ -22,7 +22,11 @@ export class Content {
   readonly #key: TransferKey;
   /** The hash is known in advance: partial content can be resumed, and its last block has to wait. */
   readonly #expected: Sha256 | undefined;
+  /** Bytes as the plan has them. */
+  readonly #planned: number | undefined;
   #path = '';
+  /** `path` is a partial file of this transfer, not a finished one of the store. */
+  #opened = false;
   #have = new RangeSet();
   #uncheckpointed = 0;
   /** SHA-256 of the whole, when one source delivered it in one go and hashed it on the way. */
@@ -37,6 +41,7 @@ export class Content {
     this.#deps = deps;
     this.#key = key;
     this.#expected = expected;
+    this.#planned = size;
     this.size = size;
   }
 
@@ -53,9 +58,10 @@ export class Content {
     return this.size !== undefined && this.#have.covers(0, this.size);
   }
 
-  /** Opens the partial file, with what is left of an earlier transfer if `resume`. */
+  /** Opens the partial file, with what is left of an earlier transfer if `resume`; else it is empty. */
   async open(resume: boolean): Promise<void> {
     const partial = await this.#deps.store.ask('openPartial', this.#key, this.size, resume);
+    this.#opened = true;
     this.#path = partial.path;
     this.#have = RangeSet.from(partial.ranges);
     this.resumed = this.#have.bytes > 0;
@@ -76,12 +82,13 @@ export class Content {
     this.#deps.store.tell('checkpoint', this.#key, this.#have.toJSON());
   }
 
-  /** Forgets all bytes. */
+  /** Forgets all bytes, and a size that only they had. The file itself is emptied by `open(false)`. */
   restart(): void {
     this.#have = new RangeSet();
     this.epoch += 1;
     this.wholeSha256 = undefined;
     this.resumed = false;
+    this.size = this.#planned;
   }
 
   /** End of what a reader at `position` may have now. */
@@ -102,13 +109,14 @@ export class Content {
     return this.#deps.store.within(COMMIT_MS).ask('commit', this.#key, sha256, lastModified);
   }
 
+  /** Removes the partial file, if there is one. */
   discard(): void {
-    if (this.#path !== '') this.#deps.store.tell('discardPartial', this.#key);
+    if (this.#opened) this.#deps.store.tell('discardPartial', this.#key);
   }
 
   /** Leaves what can be resumed and removes the rest. */
   park(): void {
-    if (this.#path === '') return;
+    if (!this.#opened) return;
     if (this.#expected === undefined || this.#have.bytes === 0) this.discard();
     else this.#deps.store.tell('parkPartial', this.#key, this.#have.toJSON());
   }

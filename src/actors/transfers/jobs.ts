@@ -22,12 +22,18 @@ export interface EndedJob {
 
 /** A source may take as long as it moves; this only keeps an ask from being endless. */
 const JOB_DEADLINE_MS = 12 * 3_600_000;
+const CANCELLED: RangeOutcome = {
+  kind: 'failed',
+  code: 'CANCELLED',
+  message: 'the job was cancelled',
+  transient: false,
+};
 
 export class Jobs {
   readonly #deps: JobsDeps;
   readonly #onEnd: (ended: EndedJob, outcome: RangeOutcome) => void;
-  readonly #running = new Map<JobId, { job: RangeJob; startedAt: number; bytes: number }>();
-  #drained: (() => void) | undefined;
+  readonly #running = new Map<JobId, { job: RangeJob; startedAt: number; bytes: number; cancelled: boolean }>();
+  #drained: (() => void)[] = [];
 
   constructor(deps: JobsDeps, onEnd: (ended: EndedJob, outcome: RangeOutcome) => void) {
     this.#deps = deps;
@@ -51,36 +57,40 @@ export class Jobs {
   start(job: Omit<RangeJob, 'id' | 'path'>, path: () => Promise<string>): void {
     const { mirror, nextJobId, register, now } = this.#deps;
     const id = nextJobId();
-    const running = { job: { ...job, id, path: '' }, startedAt: now(), bytes: 0 };
+    const running = { job: { ...job, id, path: '' }, startedAt: now(), bytes: 0, cancelled: false };
     this.#running.set(id, running);
     register(id);
     const run = async () => {
       running.job = { ...running.job, path: await path() };
-      return mirror.within(JOB_DEADLINE_MS).ask('fetch', running.job);
+      // Cancelled while the file was being made: the source does not know of this job and will not hear of it.
+      return running.cancelled ? CANCELLED : mirror.within(JOB_DEADLINE_MS).ask('fetch', running.job);
     };
     run().then(
       (outcome) => this.#ended(id, outcome),
       (error: unknown) => {
         const { code, message } = asDebtorrentError(error);
-        this.#ended(id, { kind: 'failed', code, message, transient: false });
+        this.#ended(id, { kind: 'failed', code, message, transient: code === 'MAILBOX_FULL' });
       },
     );
   }
 
   /** Counts bytes that came; the job that they belong to, or undefined when it has ended. */
-  wrote(id: JobId, bytes: number): { readonly job: RangeJob; readonly bytes: number } | undefined {
+  wrote(id: JobId, bytes: number): RangeJob | undefined {
     const running = this.#running.get(id);
     if (running !== undefined) running.bytes += bytes;
-    return running;
+    return running?.job;
   }
 
   cancelAll(): void {
-    for (const id of this.#running.keys()) this.#deps.mirror.tell('cancel', id);
+    for (const [id, running] of this.#running) {
+      running.cancelled = true;
+      this.#deps.mirror.tell('cancel', id);
+    }
   }
 
   /** Resolves when no job runs any more. */
   async drained(): Promise<void> {
-    if (this.#running.size > 0) await new Promise<void>((resolve) => (this.#drained = resolve));
+    if (this.#running.size > 0) await new Promise<void>((resolve) => this.#drained.push(resolve));
   }
 
   #ended(id: JobId, outcome: RangeOutcome): void {
@@ -90,6 +100,9 @@ export class Jobs {
     this.#deps.unregister(id);
     const { job, bytes, startedAt } = running;
     this.#onEnd({ job, bytes, tookMs: this.#deps.now() - startedAt }, outcome);
-    if (this.#running.size === 0) this.#drained?.();
+    if (this.#running.size > 0) return;
+    const waiting = this.#drained;
+    this.#drained = [];
+    for (const resolve of waiting) resolve();
   }
 }

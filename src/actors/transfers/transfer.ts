@@ -1,89 +1,66 @@
 /**
- * One file on its way: who is asked for which of its bytes, and whether the whole is what it should be. It lives
- * until the file is in the store or no source is left, whoever waits for it meanwhile. Its bytes can be read as they
- * come, but for the last block, which waits for the SHA-256 of the whole.
+ * One file on its way: whether the cache still holds it, who waits for it, and whether the whole is what it should be.
+ * It lives until the file is in the store or no source is left, whoever waits for it meanwhile. Its bytes can be read
+ * as they come, but for the last block, which waits for the SHA-256 of the whole.
  */
-import type { Clock } from '../../core/clock.ts';
 import { asDebtorrentError, DebtorrentError } from '../../core/errors.ts';
 import type { FetchPlan } from '../../core/fetch-plan.ts';
-import type { MirrorUrl, Sha256, TransferKey } from '../../core/ids.ts';
-import { FIRST_JOB_BYTES, nextJobBytes } from '../../core/job-size.ts';
-import type { Logger } from '../../core/logging.ts';
-import type { FileInfo, JobId, RangeOutcome } from '../source.ts';
-import type { NameRecord, StoredFile } from '../store/protocol.ts';
-import { Candidates, type Fault } from './candidates.ts';
+import type { Sha256, TransferKey } from '../../core/ids.ts';
+import type { FileInfo, JobId } from '../source.ts';
+import type { StoredFile } from '../store/protocol.ts';
+import { checkCached, validatorsOf, type Cached } from './cached.ts';
+import type { Fault } from './candidates.ts';
 import { Content, type ContentDeps } from './content.ts';
-import { Jobs, type EndedJob, type JobsDeps } from './jobs.ts';
+import type { FetchingDeps } from './fetching-deps.ts';
+import { Fetching } from './fetching.ts';
 import type { ArrivingFile, FileHead, Progress, TransferId, TransferStatus, WholeFile } from './protocol.ts';
-import { nextRanges } from './range-plan.ts';
 import { Waiters } from './waiters.ts';
 import { fromName, fromStore, nameRecord } from './whole-file.ts';
 
-export interface TransferDeps extends ContentDeps, Omit<JobsDeps, 'register' | 'now'> {
-  readonly clock: Clock;
-  readonly log: Logger;
-  /** Ranges of one file under way at once. */
-  readonly connections: number;
-  /** Bytes; what an answer without a known size may have at most. */
-  readonly maxSize: number;
+export interface TransferDeps extends ContentDeps, Omit<FetchingDeps, 'register' | 'now'> {
   register(id: JobId, transfer: Transfer): void;
-  failing(url: MirrorUrl): boolean;
-  mirrorFailed(url: MirrorUrl, failed: boolean): void;
   finalPath(sha256: Sha256): string;
   hashFailed(): void;
 }
-
-/** What is in the cache already and needs only a check. */
-export type Cached =
-  /** It may have changed on disk. */
-  | { readonly check: 'hash'; readonly file: StoredFile }
-  /** The name may stand for another file by now. */
-  | { readonly check: 'mirror'; readonly file: StoredFile; readonly record: NameRecord };
-
-/** Bytes after which earlier failures of a mirror do not count any more. */
-const PROGRESS_BYTES = 256 * 1024;
-/** Times that a file without a hash may change on the mirror while it is fetched. */
-const MAX_RESTARTS = 3;
-/** Faults that no other mirror can mend. */
-const OWN_FAULTS = new Set<string>(['STORE_FULL', 'STORE_IO', 'CANCELLED', 'ACTOR_STOPPED', 'ACTOR_FAILED', 'INTERNAL']);
-
-type Failed = Extract<RangeOutcome, { kind: 'failed' }>;
 
 export class Transfer {
   readonly id: TransferId;
   readonly plan: FetchPlan;
   readonly #deps: TransferDeps;
   readonly #content: Content;
-  readonly #jobs: Jobs;
+  readonly #fetching: Fetching;
   readonly #waiters: Waiters;
-  readonly #candidates: Candidates;
-  readonly #focus: number;
   #cached: Cached | undefined;
   #state: TransferStatus['state'] = 'starting';
-  #info: FileInfo | undefined;
-  #restarts = 0;
-  #jobBytes = FIRST_JOB_BYTES;
-  #noRanges = false;
-  #mirrorBytes = 0;
-  #retry: { clear(): void } | undefined;
   #kept: Promise<void> | undefined;
-  #ended: () => void = () => undefined;
   #result: WholeFile | undefined;
   #fault: Fault | undefined;
-  /** Clients that wait for it or read from it. */
+  readonly #over: Promise<void>;
+  #end!: () => void;
+  /** Who waits for it or reads from it. */
   clients = 0;
 
   constructor(deps: TransferDeps, id: TransferId, key: TransferKey, plan: FetchPlan, from: number, cached?: Cached) {
     this.#deps = deps;
     this.id = id;
     this.plan = plan;
-    this.#focus = from;
     this.#cached = cached;
-    this.#content = new Content(deps, key, plan.sha256, plan.size);
+    this.#over = new Promise((resolve) => (this.#end = resolve));
     this.#waiters = new Waiters(deps.clock);
-    this.#candidates = new Candidates([plan.url, ...plan.alternates], deps.failing);
-    const jobsDeps = { ...deps, now: deps.clock.now, register: (job: JobId) => deps.register(job, this) };
-    this.#jobs = new Jobs(jobsDeps, (ended, outcome) => this.#jobEnded(ended, outcome));
+    this.#content = new Content(deps, key, plan.sha256, plan.size);
+    const revalidate = cached?.check === 'mirror' ? validatorsOf(cached.record) : undefined;
+    this.#fetching = new Fetching(
+      { ...deps, now: deps.clock.now, register: (job: JobId) => deps.register(job, this) },
+      { plan, content: this.#content, focus: from, revalidate },
+      {
+        started: () => this.#started(),
+        progressed: () => this.#waiters.progressed((position) => this.#content.available(position)),
+        complete: (size) => void this.#verify(size),
+        restarted: () => this.#restarted(),
+        notModified: (info) => this.#notModified(info),
+        exhausted: (fault) => this.#exhausted(fault),
+      },
+    );
   }
 
   get ended(): boolean {
@@ -101,12 +78,17 @@ export class Transfer {
 
   /** The headers of an answer can be made of more than the plan. */
   get started(): boolean {
-    return this.#info !== undefined || this.#content.have.bytes > 0;
+    return this.#fetching.info !== undefined || this.#content.have.bytes > 0;
   }
 
-  /** There is a file to read from, and its size is known. */
+  /** There is a file to read from, and its size is known, so headers can be made though no mirror has answered. */
   get readable(): boolean {
     return this.#content.path !== '' && this.#content.size !== undefined;
+  }
+
+  /** A mirror failed, so that headers may be followed by nothing. */
+  get troubled(): boolean {
+    return this.#fetching.troubled;
   }
 
   get size(): number | undefined {
@@ -116,23 +98,20 @@ export class Transfer {
   /** Runs to the end; never rejects. What it came to is in `result` or `fault`. */
   async run(): Promise<void> {
     try {
-      if (this.#cached?.check === 'hash' && (await this.#recheck(this.#cached.file))) return;
-      if (this.#cached === undefined) await this.#content.open(this.plan.sha256 !== undefined);
-      await new Promise<void>((resolve) => {
-        this.#ended = resolve;
-        this.#pump();
-      });
+      if (this.#cached?.check === 'hash') await this.#recheck(this.#cached.file);
+      if (this.#cached === undefined && !this.ended) await this.#open();
+      if (!this.ended) this.#fetching.start();
     } catch (error) {
-      this.#fail(asDebtorrentError(error));
-    } finally {
-      this.#retry?.clear();
+      const { code, message } = asDebtorrentError(error);
+      this.#fail({ code, message, transient: true });
     }
+    await this.#over;
   }
 
   /** Resolves after `run` when nothing writes to the partial file any more and a good file is in the store. */
   async settled(): Promise<void> {
     await this.#kept;
-    await this.#jobs.drained();
+    await this.#fetching.drained();
   }
 
   view(): ArrivingFile {
@@ -144,16 +123,16 @@ export class Transfer {
     for (let waited = false; ; waited = true) {
       if (epoch !== this.#content.epoch) return { kind: 'restarted', epoch: this.#content.epoch };
       if (this.#result !== undefined) return this.#result;
-      if (this.#fault !== undefined) return { kind: 'failed', ...this.#fault };
+      if (this.#fault !== undefined) return { kind: 'failed', code: this.#fault.code, message: this.#fault.message };
       const end = this.#content.available(position);
       if (end > position || waited) return { kind: 'more', end, size: this.size };
       await this.#waiters.wait(position);
     }
   }
 
-  /** Resolves when there is news of any kind, or after some seconds. */
-  news(): Promise<void> {
-    return this.#waiters.wait(Number.MAX_SAFE_INTEGER);
+  /** Resolves when there is news of any kind, or after `ms` milliseconds, or some seconds. */
+  news(ms?: number): Promise<void> {
+    return this.#waiters.wait(Number.MAX_SAFE_INTEGER, ms);
   }
 
   status(): TransferStatus {
@@ -163,186 +142,81 @@ export class Transfer {
       size: this.size ?? null,
       received: this.#content.have.bytes,
       from_peers: 0,
-      from_mirror: this.#mirrorBytes,
+      from_mirror: this.#fetching.received,
       waiting_clients: this.clients,
       state: this.#state,
     };
   }
 
-  /** A source has an answer's headers. */
-  jobStarted(id: JobId, info: FileInfo): void {
-    if (!this.#jobs.has(id)) return;
-    const first = this.#info === undefined;
-    this.#info = { ...this.#info, ...info };
-    this.#content.size ??= info.size;
-    this.#cached = undefined;
-    this.#state = 'fetching';
-    if (first) this.#waiters.wakeAll();
+  /** Where what sources say of this transfer's jobs goes. */
+  get jobs(): Pick<Fetching, 'jobStarted' | 'jobWrote'> {
+    return this.#fetching;
   }
 
-  /** A source has written bytes into the partial file. */
-  jobWrote(id: JobId, start: number, end: number): void {
-    const running = this.#jobs.wrote(id, end - start);
-    if (running === undefined) return;
-    this.#mirrorBytes += end - start;
-    this.#content.wrote(start, end);
-    if (running.bytes >= PROGRESS_BYTES) this.#candidates.progressed(running.job.url);
-    this.#waiters.progressed((position) => this.#content.available(position));
-  }
-
-  /** Ends it here; what has been fetched can be resumed by the next transfer of the same content. */
+  /** Ends it here; what has been fetched can be resumed. */
   park(): void {
-    this.#fail(new DebtorrentError('STOPPING', 'the daemon is stopping'));
+    this.#fail({ code: 'STOPPING', message: 'the daemon is stopping', transient: true });
   }
 
-  async #recheck(file: StoredFile): Promise<boolean> {
+  async #open(): Promise<void> {
+    await this.#content.open(this.plan.sha256 !== undefined);
+    // Ended meanwhile: whoever ended it did not see the file.
+    if (this.ended) this.#content.park();
+    else this.#waiters.wakeAll();
+  }
+
+  /** Hashes a cached file: the transfer is over if it is right; else it is gone and has to be fetched. */
+  async #recheck(file: StoredFile): Promise<void> {
     this.#content.adopt(file);
     this.#state = 'verifying';
-    const actual = await this.#deps.sha256(file.path, file.size).catch(() => undefined);
-    const right = actual === file.sha256;
-    this.#deps.store.tell('checked', file.sha256, right);
+    const right = await checkCached(this.#deps, file);
+    if (this.ended) return;
     if (right) {
       this.#succeed(fromStore(file));
-      return true;
+      return;
     }
-    this.#deps.log.warn({ sha256: file.sha256 }, 'a cached file has changed on disk and is fetched again');
-    this.#deps.hashFailed();
     this.#cached = undefined;
     this.#state = 'starting';
-    this.#content.size = this.plan.size;
-    this.#restart();
-    return false;
+    this.#content.restart();
+    this.#restarted();
   }
 
-  #restart(): void {
-    this.#content.restart();
+  #started(): void {
+    this.#cached = undefined;
+    if (this.#state === 'fetching') return;
+    this.#state = 'fetching';
     this.#waiters.wakeAll();
   }
 
-  /** Starts as many jobs as make sense now, or goes on to the check when all bytes are there. */
-  #pump(): void {
-    if (this.ended || this.#retry !== undefined || this.#state === 'verifying') return;
-    const { size, have, complete } = this.#content;
-    if (complete) {
-      if (this.#jobs.count === 0) void this.#verify(size as number);
-      return;
-    }
-    const url = this.#candidates.current();
-    if (url === undefined) {
-      if (this.#jobs.count === 0) this.#giveUp();
-      return;
-    }
-    if (size === undefined || this.plan.sha256 === undefined || this.#noRanges) {
-      if (this.#jobs.count === 0) this.#start(url, this.#noRanges ? 0 : have.contiguousEnd(0), undefined);
-      return;
-    }
-    const inFlight = this.#jobs.ranges(size);
-    const { connections } = this.#deps;
-    const plan = { size, have, inFlight, focus: this.#focus, jobBytes: this.#jobBytes, connections };
-    for (const { start, end } of nextRanges(plan)) this.#start(url, start, end);
+  #restarted(): void {
+    if (!this.ended) this.#state = 'starting';
+    this.#waiters.wakeAll();
   }
 
-  #start(url: MirrorUrl, start: number, end: number | undefined): void {
-    const { sha256 } = this.plan;
-    const size = sha256 === undefined ? undefined : this.size;
-    const ifRange = sha256 === undefined && start > 0 ? strongValidator(this.#info) : undefined;
-    const revalidate = this.#cached?.check === 'mirror' ? validatorsOf(this.#cached.record) : undefined;
-    const job = {
-      url,
-      start,
-      maxSize: this.#deps.maxSize,
-      ...(end !== undefined && { end }),
-      ...(size !== undefined && { size }),
-      ...(ifRange !== undefined && { ifRange }),
-      ...(revalidate !== undefined && { revalidate }),
-    };
-    this.#jobs.start(job, async () => {
-      if (this.#content.path === '') await this.#content.open(false);
-      return this.#content.path;
-    });
-  }
-
-  #jobEnded({ job, bytes, tookMs }: EndedJob, outcome: RangeOutcome): void {
-    if (this.ended) return;
-    if (outcome.kind !== 'failed') this.#deps.mirrorFailed(job.url, false);
-    switch (outcome.kind) {
-      case 'done':
-        this.#jobBytes = nextJobBytes(this.#jobBytes, bytes, tookMs);
-        this.#info = { ...this.#info, ...outcome.info };
-        this.#content.size ??= outcome.info.size ?? outcome.end;
-        if (job.start === 0 && outcome.end === this.size) this.#content.wholeSha256 = outcome.sha256;
-        break;
-      case 'not-modified':
-        this.#revalidated(outcome.info);
-        return;
-      case 'no-ranges':
-        this.#noRanges = true;
-        break;
-      case 'changed':
-        this.#changed({ job, bytes, tookMs });
-        return;
-      case 'failed':
-        this.#jobFailed(job.url, outcome);
-        return;
-    }
-    this.#pump();
-  }
-
-  #changed({ job }: EndedJob): void {
-    this.#restarts += 1;
-    if (this.plan.sha256 !== undefined || this.#restarts > MAX_RESTARTS) {
-      const message = 'the file changed on the mirror while it was fetched';
-      this.#jobFailed(job.url, { kind: 'failed', code: 'HASH_MISMATCH', message, transient: false });
-      return;
-    }
-    this.#info = undefined;
-    this.#content.size = undefined;
-    this.#restart();
-    this.#pump();
-  }
-
-  #jobFailed(url: MirrorUrl, { code, message, transient, retryAfterMs }: Failed): void {
-    if (OWN_FAULTS.has(code)) {
-      this.#fail(new DebtorrentError(code, message));
-      return;
-    }
-    this.#deps.mirrorFailed(url, transient);
-    this.#deps.log.debug({ url, code, reason: message }, 'a request to a mirror failed');
-    const cached = this.#cached?.check === 'mirror' ? this.#cached : undefined;
-    // With something to serve meanwhile, one try is enough.
-    const delay = this.#candidates.failed(url, { code, message }, transient, retryAfterMs, cached === undefined);
-    if (delay === undefined) {
-      if (this.#jobs.count > 0) return;
-      if (cached === undefined || !transient) {
-        this.#giveUp();
-        return;
-      }
-      this.#deps.log.warn({ url, code, reason: message }, 'the mirror is down: serving what is cached');
-      this.#succeed({ ...fromName(cached.file, cached.record), stale: true });
-      return;
-    }
-    if (this.#retry !== undefined) return;
-    this.#retry = this.#deps.clock.setTimeout(() => {
-      this.#retry = undefined;
-      this.#pump();
-    }, delay);
-  }
-
-  #giveUp(): void {
-    const { code, message } = this.#candidates.verdict(this.plan.url);
-    if (code === 'NOT_FOUND' || code === 'GONE') this.#deps.store.tell('dropName', this.plan.url);
-    this.#fail(new DebtorrentError(code, `${this.plan.url}: ${message}`));
-  }
-
-  #revalidated(info: FileInfo): void {
+  #notModified(info: FileInfo): void {
+    this.#content.discard();
     if (this.#cached?.check !== 'mirror') {
-      this.#fail(new DebtorrentError('MIRROR_PROTOCOL', `${this.plan.url}: a 304 that was not asked for`));
+      const message = `${this.plan.url}: a 304 that was not asked for`;
+      this.#fail({ code: 'MIRROR_PROTOCOL', message, transient: true });
       return;
     }
     const { file } = this.#cached;
     const record = { ...this.#cached.record, freshUntil: this.#deps.clock.now() + info.freshMs };
     this.#deps.store.tell('putName', record);
     this.#succeed(fromName(file, record));
+  }
+
+  #exhausted({ code, message, transient }: Fault): void {
+    const { store, log } = this.#deps;
+    const { url } = this.plan;
+    if (this.#cached?.check === 'mirror' && transient) {
+      log.warn({ url, code, reason: message }, 'the mirror is down: serving what is cached');
+      this.#content.discard();
+      this.#succeed({ ...fromName(this.#cached.file, this.#cached.record), stale: true });
+      return;
+    }
+    if (code === 'NOT_FOUND' || code === 'GONE') store.tell('dropName', url);
+    this.#fail({ code, message: `${url}: ${message}`, transient });
   }
 
   async #verify(size: number): Promise<void> {
@@ -352,7 +226,8 @@ export class Transfer {
     try {
       actual = await this.#content.hash(size);
     } catch (error) {
-      this.#fail(asDebtorrentError(error));
+      const { code, message } = asDebtorrentError(error);
+      this.#fail({ code, message, transient: true });
       return;
     }
     if (this.ended) return;
@@ -360,7 +235,7 @@ export class Transfer {
       this.#mismatch(actual);
       return;
     }
-    const freshMs = plan.sha256 === undefined ? (this.#info?.freshMs ?? 0) : Number.POSITIVE_INFINITY;
+    const freshMs = plan.sha256 === undefined ? (this.#fetching.info?.freshMs ?? 0) : Number.POSITIVE_INFINITY;
     const file: WholeFile = {
       kind: 'file',
       ...this.#head(),
@@ -384,47 +259,37 @@ export class Transfer {
       await this.#content.commit(file.sha256, file.lastModified);
     } catch (error) {
       log.warn({ url, err: error }, 'a file could not be kept');
+      this.#content.park();
       return;
     }
     this.#result = { ...file, path: file.finalPath };
-    if (sha256 === undefined && this.#info?.storable !== false) store.tell('putName', nameRecord(url, file));
+    if (sha256 === undefined && this.#fetching.info?.storable !== false) store.tell('putName', nameRecord(url, file));
   }
 
   #mismatch(actual: Sha256): void {
-    const { plan } = this;
-    const { resumed } = this.#content;
-    const url = this.#candidates.current() ?? plan.url;
-    const from = resumed ? 'a resumed partial file' : url;
-    const fault: Fault = { code: 'HASH_MISMATCH', message: `${from} has SHA-256 ${actual}, not ${plan.sha256}` };
+    const { url, sha256 } = this.plan;
+    const mirror = this.#content.resumed ? 'an earlier transfer' : this.#fetching.deliverers.join(', ');
     this.#deps.hashFailed();
-    this.#deps.log.warn({ mirror: from, url, sha256: plan.sha256, actual }, 'hash mismatch: bytes thrown away');
-    this.#restart();
-    if (!resumed && this.#candidates.failed(url, fault, false) === undefined) {
-      this.#fail(new DebtorrentError(fault.code, fault.message));
-      return;
-    }
-    this.#state = 'starting';
-    this.#content.open(false).then(
-      () => this.#pump(),
-      (error: unknown) => this.#fail(asDebtorrentError(error)),
-    );
+    this.#deps.log.warn({ mirror, url, sha256, actual }, 'hash mismatch: bytes thrown away');
+    this.#fetching.startOver(`what came from ${mirror} has SHA-256 ${actual}, not ${sha256}`);
   }
 
   #succeed(file: WholeFile): void {
+    if (this.ended) return;
     this.#state = 'done';
     this.#result = file;
     this.#waiters.wakeAll();
-    this.#ended();
+    this.#end();
   }
 
-  #fail({ code, message }: DebtorrentError): void {
+  #fail(fault: Fault): void {
     if (this.ended) return;
     this.#state = 'failed';
-    this.#fault = { code, message };
-    this.#jobs.cancelAll();
-    if (this.#cached?.check !== 'hash') this.#content.park();
+    this.#fault = fault;
+    this.#fetching.stop();
+    this.#content.park();
     this.#waiters.wakeAll();
-    this.#ended();
+    this.#end();
   }
 
   #source(): WholeFile['source'] {
@@ -432,17 +297,7 @@ export class Transfer {
   }
 
   #head(): FileHead {
-    const { lastModified, etag, contentType } = this.#info ?? {};
+    const { lastModified, etag, contentType } = this.#fetching.info ?? {};
     return { size: this.size, sha256: this.plan.sha256, lastModified, etag, contentType };
   }
-}
-
-/** What If-Range may carry: a strong ETag, else the date (RFC 9110 section 13.1.5). */
-function strongValidator(info: FileInfo | undefined): string | undefined {
-  if (info?.etag?.startsWith('"') === true) return info.etag;
-  return info?.etag === undefined ? info?.lastModified : undefined;
-}
-
-function validatorsOf({ etag, lastModified }: NameRecord): { etag?: string; lastModified?: string } {
-  return { ...(etag !== undefined && { etag }), ...(lastModified !== undefined && { lastModified }) };
 }

@@ -11,10 +11,11 @@ import type { Logger } from '../../core/logging.ts';
 import type { ActorRef, Behaviour } from '../../kernel/protocol.ts';
 import type { Hashing } from '../hashing.ts';
 import type { JobId, SourceProtocol, SourceSinkProtocol } from '../source.ts';
-import type { StoreProtocol } from '../store/protocol.ts';
+import type { StoredFile, StoreProtocol } from '../store/protocol.ts';
 import type { ArrivingFile, FileHead, TransferId, TransfersProtocol, WholeFile } from './protocol.ts';
+import { checkCached, type Cached } from './cached.ts';
 import { fromName, fromStore } from './whole-file.ts';
-import { Transfer, type Cached, type TransferDeps } from './transfer.ts';
+import { Transfer, type TransferDeps } from './transfer.ts';
 
 export interface TransfersDeps {
   readonly store: ActorRef<StoreProtocol>;
@@ -34,6 +35,10 @@ const REMEMBER_MS = 30_000;
 const SMALL_BYTES = 256 * 1024;
 /** Headers go out after this time at the latest when the size is known, in milliseconds. */
 const HEADERS_MS = 1_000;
+/** When a mirror fails they wait for what becomes of that, but not so long that APT gives up (30 s), in milliseconds. */
+const TROUBLED_MS = 20_000;
+/** Nobody waits longer than this for what headers need; the gateway's patience ends a little later. */
+const OPEN_MS = 110_000;
 const HEAD_DEADLINE_MS = 30_000;
 /** Largest file that is taken without a signed size, in bytes. */
 const MAX_UNSIGNED_BYTES = 64 * 1024 ** 3;
@@ -53,9 +58,14 @@ export function createTransfers(deps: TransfersDeps): Transfers {
   const byId = new Map<TransferId, Transfer>();
   const byJob = new Map<JobId, Transfer>();
   const failing = new Map<string, number>();
+  /** Cached files whose hash is being checked before their name is looked at. */
+  const checking = new Map<Sha256, Promise<boolean>>();
+  /** Ended transfers that are still remembered. */
+  const remembered = new Set<{ clear(): void }>();
   const totals = { hashFailures: 0, fromMirrorBytes: 0, fromPeersBytes: 0 };
   let nextId = 1;
   let nextJobId = 1;
+  let stopping = false;
 
   const transferDeps: TransferDeps = {
     store,
@@ -85,6 +95,7 @@ export function createTransfers(deps: TransfersDeps): Transfers {
     // Whoever asked while this one was looking at the cache has started it already.
     const running = byKey.get(key);
     if (running !== undefined) return running;
+    if (stopping) throw new DebtorrentError('STOPPING', 'the daemon is stopping');
     if (byKey.size >= MAX_TRANSFERS) throw new DebtorrentError('OVERLOADED', 'too many files are being fetched');
     const transfer = new Transfer(transferDeps, nextId++, key, plan, from, cached);
     byKey.set(key, transfer);
@@ -94,9 +105,31 @@ export function createTransfers(deps: TransfersDeps): Transfers {
       .then(() => transfer.settled())
       .finally(() => {
         byKey.delete(key);
-        clock.setTimeout(() => byId.delete(transfer.id), REMEMBER_MS);
+        remember(transfer);
       });
     return transfer;
+  }
+
+  /** A slow reader may come back for the rest long after the end. */
+  function remember(transfer: Transfer): void {
+    if (stopping) return;
+    const timer = clock.setTimeout(() => {
+      remembered.delete(timer);
+      if (transfer.clients > 0) remember(transfer);
+      else byId.delete(transfer.id);
+    }, REMEMBER_MS);
+    remembered.add(timer);
+  }
+
+  /** The file still has the bytes whose hash it is named by. */
+  async function isRight(file: StoredFile): Promise<boolean> {
+    if (file.verified) return true;
+    let check = checking.get(file.sha256);
+    if (check === undefined) {
+      check = checkCached(transferDeps, file).finally(() => checking.delete(file.sha256));
+      checking.set(file.sha256, check);
+    }
+    return check;
   }
 
   async function findOrStart(plan: FetchPlan, from: number): Promise<WholeFile | Transfer> {
@@ -110,7 +143,8 @@ export function createTransfers(deps: TransfersDeps): Transfers {
     const record = await store.ask('name', plan.url);
     const file = record && (await store.ask('find', record.sha256));
     if (record === undefined || file === undefined || file.size !== record.size) return start(plan, from);
-    if (plan.revalidate === 'heuristic' && record.freshUntil > clock.now() && file.verified) {
+    if (!(await isRight(file))) return start(plan, from);
+    if (plan.revalidate === 'heuristic' && record.freshUntil > clock.now()) {
       return fromName(file, record);
     }
     return start(plan, from, { file, check: 'mirror', record });
@@ -121,17 +155,21 @@ export function createTransfers(deps: TransfersDeps): Transfers {
     if (!(found instanceof Transfer)) return found;
     found.clients += 1;
     try {
-      const deadline = clock.now() + HEADERS_MS;
-      for (;;) {
-        if (found.result !== undefined) return found.result;
-        if (found.fault !== undefined) throw found.fault;
-        const late = clock.now() >= deadline;
+      const openedAt = clock.now();
+      while (!found.ended) {
+        const waited = clock.now() - openedAt;
+        const late = waited >= HEADERS_MS;
         const small = found.size !== undefined && found.size <= SMALL_BYTES;
-        if ((found.started && (!small || late)) || (late && found.readable)) break;
-        await Promise.race([found.news(), later(clock, Math.max(deadline - clock.now(), HEADERS_MS / 10))]);
+        const ready = (found.started || found.readable) && (!found.troubled || waited >= TROUBLED_MS);
+        if (ready && (late || (found.started && !small))) {
+          found.clients += 1;
+          return found.view();
+        }
+        if (waited >= OPEN_MS) throw new DebtorrentError('MIRROR_TIMEOUT', `${plan.url}: nothing came in time`);
+        const next = [HEADERS_MS, TROUBLED_MS, OPEN_MS].find((ms) => ms > waited) ?? 0;
+        await found.news(next - waited);
       }
-      found.clients += 1;
-      return found.view();
+      return outcomeOf(found);
     } finally {
       found.clients -= 1;
     }
@@ -142,8 +180,7 @@ export function createTransfers(deps: TransfersDeps): Transfers {
     if (!(found instanceof Transfer)) return found;
     while (!found.ended) await found.news();
     await found.settled();
-    if (found.result === undefined) throw found.fault ?? new DebtorrentError('INTERNAL', 'no result');
-    return found.result;
+    return outcomeOf(found);
   }
 
   async function head(url: MirrorUrl): Promise<FileHead> {
@@ -172,16 +209,21 @@ export function createTransfers(deps: TransfersDeps): Transfers {
       },
       suspect: (sha256) => void store.tell('checked', sha256, false),
       status: () => ({ transfers: [...byKey.values()].map((transfer) => transfer.status()), totals }),
-      started: (id, info) => byJob.get(id)?.jobStarted(id, info),
+      started: (id, info) => byJob.get(id)?.jobs.jobStarted(id, info),
       wrote(id, start_, end) {
         totals.fromMirrorBytes += end - start_;
-        byJob.get(id)?.jobWrote(id, start_, end);
+        byJob.get(id)?.jobs.jobWrote(id, start_, end);
       },
     },
     async stop() {
+      stopping = true;
+      for (const timer of remembered) timer.clear();
+      remembered.clear();
       const running = [...byKey.values()];
       for (const transfer of running) transfer.park();
       await Promise.all(running.map((transfer) => transfer.settled()));
+      // Messages are handled in order: when this one is answered the store has begun on all that were told before.
+      await store.ask('stats').catch(() => undefined);
     },
   };
 }
@@ -190,6 +232,7 @@ function keyOf(plan: FetchPlan): TransferKey {
   return (plan.sha256 ?? `url:${plan.url}`) as TransferKey;
 }
 
-function later(clock: Clock, ms: number): Promise<void> {
-  return new Promise((resolve) => clock.setTimeout(resolve, ms));
+function outcomeOf(transfer: Transfer): WholeFile {
+  if (transfer.result !== undefined) return transfer.result;
+  throw transfer.fault ?? new DebtorrentError('INTERNAL', 'a transfer without an outcome');
 }

@@ -28,8 +28,8 @@ export class Waiters {
     return this.#waiting.size;
   }
 
-  /** Resolves when woken or after LONGEST_WAIT_MS. */
-  wait(position: number): Promise<void> {
+  /** Resolves when woken or after `ms` milliseconds, at most LONGEST_WAIT_MS. */
+  wait(position: number, ms = LONGEST_WAIT_MS): Promise<void> {
     return new Promise((resolve) => {
       const waiter: Waiter = {
         position,
@@ -38,7 +38,7 @@ export class Waiters {
           this.#waiting.delete(waiter);
           resolve();
         },
-        timer: this.#clock.setTimeout(() => waiter.wake(), LONGEST_WAIT_MS),
+        timer: this.#clock.setTimeout(() => waiter.wake(), Math.min(ms, LONGEST_WAIT_MS)),
       };
       this.#waiting.add(waiter);
     });

@@ -1,0 +1,42 @@
+/** What the fetching of one file needs, is told, and tells. */
+import type { Clock } from '../../core/clock.ts';
+import type { FetchPlan } from '../../core/fetch-plan.ts';
+import type { MirrorUrl } from '../../core/ids.ts';
+import type { Logger } from '../../core/logging.ts';
+import type { FileInfo, RangeJob } from '../source.ts';
+import type { Fault } from './candidates.ts';
+import type { Content } from './content.ts';
+import type { JobsDeps } from './jobs.ts';
+
+export interface FetchingDeps extends JobsDeps {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Ranges of one file under way at once. */
+  readonly connections: number;
+  /** Bytes; what an answer without a known size may have at most. */
+  readonly maxSize: number;
+  failing(url: MirrorUrl): boolean;
+  mirrorFailed(url: MirrorUrl, failed: boolean): void;
+}
+
+/** What the transfer hears. Nothing is fetched any more after `complete`, until `startOver`, and after the last two. */
+export interface FetchingEvents {
+  /** A mirror's headers were accepted. */
+  started(): void;
+  progressed(): void;
+  /** All bytes are there, and nobody writes to them. */
+  complete(size: number): void;
+  /** Bytes that were there are to be forgotten. */
+  restarted(): void;
+  notModified(info: FileInfo): void;
+  exhausted(fault: Fault): void;
+}
+
+export interface FetchingOptions {
+  readonly plan: FetchPlan;
+  readonly content: Content;
+  /** First byte that somebody waits for. */
+  readonly focus: number;
+  /** Validators of a cached copy: one try at each mirror is then enough. */
+  readonly revalidate: RangeJob['revalidate'];
+}

@@ -1,0 +1,23 @@
+/** What one request to a mirror is made of. Pure. */
+import type { FileInfo, RangeJob } from '../source.ts';
+
+type Optional = 'end' | 'size' | 'ifRange' | 'revalidate';
+type NewJob = Omit<RangeJob, 'id' | 'path'>;
+export type JobParts = Omit<NewJob, Optional | 'headersOnly'> & { [K in Optional]: RangeJob[K] | undefined };
+
+/** The same without the parts that are not there: absent is what a source looks for. */
+export function rangeJob({ end, size, ifRange, revalidate, ...rest }: JobParts): NewJob {
+  return {
+    ...rest,
+    ...(end !== undefined && { end }),
+    ...(size !== undefined && { size }),
+    ...(ifRange !== undefined && { ifRange }),
+    ...(revalidate !== undefined && { revalidate }),
+  };
+}
+
+/** What If-Range may carry: a strong ETag, else the date (RFC 9110 section 13.1.5). */
+export function strongValidator(info: FileInfo | undefined): string | undefined {
+  if (info?.etag?.startsWith('"') === true) return info.etag;
+  return info?.etag === undefined ? info?.lastModified : undefined;
+}
