@@ -97,7 +97,7 @@ export class CatalogueStore {
   /** Deletes what no state names and what a killed process left unfinished. */
   async #sweep(): Promise<void> {
     for (const name of await readdir(this.dir)) {
-      const isOurs = SEGMENT.test(name) || name.endsWith('.new') || name.startsWith('verify-');
+      const isOurs = SEGMENT.test(name) || name.endsWith('.new') || /^(?:verify|unpack)-/.test(name);
       if (isOurs && !this.#settled.has(name as SegmentFile)) await rm(join(this.dir, name), { force: true });
     }
   }

@@ -125,8 +125,15 @@ export class IndexKeeper {
     { compression, sha256, size }: IndexForm,
     plainSize: number | undefined,
   ): Promise<LoadedIndex> {
-    const { signal, fetcher } = this.#deps;
-    const file = { kind, compression, sha256, size, ...(plainSize !== undefined && { plainSize }) };
+    const { signal, fetcher, store } = this.#deps;
+    const file = {
+      kind,
+      compression,
+      scratchDir: store.dir,
+      sha256,
+      size,
+      ...(plainSize !== undefined && { plainSize }),
+    };
     const limited = AbortSignal.any([signal, AbortSignal.timeout(LOAD_MS)]);
     try {
       return await loadIndex({ ...file, path }, limited).catch((error: unknown) => {

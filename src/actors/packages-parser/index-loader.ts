@@ -17,6 +17,8 @@ export interface IndexFile {
   readonly size: number;
   /** Bytes of the uncompressed index, where the Release lists it. */
   readonly plainSize?: number;
+  /** Where a nameless file of the size of the uncompressed index may be made. */
+  readonly scratchDir: string;
 }
 
 export interface LoadedIndex {
@@ -47,10 +49,16 @@ export async function loadIndex(file: IndexFile, signal: AbortSignal): Promise<L
   try {
     const { size } = await handle.stat();
     if (size !== file.size) throw notListed(`it has ${size} bytes instead of ${file.size}`);
-    const [loaded] = await Promise.all([scan(handle, file, both), checkHash(handle, file, both)]);
-    return loaded;
+    const work = [scan(handle, file, both), checkHash(handle, file, both)] as const;
+    try {
+      const [loaded] = await Promise.all(work);
+      return loaded;
+    } finally {
+      // neither may go on with a descriptor that is closed and perhaps given to another file
+      stop.abort();
+      await Promise.allSettled(work);
+    }
   } finally {
-    stop.abort();
     await handle.close();
   }
 }
@@ -66,11 +74,8 @@ async function scan(handle: FileHandle, file: IndexFile, signal: AbortSignal): P
     else if (result === 'full') throw new DebtorrentError('INDEX_TOO_LARGE', 'the index names too many files');
     else if (result !== 'same') left++;
   });
-  let length = 0;
-  for await (const chunk of decompress(handle, file.compression, { maxBytes, signal })) {
-    length += chunk.length;
-    scanner.feed(chunk);
-  }
+  const options = { maxBytes, dir: file.scratchDir, signal, sink: (chunk: Buffer) => scanner.feed(chunk) };
+  const length = await decompress(handle, file.compression, options);
   if (file.plainSize !== undefined && length !== file.plainSize) {
     throw notListed(`it has ${length} bytes uncompressed instead of ${file.plainSize}`, 'INDEX_MALFORMED');
   }

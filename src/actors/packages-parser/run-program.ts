@@ -31,22 +31,26 @@ export function runProgram(
     const child = spawn(command, args, {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
       env: { ...process.env, LC_ALL: 'C' },
-      timeout: deadlineMs,
-      killSignal: 'SIGKILL',
     }) as ChildProcessByStdio<null, Readable, Readable>;
     const abort = (): void => void child.kill('SIGKILL');
+    // spawn's own timeout outlives a program that could not be started
+    const timer = setTimeout(abort, deadlineMs);
+    const settle = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', abort);
+    };
     signal?.addEventListener('abort', abort);
     if (signal?.aborted === true) abort();
     const stdout = collect(child.stdout, maxBytes, abort);
     const status = collect(child.stdio[3] as unknown as Readable, maxBytes, abort);
     const stderr = collect(child.stderr, MAX_COMPLAINT, () => undefined);
     child.once('error', (error: NodeJS.ErrnoException) => {
-      signal?.removeEventListener('abort', abort);
+      settle();
       if (error.code === 'ENOENT') resolve(undefined);
       else reject(error);
     });
     child.once('close', (code) => {
-      signal?.removeEventListener('abort', abort);
+      settle();
       resolve({ code: code ?? -1, stdout: stdout(), stderr: stderr().toString(), status: status().toString() });
     });
   });

@@ -59,20 +59,22 @@ export function parseSize(bytes: Uint8Array, start: number, end: number): number
   return size <= MAX_FILE_BYTES ? size : -1;
 }
 
+/** Values of hexadecimal digits; -1 for other bytes. */
+const NIBBLES = Int8Array.from({ length: 256 }, (_, byte) => {
+  const digit = String.fromCharCode(byte);
+  return /[0-9A-Fa-f]/.test(digit) ? Number.parseInt(digit, 16) : -1;
+});
+
 /** Writes the 32 bytes that exactly 64 hexadecimal digits of either case stand for; false for anything else. */
 export function parseHex32(bytes: Uint8Array, start: number, end: number, out: Uint8Array, outAt: number): boolean {
   if (end - start !== 64) return false;
-  for (let at = 0; at < 32; at++) {
-    const high = nibble(bytes[start + 2 * at] as number);
-    const low = nibble(bytes[start + 2 * at + 1] as number);
-    if (high < 0 || low < 0) return false;
+  // negative as soon as one of the digits is none
+  let valid = 0;
+  for (let at = 0, from = start; at < 32; at++, from += 2) {
+    const high = NIBBLES[bytes[from] as number] as number;
+    const low = NIBBLES[bytes[from + 1] as number] as number;
+    valid |= high | low;
     out[outAt + at] = (high << 4) | low;
   }
-  return true;
-}
-
-function nibble(byte: number): number {
-  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
-  const letter = byte | 0x20;
-  return letter >= 0x61 && letter <= 0x66 ? letter - 0x57 : -1;
+  return valid >= 0;
 }

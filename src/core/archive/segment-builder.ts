@@ -47,7 +47,8 @@ export class SegmentBuilder {
     const length = end - start;
     if (this.#count >= MAX_ENTRIES || this.#nameBytes + length > MAX_NAMES_BYTES) return 'full';
     if (this.#count === this.#capacity) this.#grow();
-    const hash = hashPath(names, start, end);
+    this.#putName(names, start, end);
+    const hash = hashPath(this.#names, this.#nameBytes, this.#nameBytes + length);
     const mask = this.#pathTable.length - 1;
     let slot = hash & mask;
     let probes = 0;
@@ -62,8 +63,8 @@ export class SegmentBuilder {
     this.#hashes[entry] = hash;
     this.#sizes[entry] = size;
     this.#totalBytes += size;
-    for (let at = 0; at < 32; at++) this.#shas[entry * 32 + at] = sha[shaAt + at] as number;
-    this.#putName(names, start, end);
+    for (let at = 0, to = entry * 32; at < 32; at++, to++) this.#shas[to] = sha[shaAt + at] as number;
+    this.#nameBytes += length;
     this.#nameEnds[entry] = this.#nameBytes;
     return 'added';
   }
@@ -132,6 +133,7 @@ export class SegmentBuilder {
     }
   }
 
+  /** Behind the last name; it counts once nameBytes says so. */
   #putName(names: Uint8Array, start: number, end: number): void {
     const needed = this.#nameBytes + end - start;
     if (needed > this.#names.length) {
@@ -139,8 +141,8 @@ export class SegmentBuilder {
       bigger.set(this.#names.subarray(0, this.#nameBytes));
       this.#names = bigger;
     }
-    for (let at = start, to = this.#nameBytes; at < end; at++, to++) this.#names[to] = names[at] as number;
-    this.#nameBytes = needed;
+    const own = this.#names;
+    for (let at = start, to = this.#nameBytes; at < end; at++, to++) own[to] = names[at] as number;
   }
 
   #nameIs(entry: number, names: Uint8Array, start: number, length: number): boolean {

@@ -1,0 +1,128 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { Archive } from '../../support/archive.ts';
+import { makeKeys } from '../../support/keys.ts';
+import { skipWithout, until } from '../../support/process.ts';
+import { ParserScene } from './parser-scene.ts';
+
+const skip = skipWithout('gpg', 'gpgv', 'xz');
+const PACKAGES = 'main/binary-amd64/Packages';
+
+t.test('restarts', { skip }, async (t) => {
+  const keys = makeKeys();
+  t.teardown(() => keys.close());
+
+  /** An archive that is adopted, with one index in use. */
+  async function scene(test: Tap): Promise<ParserScene> {
+    const archive = new Archive({ keys, seed: test.name });
+    archive.publish({ add: [{ name: 'hello' }, { name: 'extra', component: 'contrib' }] });
+    const made = await new ParserScene(archive).start();
+    test.teardown(async () => {
+      await made.close();
+      archive.close();
+    });
+    await made.release();
+    await made.use(made.meta(`${PACKAGES}.xz`));
+    return made;
+  }
+  const hello = (s: ParserScene): string => s.archive.packages.find((p) => p.spec.name === 'hello')?.file.path ?? '';
+  const segments = (s: ParserScene): string[] => readdirSync(s.catalogueDir).filter((name) => name.endsWith('.seg'));
+  const largest = (s: ParserScene): string => {
+    const [index] = s.view.catalogue.archives()[0]?.indexes ?? [];
+    return join(s.catalogueDir, index?.segment?.file ?? '');
+  };
+
+  t.test('the catalogue survives without fetching or parsing anything', async (t) => {
+    const s = await scene(t);
+    const before = s.view.catalogue.archives();
+    await s.restart({ programs: { gpgv: '/nonexistent', sqv: '/nonexistent' } });
+    await until('it is published', () => s.size(hello(s)) !== undefined);
+    t.strictSame(s.view.catalogue.archives(), before);
+    t.strictSame(s.fetched, []);
+    t.strictSame(s.warnings, []);
+  });
+
+  t.test('a damaged segment of an index is loaded again', async (t) => {
+    const s = await scene(t);
+    const path = largest(s);
+    await s.stop();
+    truncateSync(path, statSync(path).size - 8);
+    await s.start();
+    await until('it is loaded', () => s.size(hello(s)) !== undefined);
+    t.equal(s.fetched.length, 1);
+    t.match(s.warnings.join(), 'missing or damaged');
+  });
+
+  t.test('a damaged state is made again', async (t) => {
+    const s = await scene(t);
+    await s.stop();
+    const path = join(s.catalogueDir, 'state.json');
+    const state = readFileSync(path, 'utf8');
+    for (const damaged of ['', '{', state.slice(0, -5), state.replace('trixie', 'tr1xie'), '\0'.repeat(state.length)]) {
+      writeFileSync(path, damaged);
+      await s.start();
+      t.strictSame(await s.parser.ask('archives'), []);
+      await s.stop();
+    }
+    await s.start();
+    await s.release();
+    await s.use(s.meta(`${PACKAGES}.xz`));
+    t.ok(s.size(hello(s)));
+  });
+
+  t.test('what a killed process left behind is swept away', async (t) => {
+    const s = await scene(t);
+    await s.stop();
+    const kept = segments(s);
+    for (const name of [`${'0'.repeat(40)}.seg`, 'state.json.new', 'verify-1-0', 'unpack-1']) {
+      writeFileSync(join(s.catalogueDir, name), 'rest');
+    }
+    await s.start();
+    t.strictSame(segments(s), kept);
+    await until('nothing else is left', () => !readdirSync(s.catalogueDir).some((n) => /new$|^verify|^unpack/.test(n)));
+  });
+
+  t.test('segments of earlier Releases are deleted', async (t) => {
+    const s = await scene(t);
+    for (let round = 0; round < 3; round++) {
+      s.archive.publish({ add: [{ name: `new${round}` }] });
+      await s.release();
+      await s.loaded();
+    }
+    await until('two are left', () => segments(s).length === 2);
+  });
+
+  t.test('with other keyrings the catalogue is made again, of the indexes that were in use', async (t) => {
+    const s = await scene(t);
+    await s.restart({ keyrings: async () => [keys.keyring, keys.otherKeyring] });
+    t.strictSame(await s.parser.ask('archives'), []);
+    await s.release();
+    await s.loaded();
+    t.ok(s.size(hello(s)), 'without a client asking for them');
+    await s.restart({ keyrings: async () => [keys.otherKeyring] });
+    t.match(await s.release(), { adopted: false, code: 'SIGNATURE_UNKNOWN_KEY' });
+  });
+
+  t.test('an index that was being loaded at the end is loaded after the start', async (t) => {
+    const s = await scene(t);
+    s.archive.publish({ add: [{ name: 'late' }] });
+    await s.release();
+    await s.restart();
+    await until('it is loaded', () => s.view.catalogue.torrents()[0]?.files === 2);
+    t.pass();
+  });
+
+  t.test('no program is left running after the stop', async (t) => {
+    const s = await scene(t);
+    s.archive.publish({ add: [{ name: 'late' }] });
+    const verdict = s.release().catch((error: unknown) => error);
+    await s.stop();
+    await verdict;
+    const children = execFileSync('ps', ['--ppid', String(process.pid), '-o', 'comm='], { encoding: 'utf8' });
+    t.notMatch(children, /gpgv|xz/);
+  });
+});
+
+type Tap = Test;
