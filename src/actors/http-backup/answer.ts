@@ -4,7 +4,7 @@
  */
 import type { ErrorCode } from '../../core/errors.ts';
 import { freshnessOf, isStorable } from '../../core/http/freshness.ts';
-import { parseHttpDate } from '../../core/http/http-date.ts';
+import { formatHttpDate, parseHttpDate } from '../../core/http/http-date.ts';
 import type { FileInfo, RangeJob, RangeOutcome } from '../source.ts';
 import { parseContentRange } from './content-range.ts';
 
@@ -81,8 +81,10 @@ function rangeAnswer(job: RangeJob, headers: Headers, now: number): Answer {
     return failed('MIRROR_PROTOCOL', 'Content-Length and Content-Range disagree', true);
   }
   const etag = one(headers, 'etag');
-  if (job.ifRange !== undefined && isStrong(job.ifRange) && etag !== undefined && etag !== job.ifRange) {
-    return { outcome: { kind: 'changed' } };
+  // Some servers send ranges of a new file though If-Range names the old one.
+  if (job.ifRange !== undefined) {
+    const current = isStrong(job.ifRange) ? etag : dateOf(headers, now);
+    if (current !== undefined && current !== job.ifRange) return { outcome: { kind: 'changed' } };
   }
   if (job.size !== undefined && range.total !== undefined && range.total !== job.size) {
     return { outcome: { kind: 'changed' } };
@@ -122,7 +124,8 @@ function codingOf(job: RangeJob, headers: Headers, length: number | undefined): 
   switch (coding) {
     case 'gzip':
     case 'x-gzip':
-      return /\.t?gz$/.test(name) && job.size === undefined ? undefined : 'gzip';
+      // By its name the file is gzip itself: then the coding counts only if the length says that it is another.
+      return /\.t?gz$/.test(name) && (job.size === undefined || length === undefined) ? undefined : 'gzip';
     case 'deflate':
       return 'deflate';
     case 'br':
@@ -133,7 +136,7 @@ function codingOf(job: RangeJob, headers: Headers, length: number | undefined): 
 }
 
 function infoOf(headers: Headers, size: number | undefined, now: number): FileInfo {
-  const lastModified = one(headers, 'last-modified');
+  const lastModified = dateOf(headers, now);
   const etag = one(headers, 'etag');
   const contentType = one(headers, 'content-type');
   const header = (name: string) => one(headers, name);
@@ -141,10 +144,16 @@ function infoOf(headers: Headers, size: number | undefined, now: number): FileIn
     storable: isStorable(header),
     freshMs: freshnessOf(header, now),
     ...(size !== undefined && { size }),
-    ...(lastModified !== undefined && parseHttpDate(lastModified, now) !== undefined && { lastModified }),
+    ...(lastModified !== undefined && { lastModified }),
     ...(etag !== undefined && /^(W\/)?"[\x21\x23-\x7e]*"$/.test(etag) && { etag }),
-    ...(contentType !== undefined && contentType.length < 200 && { contentType }),
+    ...(contentType !== undefined && /^[\x20-\x7e]{1,200}$/.test(contentType) && { contentType }),
   };
+}
+
+/** Last-Modified in the one form that is written (RFC 9110 section 5.6.7); undefined for what is no date. */
+function dateOf(headers: Headers, now: number): string | undefined {
+  const date = parseHttpDate(one(headers, 'last-modified'), now);
+  return date === undefined ? undefined : formatHttpDate(date);
 }
 
 function contentLength(headers: Headers): number | undefined | 'bad' {

@@ -52,11 +52,15 @@ export interface ExchangerDeps {
   readonly ca?: (() => string[]) | undefined;
 }
 
+/** Mirrors whose connections are kept; those of the one that was not used for longest are closed for a new one. */
+const MAX_ORIGINS = 128;
+
 export function createExchanger(deps: ExchangerDeps): Exchanger {
   const { rules, connections, timeouts } = deps;
   const agents = new Map<string, Agent>();
   /** Origins that have answered with both lengths. */
   const lenient = new Set<string>();
+  let closed = false;
 
   let certificates: string[] | undefined;
   const caFor = ({ scheme }: MirrorRequest) =>
@@ -65,7 +69,15 @@ export function createExchanger(deps: ExchangerDeps): Exchanger {
   function agentFor(request: MirrorRequest): Agent {
     const { origin, port } = request;
     let agent = agents.get(origin);
+    agents.delete(origin);
     if (agent === undefined) {
+      const [oldest] = agents;
+      if (oldest !== undefined && agents.size >= MAX_ORIGINS) {
+        agents.delete(oldest[0]);
+        lenient.delete(oldest[0]);
+        // What is under way there goes on to its end.
+        oldest[1].close().catch(() => undefined);
+      }
       const lookup = guardedLookup(rules, port);
       agent = new Agent({
         connections,
@@ -75,8 +87,8 @@ export function createExchanger(deps: ExchangerDeps): Exchanger {
         bodyTimeout: timeouts.stallMs,
         connect: { timeout: timeouts.connectMs, lookup, ...caFor(request) },
       });
-      agents.set(origin, agent);
     }
+    agents.set(origin, agent);
     return agent;
   }
 
@@ -127,10 +139,12 @@ export function createExchanger(deps: ExchangerDeps): Exchanger {
   return {
     open(options, handler) {
       const { origin, port } = options.request;
+      if (closed) throw new DebtorrentError('STOPPING', 'the daemon is stopping');
       if (!lenient.has(origin)) return openStrict(options, handler);
       return openLenient(options, handler, guardedLookup(rules, port), timeouts, caFor(options.request));
     },
     async close() {
+      closed = true;
       const open = [...agents.values()];
       agents.clear();
       await Promise.all(open.map((agent) => agent.destroy()));
@@ -155,6 +169,7 @@ function openLenient(
   ca: { readonly ca?: string[] },
 ): Exchange {
   let ended = false;
+  let paused = false;
   const fail = (error: Error) => {
     if (ended) return;
     ended = true;
@@ -175,7 +190,9 @@ function openLenient(
     timeout: timeouts.stallMs,
     ...ca,
   });
-  outgoing.on('timeout', () => fail(new DebtorrentError('MIRROR_TIMEOUT', 'the mirror stalled')));
+  outgoing.on('timeout', () => {
+    if (!paused) fail(new DebtorrentError('MIRROR_TIMEOUT', 'the mirror stalled'));
+  });
   outgoing.on('error', fail);
   outgoing.on('response', (response) => {
     incoming = response;
@@ -209,8 +226,14 @@ function openLenient(
   });
   outgoing.end();
   return {
-    pause: () => incoming?.pause(),
-    resume: () => incoming?.resume(),
+    pause() {
+      paused = true;
+      incoming?.pause();
+    },
+    resume() {
+      paused = false;
+      incoming?.resume();
+    },
     abort: (reason) => fail(reason),
   };
 }

@@ -2,19 +2,19 @@
  * Carries out one range job: asks the mirror, follows redirects inside with each hop checked, writes the body into
  * the partial file and says how it ended. One try: what to do after a failure is the transfer's decision.
  */
-import { createHash, type Hash } from 'node:crypto';
-import { createBrotliDecompress, createGunzip, createInflate, type Gunzip } from 'node:zlib';
-
-import { asDebtorrentError, DebtorrentError } from '../../core/errors.ts';
-import { mirrorRequest, parseMirrorUrl } from '../../core/http/mirror-url.ts';
+import { DebtorrentError } from '../../core/errors.ts';
+import { mirrorRequest } from '../../core/http/mirror-url.ts';
 import type { HostRules } from '../../core/host-rules.ts';
-import type { MirrorUrl, Sha256 } from '../../core/ids.ts';
+import type { MirrorUrl } from '../../core/ids.ts';
 import type { RangeJob, RangeOutcome, SourceSinkProtocol } from '../source.ts';
 import type { ActorRef } from '../../kernel/protocol.ts';
-import { readAnswer, type Body, type Headers } from './answer.ts';
+import { readAnswer } from './answer.ts';
+import { BodySink } from './body-sink.ts';
 import { checkHost } from './dns-guard.ts';
 import type { Exchange, Exchanger } from './exchange.ts';
+import { isStaleConnection, mirrorError, TRANSIENT_CODES } from './mirror-error.ts';
 import { RangeWriter, type BodyWriter, type BodyWriterOptions } from './range-writer.ts';
+import { redirectOf } from './redirect.ts';
 
 export interface FetchRangeDeps {
   readonly exchanger: Exchanger;
@@ -29,7 +29,11 @@ export interface FetchRangeDeps {
 }
 
 const MAX_REDIRECTS = 5;
-const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+/** Bodies of errors and redirects up to this size, in bytes, are read and dropped, so that the connection is kept. */
+const DRAIN_BYTES = 64 * 1024;
+
+/** Nothing of an answer came over what may have been a connection that the mirror had just closed. */
+class StaleConnection extends Error {}
 
 type Hop = { readonly location: MirrorUrl } | { readonly outcome: RangeOutcome };
 
@@ -37,13 +41,16 @@ export async function fetchRange(deps: FetchRangeDeps, job: RangeJob, signal: Ab
   let url = job.url;
   try {
     for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
-      const hop = await oneHop(deps, job, url, signal);
+      const hop = await oneHop(deps, job, url, signal).catch((error: unknown) => {
+        if (!(error instanceof StaleConnection)) throw error;
+        return oneHop(deps, job, url, signal);
+      });
       if ('outcome' in hop) return hop.outcome;
       url = hop.location;
     }
     throw new DebtorrentError('REDIRECT_REFUSED', `more than ${MAX_REDIRECTS} redirects`);
   } catch (error) {
-    const { code, message } = translate(error);
+    const { code, message } = mirrorError(error instanceof StaleConnection ? error.cause : error);
     if (url !== job.url && (code === 'HOST_NOT_ALLOWED' || code === 'ADDRESS_NOT_ALLOWED')) {
       return {
         kind: 'failed',
@@ -56,20 +63,16 @@ export async function fetchRange(deps: FetchRangeDeps, job: RangeJob, signal: Ab
   }
 }
 
-const TRANSIENT_CODES = new Set<string>([
-  'MIRROR_UNREACHABLE',
-  'MIRROR_TIMEOUT',
-  'MIRROR_TRUNCATED',
-  'MIRROR_PROTOCOL',
-  'MIRROR_ERROR',
-]);
-
 async function oneHop(deps: FetchRangeDeps, job: RangeJob, url: MirrorUrl, signal: AbortSignal): Promise<Hop> {
   const request = mirrorRequest(url);
   checkHost(deps.rules, request.host, request.port);
+  const cancelled = new DebtorrentError('CANCELLED', 'the job was cancelled');
+  if (signal.aborted) throw cancelled;
   return new Promise<Hop>((resolve, reject) => {
     let exchange: Exchange | undefined;
     let body: BodySink | undefined;
+    let answered = false;
+    let drained = 0;
     let settled = false;
     const settle = (result: Hop | Error) => {
       if (settled) return;
@@ -78,150 +81,79 @@ async function oneHop(deps: FetchRangeDeps, job: RangeJob, url: MirrorUrl, signa
       if (result instanceof Error) reject(result);
       else resolve(result);
     };
-    const stop = (result: Hop | Error) => {
-      settle(result);
-      exchange?.abort(result instanceof Error ? result : new DebtorrentError('CANCELLED', 'not wanted'));
+    /** Settles when what was written is in the file. */
+    const finish = (sink: BodySink, fault: Error | undefined) => {
+      sink
+        .finish()
+        .then(() => settle(fault ?? { outcome: sink.outcome() }))
+        .catch((error: unknown) => settle(fault ?? (error as Error)));
     };
     const cancel = () => {
-      const error = new DebtorrentError('CANCELLED', 'the job was cancelled');
-      void (body?.finish() ?? Promise.resolve()).catch(() => undefined).then(() => settle(error));
-      exchange?.abort(error);
+      exchange?.abort(cancelled);
+      if (body === undefined) settle(cancelled);
+      else finish(body, cancelled);
     };
-    if (signal.aborted) {
-      settle(new DebtorrentError('CANCELLED', 'the job was cancelled'));
-      return;
-    }
+    /** Settles without the body of the answer, which is read to its end if that is near. */
+    const withoutBody = (hop: Hop, length: unknown) => {
+      settle(hop);
+      if (Number(length ?? 0) > DRAIN_BYTES) exchange?.abort(new DebtorrentError('CANCELLED', 'not wanted'));
+    };
     signal.addEventListener('abort', cancel);
-
-    const finish = (fault: Error | undefined) => {
-      if (body === undefined) {
-        settle(fault ?? new DebtorrentError('MIRROR_PROTOCOL', 'the answer ended before its headers'));
-        return;
-      }
-      const sink = body;
-      sink.finish().then(
-        () => settle(fault ?? sink.outcome()),
-        (error: Error) => settle(error),
-      );
-    };
 
     exchange = deps.exchanger.open(
       { method: job.headersOnly === true ? 'HEAD' : 'GET', request, headers: requestHeaders(job, deps.userAgent) },
       {
         head(status, headers) {
-          const location = redirect(status, headers, url);
+          answered = true;
+          const location = redirectOf(status, headers, url);
+          const length = headers['content-length'];
           if (location !== undefined) {
-            stop({ location });
+            withoutBody({ location }, length);
             return;
           }
           const answer = readAnswer(job, status, headers, deps.now());
           if ('outcome' in answer) {
-            stop(answer);
+            withoutBody(answer, job.headersOnly === true ? 0 : length);
             return;
           }
           if (job.headersOnly === true) {
-            stop({ outcome: { kind: 'done', info: answer.body.info, end: 0 } });
+            withoutBody({ outcome: { kind: 'done', info: answer.body.info, end: 0 } }, 0);
             return;
           }
-          body = new BodySink(deps, job, answer.body, request.host, {
-            pause: () => exchange?.pause(),
-            resume: () => exchange?.resume(),
-            abort: (error) => exchange?.abort(error),
+          body = new BodySink({
+            job,
+            body: answer.body,
+            control: {
+              pause: () => exchange?.pause(),
+              resume: () => exchange?.resume(),
+              abort: (error) => exchange?.abort(error),
+            },
+            createWriter: deps.createWriter ?? ((options) => new RangeWriter(options)),
+            wrote: (start, end) => deps.sink.tell('wrote', job.id, start, end),
           });
           deps.sink.tell('started', job.id, answer.body.info);
         },
-        data: (chunk) => body?.push(chunk),
-        end: () => finish(undefined),
-        error: (error) => finish(error),
+        data(chunk) {
+          deps.received(request.host, chunk.length);
+          if (body !== undefined) {
+            body.push(chunk);
+            return;
+          }
+          drained += chunk.length;
+          if (drained > DRAIN_BYTES) exchange?.abort(new DebtorrentError('CANCELLED', 'not wanted'));
+        },
+        end() {
+          if (body === undefined) settle(new DebtorrentError('MIRROR_PROTOCOL', 'the answer ended before its headers'));
+          else finish(body, undefined);
+        },
+        error(error) {
+          if (body !== undefined) finish(body, error);
+          else if (!answered && isStaleConnection(error)) settle(new StaleConnection('', { cause: error }));
+          else settle(error);
+        },
       },
     );
   });
-}
-
-/** Takes the body of an accepted answer: bounds it, undoes a coding, hashes what is whole, writes it. */
-class BodySink {
-  readonly #deps: FetchRangeDeps;
-  readonly #job: RangeJob;
-  readonly #body: Body;
-  readonly #host: string;
-  readonly #control: Exchange;
-  readonly #writer: BodyWriter;
-  readonly #decoder: Gunzip | undefined;
-  readonly #hash: Hash | undefined;
-  readonly #limit: number;
-  #fault: Error | undefined;
-
-  constructor(deps: FetchRangeDeps, job: RangeJob, body: Body, host: string, control: Exchange) {
-    this.#deps = deps;
-    this.#job = job;
-    this.#body = body;
-    this.#host = host;
-    this.#control = control;
-    this.#limit = body.end ?? job.size ?? job.maxSize;
-    const create = deps.createWriter ?? ((options: BodyWriterOptions) => new RangeWriter(options));
-    this.#writer = create({
-      path: job.path,
-      start: body.start,
-      wrote: (start, end) => deps.sink.tell('wrote', job.id, start, end),
-      pause: () => control.pause(),
-      resume: () => control.resume(),
-    });
-    if (body.whole) this.#hash = createHash('sha256');
-    if (body.decode !== undefined) {
-      const decoders = { gzip: createGunzip, deflate: createInflate, br: createBrotliDecompress };
-      this.#decoder = decoders[body.decode]();
-      this.#decoder.on('data', (chunk: Buffer) => this.#store(chunk));
-      this.#decoder.on('error', (error) => this.#fail(new DebtorrentError('MIRROR_PROTOCOL', error.message)));
-    }
-  }
-
-  push(chunk: Buffer): void {
-    this.#deps.received(this.#host, chunk.length);
-    if (this.#fault !== undefined) return;
-    if (this.#writer.error !== undefined) this.#fail(this.#writer.error);
-    else if (this.#decoder === undefined) this.#store(chunk);
-    else this.#decoder.write(chunk);
-  }
-
-  async finish(): Promise<void> {
-    const decoder = this.#decoder;
-    if (decoder !== undefined && this.#fault === undefined) {
-      await new Promise<void>((resolve) => {
-        decoder.once('close', resolve);
-        decoder.end();
-      });
-    }
-    await this.#writer.finish();
-    if (this.#fault !== undefined) throw this.#fault;
-  }
-
-  outcome(): Hop {
-    const { end } = this.#writer;
-    const expected = this.#body.end;
-    if (expected !== undefined && end < expected) {
-      throw new DebtorrentError('MIRROR_TRUNCATED', `the mirror ended the file at ${end} of ${expected} bytes`);
-    }
-    const info = this.#body.whole ? { ...this.#body.info, size: end } : this.#body.info;
-    const sha256 = this.#hash?.digest('hex') as Sha256 | undefined;
-    return { outcome: { kind: 'done', info, end, ...(sha256 !== undefined && { sha256 }) } };
-  }
-
-  #store(chunk: Buffer): void {
-    if (this.#writer.end + chunk.length > this.#limit) {
-      const known = this.#body.end !== undefined || this.#job.size !== undefined;
-      this.#fail(new DebtorrentError(known ? 'HASH_MISMATCH' : 'TOO_LARGE', `more than ${this.#limit} bytes came`));
-      return;
-    }
-    this.#hash?.update(chunk);
-    this.#writer.push(chunk);
-  }
-
-  #fail(error: Error): void {
-    if (this.#fault !== undefined) return;
-    this.#fault = error;
-    this.#decoder?.destroy();
-    this.#control.abort(error);
-  }
 }
 
 function requestHeaders(job: RangeJob, userAgent: string): Record<string, string> {
@@ -234,57 +166,4 @@ function requestHeaders(job: RangeJob, userAgent: string): Record<string, string
   if (job.revalidate?.etag !== undefined) headers['if-none-match'] = job.revalidate.etag;
   else if (job.revalidate?.lastModified !== undefined) headers['if-modified-since'] = job.revalidate.lastModified;
   return headers;
-}
-
-function redirect(status: number, headers: Headers, base: MirrorUrl): MirrorUrl | undefined {
-  if (!REDIRECTS.has(status)) return undefined;
-  const location = headers['location'];
-  if (typeof location !== 'string' || !URL.canParse(location, base)) {
-    throw new DebtorrentError('MIRROR_PROTOCOL', `a ${status} without a usable Location`);
-  }
-  const target = new URL(location, base);
-  target.hash = '';
-  if (target.username !== '' || target.password !== '') {
-    throw new DebtorrentError('REDIRECT_REFUSED', 'redirected to an URL with a password');
-  }
-  if (base.startsWith('https:') && target.protocol === 'http:') {
-    throw new DebtorrentError('REDIRECT_REFUSED', 'redirected from https to http');
-  }
-  try {
-    return parseMirrorUrl(target.href);
-  } catch (error) {
-    throw new DebtorrentError('REDIRECT_REFUSED', `redirected to no usable URL: ${(error as Error).message}`);
-  }
-}
-
-/** Errors of sockets, TLS, undici and the file system as codes of the table. */
-function translate(error: unknown): DebtorrentError {
-  if (error instanceof DebtorrentError) return error;
-  const { code, message, cause } = error as NodeJS.ErrnoException;
-  if (cause instanceof DebtorrentError) return cause;
-  switch (code) {
-    case 'ENOSPC':
-    case 'EDQUOT':
-      return new DebtorrentError('STORE_FULL', message);
-    case 'EIO':
-    case 'EROFS':
-    case 'EACCES':
-    case 'ENOENT':
-      return new DebtorrentError('STORE_IO', message);
-    case 'UND_ERR_CONNECT_TIMEOUT':
-    case 'UND_ERR_HEADERS_TIMEOUT':
-    case 'UND_ERR_BODY_TIMEOUT':
-    case 'ETIMEDOUT':
-      return new DebtorrentError('MIRROR_TIMEOUT', message);
-    case 'UND_ERR_SOCKET':
-    case 'ECONNRESET':
-    case 'EPIPE':
-      return new DebtorrentError('MIRROR_TRUNCATED', message);
-    case undefined:
-      return asDebtorrentError(error);
-    default:
-      return code.startsWith('HPE_') || code.startsWith('UND_ERR_')
-        ? new DebtorrentError('MIRROR_PROTOCOL', message)
-        : new DebtorrentError('MIRROR_UNREACHABLE', message);
-  }
 }
