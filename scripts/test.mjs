@@ -1,6 +1,6 @@
 /**
  * `npm test -- [patterns]`: builds, runs the compiled tests (those whose path contains one of the patterns) and ends
- * with a line of totals. What is counted are claims: the top-level tests of each file.
+ * with a line of totals. What is counted are claims (lib/read-tap.mjs), not assertions.
  */
 import { readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';

@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { inspect } from 'node:util';
-import { Parser } from 'tap-parser';
+import { readTap } from './read-tap.mjs';
 
 /** A whole file may take this long; a tap test by itself has a limit of 30 s unless it says otherwise. */
 const FILE_TIMEOUT_MS = 300_000;
@@ -60,57 +60,30 @@ export async function runTestFile(root, file, signal) {
   await closed;
   clearTimeout(grace);
   killGroup();
-  const { claims, failures, final } = await results;
+  const { level, summary } = await results;
+  const { passed, skipped, failures, skips } = level;
+  const claims = passed + skipped + level.failed;
   // a file that skips itself has a plan of no tests, with the reason; tap gives one to a file without tests too
-  const skipsItself = claims.length === 0 && final.plan.skipAll && final.plan.comment !== 'no tests found';
-  if (skipsItself) claims.push({ ok: true, name: 'all of it', skip: final.plan.comment });
-  const failedClaims = claims.filter((claim) => !claim.ok && !claim.todo);
-  if (problem === undefined && failedClaims.length === 0) {
+  const skipsItself = claims === 0 && summary.plan.skipAll && summary.plan.comment !== 'no tests found';
+  if (skipsItself) skips.push({ name: 'all of it', skip: summary.plan.comment });
+  if (problem === undefined && level.failed === 0) {
     if (code !== 0) problem = `it ended with ${killedBy ?? `exit code ${code}`}`;
-    else if (claims.length === 0) problem = 'it has no tests';
-    else if (!final.ok) problem = `its output is not valid TAP: ${final.failures[0]?.tapError ?? ''}`;
+    else if (claims === 0 && !skipsItself) problem = 'it has no tests';
+    else if (!summary.ok) problem = `its output is not valid TAP: ${summary.failures[0]?.tapError ?? ''}`;
   }
-  const skips = claims.filter((claim) => claim.skip || claim.todo);
-  const failed = failedClaims.length + (problem === undefined ? 0 : 1);
+  const failed = level.failed + (problem === undefined ? 0 : 1);
   return {
-    passed: claims.length - failedClaims.length - skips.length,
+    passed,
     failed,
     skipped: skips.length,
     ms: performance.now() - started,
     details: [
-      ...skips.map((claim) => `     skipped: ${claim.name} (${claim.skip || claim.todo})`),
+      ...skips.map(({ name, skip, todo }) => `     skipped: ${name} (${skip || todo})`),
       ...(problem === undefined ? [] : [`     ${problem}`]),
       ...(failed === 0 ? [] : failures.flatMap(describeFailure)),
       ...(failed === 0 || stderr === '' ? [] : ['     standard error:', indent(stderr, 7)]),
     ],
   };
-}
-
-/** The top-level results of a stream of TAP, the failed assertions at every depth, and the parser's summary. */
-async function readTap(stream) {
-  const parser = new Parser();
-  const claims = [];
-  const failures = [];
-  parser.on('assert', (claim) => claims.push(claim));
-  collectFailures(parser, failures);
-  const final = new Promise((resolve) => parser.once('complete', resolve));
-  for await (const chunk of stream) parser.write(chunk);
-  parser.end();
-  return { claims, failures, final: await final };
-}
-
-/** Adds what fails at the leaves: that a test failed because of an assertion in it needs no saying. */
-function collectFailures(parser, failures) {
-  let inChild = 0;
-  parser.on('child', (child) => {
-    const before = failures.length;
-    collectFailures(child, failures);
-    child.once('complete', () => (inChild = failures.length - before));
-  });
-  parser.on('assert', (result) => {
-    if (!result.ok && !result.todo && !result.skip && inChild === 0) failures.push(result);
-    inChild = 0;
-  });
 }
 
 function describeFailure({ fullname, name, diag }) {

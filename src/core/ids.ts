@@ -20,16 +20,9 @@ export type MirrorUrl = Brand<string, 'MirrorUrl'>;
 export type TransferKey = Brand<string, 'TransferKey'>;
 
 const HEX64 = /^[0-9a-f]{64}$/;
-const HEX40 = /^[0-9a-f]{40}$/;
 
 /** Parses 64 hexadecimal digits of either case; undefined for anything else. */
 export function parseSha256(text: string): Sha256 | undefined {
   const lower = text.toLowerCase();
   return HEX64.test(lower) ? (lower as Sha256) : undefined;
-}
-
-/** Parses 40 hexadecimal digits of either case; undefined for anything else. */
-export function parseInfoHash(text: string): InfoHash | undefined {
-  const lower = text.toLowerCase();
-  return HEX40.test(lower) ? (lower as InfoHash) : undefined;
 }

@@ -32,6 +32,21 @@ t.test('claims are counted, not the assertions in them', async (t) => {
   t.match(text, 'skipped: c (no apt)');
 });
 
+t.test('a group counts as the tests in it', async (t) => {
+  const code =
+    "t.test('group', async t => { t.ok(1); await t.test('a', async t => t.ok(1)); await t.test('b', async t => t.ok(0));" +
+    " await t.test('deep', async t => { await t.test('c', async t => t.ok(1)); await t.test('d', { skip: true }, () => {}); }) });" +
+    " t.test('alone', async t => t.ok(1)); t.ok(1)";
+  t.same((await result(t, code)).counts, [4, 1, 1]);
+});
+
+t.test('a group that fails by itself is one failure', async (t) => {
+  const code = "t.test('group', async t => { await t.test('a', async t => t.ok(1)); throw new Error('after') });";
+  const { counts, text } = await result(t, code);
+  t.same(counts, [1, 1, 0]);
+  t.match(text, '✗ group');
+});
+
 t.test('what failed is told with its name and difference', async (t) => {
   const { counts, text } = await result(
     t,
