@@ -105,7 +105,7 @@ export class BodySink {
     const { decode } = this.#deps.body;
     if (decode === undefined) return undefined;
     const decoders = { gzip: createGunzip, deflate: createInflate, br: createBrotliDecompress };
-    const decoder = decoders[decode]() as Gunzip;
+    const decoder = decoders[decode]();
     decoder.on('data', (chunk: Buffer) => this.#store(chunk));
     decoder.on('error', (error) => this.#fail(new DebtorrentError('MIRROR_PROTOCOL', error.message)));
     return decoder;
