@@ -110,8 +110,7 @@ export class MirrorFiles {
         this.#deps.transfers.tell('leave', file.id);
         return this.#send(client, { plan, location, hit: undefined }, await this.#fetchWhole(plan));
       }
-      await sendArriving(this.#deps, client, file, signed);
-      return true;
+      return sendArriving(this.#deps, client, file, signed);
     }
     if (file.size <= MAX_REMEMBERED_BYTES) {
       const bytes = (await readWhole(file.path, file.size)) ?? (await readWhole(file.finalPath, file.size));

@@ -117,24 +117,28 @@ export async function sendWhole(
   }
 }
 
-/** Sends what is there and what comes. Throws STORE_FULL when the rest has to come past the store, with what was sent. */
+/**
+ * Sends what is there and what comes. False, with nothing sent, when the file has arrived and moved before it could be
+ * opened: ask for it again. Throws what the transfer fails with.
+ */
 export async function sendArriving(
   deps: SendFileDeps,
   client: ClientExchange,
   file: ArrivingFile,
   signed: boolean,
-): Promise<void> {
+): Promise<boolean> {
   const { transfers } = deps;
   let handle: FileHandle | undefined;
   try {
-    handle = await open(file.path, 'r');
+    handle = await open(file.path, 'r').catch(() => undefined);
+    if (handle === undefined) return false;
     const extent = sendFileHead(client, file, signed, deps.now());
-    if (extent === undefined) return;
+    if (extent === undefined) return true;
     let position = extent.start;
     let end = extent.end;
     while (end === undefined || position < end) {
       const progress = await transfers.within(30_000).ask('wait', file.id, position, file.epoch);
-      if (client.gone) return;
+      if (client.gone) return true;
       if (progress.kind === 'failed') throw new DebtorrentError(progress.code, progress.message);
       if (progress.kind === 'restarted') throw new DebtorrentError('HASH_MISMATCH', 'the file changed on its way');
       if (progress.kind === 'file') end ??= progress.size;
@@ -142,11 +146,12 @@ export async function sendArriving(
       const until = Math.min(available, end ?? available);
       if (until > position && !(await sendRange(client, handle, position, until))) {
         client.cutShort();
-        return;
+        return true;
       }
       position = Math.max(position, until);
     }
     client.res.end();
+    return true;
   } finally {
     transfers.tell('leave', file.id);
     await handle?.close();

@@ -2,6 +2,7 @@
  * Writes one answer's body into a partial file, in order. While one write is under way the chunks that arrive are
  * gathered, so a fast source costs few system calls and a slow one no delay.
  */
+import { closeSync, openSync, writeSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 
 export interface BodyWriterOptions {
@@ -24,6 +25,15 @@ export interface BodyWriter {
 }
 
 const HIGH_WATER = 4 * 1024 * 1024;
+/** Bodies are written in pieces of about this size: each write costs a thread switch there and back. */
+const PIECE_BYTES = 512 * 1024;
+/** A slow source's bytes are written after this time at the latest, in milliseconds, for those who wait for them. */
+const GATHER_MS = 30;
+/**
+ * A body of at most this many bytes is written at once when it has ended, without leaving the thread: into the page
+ * cache that takes less time than handing the work over (measured: a tenth). Most packages are smaller.
+ */
+const SMALL_BYTES = 256 * 1024;
 const MAX_CHUNKS = 256;
 
 export class RangeWriter implements BodyWriter {
@@ -33,6 +43,7 @@ export class RangeWriter implements BodyWriter {
   #position: number;
   #paused = false;
   #running: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
   #error: Error | undefined;
   #handle: FileHandle | undefined;
 
@@ -45,6 +56,10 @@ export class RangeWriter implements BodyWriter {
     return this.#position + this.#queuedBytes;
   }
 
+  get error(): Error | undefined {
+    return this.#error;
+  }
+
   push(chunk: Buffer): void {
     if (this.#error !== undefined || chunk.length === 0) return;
     this.#queue.push(chunk);
@@ -53,44 +68,81 @@ export class RangeWriter implements BodyWriter {
       this.#paused = true;
       this.#deps.pause();
     }
-    this.#running ??= this.#run();
+    if (this.#queuedBytes >= PIECE_BYTES) this.#running ??= this.#run(PIECE_BYTES);
+    else this.#timer ??= setTimeout(() => this.#writeAll(), GATHER_MS);
   }
 
   async finish(): Promise<void> {
-    await this.#running;
-    await this.#handle?.close();
-    this.#handle = undefined;
+    if (this.#handle === undefined && this.#running === undefined && this.#queuedBytes <= SMALL_BYTES) {
+      this.#writeSmall();
+    } else {
+      await this.#running;
+      await this.#run(1);
+      await this.#handle?.close();
+      this.#handle = undefined;
+    }
+    clearTimeout(this.#timer);
     if (this.#error !== undefined) throw this.#error;
   }
 
-  async #run(): Promise<void> {
+  #writeAll(): void {
+    this.#timer = undefined;
+    this.#running ??= this.#run(1);
+  }
+
+  /** Writes as long as at least `enough` bytes wait. */
+  async #run(enough: number): Promise<void> {
     try {
       this.#handle ??= await open(this.#deps.path, 'r+');
-      while (this.#queue.length > 0) {
+      while (this.#queuedBytes >= enough) {
         const chunks = this.#queue.splice(0, MAX_CHUNKS);
-        const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
         await writeAll(this.#handle, chunks, this.#position);
-        const start = this.#position;
-        this.#position += bytes;
-        this.#queuedBytes -= bytes;
-        this.#deps.wrote(start, this.#position);
+        this.#wrote(chunks);
         if (this.#paused && this.#queuedBytes < HIGH_WATER / 2) {
           this.#paused = false;
           this.#deps.resume();
         }
       }
     } catch (error) {
-      this.#error = error as Error;
-      this.#queue = [];
-      this.#queuedBytes = 0;
-      if (this.#paused) this.#deps.resume();
+      this.#failed(error as Error);
     } finally {
       this.#running = undefined;
+      if (this.#queuedBytes > 0) this.#timer ??= setTimeout(() => this.#writeAll(), GATHER_MS);
     }
   }
 
-  get error(): Error | undefined {
-    return this.#error;
+  #writeSmall(): void {
+    if (this.#queuedBytes === 0) return;
+    const chunks = this.#queue.splice(0);
+    try {
+      const fd = openSync(this.#deps.path, 'r+');
+      try {
+        const bytes = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
+        for (let done = 0; done < bytes.length;) {
+          done += writeSync(fd, bytes, done, bytes.length - done, this.#position + done);
+        }
+      } finally {
+        closeSync(fd);
+      }
+      this.#wrote(chunks);
+    } catch (error) {
+      this.#failed(error as Error);
+    }
+  }
+
+  #wrote(chunks: readonly Buffer[]): void {
+    const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+    const start = this.#position;
+    this.#position += bytes;
+    this.#queuedBytes -= bytes;
+    this.#deps.wrote(start, this.#position);
+  }
+
+  #failed(error: Error): void {
+    this.#error = error;
+    this.#queue = [];
+    this.#queuedBytes = 0;
+    if (this.#paused) this.#deps.resume();
   }
 }
 
