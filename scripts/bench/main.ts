@@ -13,10 +13,11 @@ import { kernel } from './kernel.ts';
 import { benchDirectory, localMirror, type LocalMirror } from './local-mirror.ts';
 import { machineFacts, missingPrograms } from './machine.ts';
 import { memory } from './memory.ts';
+import { parseIndex } from './parse-index.ts';
 import { mergeResults } from './results.ts';
 import { createScope, temporaryDirectory } from './scope.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [packages, limited, cached, catalogue, memory, kernel];
+const BENCHMARKS: readonly Benchmark[] = [packages, limited, cached, catalogue, parseIndex, memory, kernel];
 
 async function main(names: readonly string[]): Promise<number> {
   const unknown = names.find((name) => !BENCHMARKS.some((benchmark) => benchmark.name === name));

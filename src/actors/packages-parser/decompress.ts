@@ -28,9 +28,12 @@ const POLL_MS = 5;
 
 type Program = readonly [string, ...string[]];
 
-/** The dictionary that xz may be told to keep is bounded: -9 asks for 64 MiB. */
+/**
+ * The dictionary that xz may be told to keep is bounded: -9 asks for 64 MiB. Two threads, as bookworm's main index has
+ * two blocks; where xz has too little memory, or is older than 5.4, it takes one.
+ */
 const PROGRAMS: Readonly<Record<Exclude<Compression, 'none' | 'gz'>, Program>> = {
-  xz: ['xz', '--decompress', '--stdout', '--format=xz', '--memlimit-decompress=256MiB', '--quiet'],
+  xz: ['xz', '--decompress', '--stdout', '--format=xz', '--threads=2', '--memlimit-decompress=256MiB', '--quiet'],
   lzma: ['xz', '--decompress', '--stdout', '--format=lzma', '--memlimit-decompress=256MiB', '--quiet'],
   bz2: ['bzip2', '--decompress', '--stdout', '--quiet'],
   zst: ['zstd', '--decompress', '--stdout', '--quiet'],

@@ -1,0 +1,19 @@
+/** Loads an index each time it is told to, in a thread as the packages parser's. */
+import { parentPort } from 'node:worker_threads';
+import { Segment } from '../../src/core/archive/segment.ts';
+import { type IndexFile, loadIndex } from '../../src/actors/packages-parser/index-loader.ts';
+
+export interface ParseReport {
+  /** From being told to a table that answers. */
+  readonly ms: number;
+  readonly files: number;
+}
+
+parentPort?.on('message', (file: IndexFile) => {
+  const started = performance.now();
+  void loadIndex(file, new AbortController().signal).then(({ segment, files }) => {
+    if (!Segment.open(segment)) throw new Error('the segment cannot be opened');
+    const report: ParseReport = { ms: performance.now() - started, files };
+    parentPort?.postMessage(report);
+  });
+});
