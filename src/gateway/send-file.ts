@@ -18,6 +18,9 @@ export interface SendFileDeps {
   now(): number;
 }
 
+/** Headers of an answer whose body does not come wait this long for it, in milliseconds. */
+const FLUSH_MS = 20;
+
 /** What to send after the headers; undefined when the headers were the whole answer. */
 type Extent = ByteRange | { readonly start: 0; readonly end: undefined } | undefined;
 
@@ -129,11 +132,14 @@ export async function sendArriving(
 ): Promise<boolean> {
   const { transfers } = deps;
   let handle: FileHandle | undefined;
+  let flush: NodeJS.Timeout | undefined;
   try {
     handle = await open(file.path, 'r').catch(() => undefined);
     if (handle === undefined) return false;
     const extent = sendFileHead(client, file, signed, deps.now());
     if (extent === undefined) return true;
+    // node:http keeps headers back until there is a body to go with them, which a stalled mirror may not send for long
+    flush = setTimeout(() => client.res.flushHeaders(), FLUSH_MS);
     let position = extent.start;
     let end = extent.end;
     while (end === undefined || position < end) {
@@ -153,6 +159,7 @@ export async function sendArriving(
     client.res.end();
     return true;
   } finally {
+    clearTimeout(flush);
     transfers.tell('leave', file.id);
     await handle?.close();
   }
