@@ -144,7 +144,10 @@ export class Daemon {
     return this.lines.filter((line) => line.includes(text));
   }
 
-  /** One request over a connection of its own; `target` is a path or an absolute URL. */
+  /**
+   * One request over a connection of its own; `target` is a path or an absolute URL. The status is 0 when the
+   * connection ended, or the time ran out, before there was an answer.
+   */
   async request(
     target: string,
     options: { method?: string; headers?: readonly string[]; host?: string; timeoutMs?: number } = {},
@@ -152,8 +155,7 @@ export class Daemon {
     const { method = 'GET', headers = [], host = this.ready.http, timeoutMs = 40_000 } = options;
     const bytes = requestText(method, target, host, ['Connection: close', ...headers]);
     const [answer] = await exchange(this.target, bytes, { methods: [method], timeoutMs });
-    if (answer === undefined) throw new Error(`no answer to ${method} ${target}\n${this.lines.slice(-5).join('\n')}`);
-    return answer;
+    return answer ?? { status: 0, headers: {}, body: Buffer.alloc(0), complete: false };
   }
 
   /** A file of a mirror in prefix form, such as `get('127.0.0.1:80', '/debian/x')`. */

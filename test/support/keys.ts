@@ -29,6 +29,7 @@ export function makeKeys(): Keys {
   const gpg = (args: readonly string[], input?: string): Buffer =>
     execFileSync('gpg', ['--homedir', home, '--batch', '--no-tty', '--quiet', '--passphrase', '', ...args], {
       stdio: ['pipe', 'pipe', 'ignore'],
+      maxBuffer: 256 * 1024 * 1024,
       ...(input === undefined ? {} : { input }),
     });
   const keyrings = {} as Record<Signer, string>;
