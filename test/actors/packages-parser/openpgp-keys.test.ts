@@ -1,0 +1,63 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import t from 'tap';
+import { KeyringSource } from '../../../src/actors/packages-parser/keyrings.ts';
+import { isKeybox, readKeys } from '../../../src/actors/packages-parser/openpgp-keys.ts';
+import { makeKeys } from '../../support/keys.ts';
+import { skipWithout } from '../../support/process.ts';
+
+t.test('keyrings', { skip: skipWithout('gpg', 'gpgconf') }, async (t) => {
+  const keys = makeKeys();
+  const dir = mkdtempSync(join(tmpdir(), 'dt-keyrings-'));
+  t.teardown(() => {
+    keys.close();
+    rmSync(dir, { recursive: true, force: true });
+  });
+  const binary = readFileSync(keys.keyring);
+  const other = readFileSync(keys.otherKeyring);
+  const armour = (data: Buffer): string => execFileSync('gpg', ['--enarmor'], { input: data }).toString();
+  // gpg calls what --enarmor makes "ARMORED FILE"
+  const armoured = armour(binary).replaceAll('ARMORED FILE', 'KEY BLOCK').replaceAll('PGP KEY', 'PGP PUBLIC KEY');
+
+  t.test('binary keys are taken as they are, armoured ones without their armour', async (t) => {
+    t.strictSame(readKeys(binary), binary);
+    t.strictSame(readKeys(Buffer.from(armoured)), binary);
+    t.strictSame(readKeys(Buffer.from(`A comment\n${armoured}\n${armoured}`)), Buffer.concat([binary, binary]));
+    t.strictSame(readKeys(Buffer.from(armoured.replaceAll('\n', '\r\n'))), binary);
+  });
+
+  t.test('what is no keyring is refused', async (t) => {
+    for (const junk of ['', 'junk', '-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nAAAA', '\x99', '\x99\xff\xff']) {
+      t.equal(readKeys(Buffer.from(junk, 'latin1')), undefined, JSON.stringify(junk));
+    }
+    t.equal(readKeys(binary.subarray(0, binary.length - 1)), undefined, 'cut short');
+    t.equal(readKeys(Buffer.concat([binary, Buffer.from('x')])), undefined, 'with something behind');
+    t.notOk(isKeybox(binary));
+    fc.assert(
+      fc.property(fc.uint8Array(), (bytes) => void readKeys(Buffer.from(bytes))),
+      { numRuns: 500 },
+    );
+  });
+
+  t.test('all that can be read are put together, the others are left out with a warning', async (t) => {
+    const paths = ['a.asc', 'b.gpg', 'broken.gpg', 'empty.gpg', 'missing.gpg'].map((name) => join(dir, name));
+    const [asc = '', gpg = '', broken = '', empty = ''] = paths;
+    writeFileSync(asc, armoured);
+    writeFileSync(gpg, other);
+    writeFileSync(broken, 'junk');
+    writeFileSync(empty, '');
+    const warnings: object[] = [];
+    const nothing = (): void => undefined;
+    const log = { debug: nothing, info: nothing, error: nothing, warn: (fields: object) => void warnings.push(fields) };
+    const source = new KeyringSource({ dir, name: 'all', list: async () => paths, log });
+    const first = await source.current();
+    t.strictSame(readFileSync(first.files[0]), Buffer.concat([binary, other]));
+    t.strictSame(warnings, [{ path: broken }]);
+    t.equal(await source.current(), first, 'nothing is read again while nothing changes');
+    utimesSync(gpg, 1, statSync(gpg).mtimeMs / 1000 + 5);
+    t.not((await source.current()).stamp, first.stamp, 'a changed keyring changes the stamp');
+  });
+});
