@@ -2,11 +2,13 @@
  * What URLs without a signed hash last led to, one small file each, replaced by rename. Lookups go to the page cache;
  * the set is small (Release files, and whatever is fetched that no index lists).
  */
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 
 import * as v from 'valibot';
 
 import { parseSha256, type MirrorUrl } from '../../core/ids.ts';
+import type { InOrder } from './in-order.ts';
 import type { Layout } from './layout.ts';
 import type { NameRecord } from './protocol.ts';
 
@@ -25,17 +27,26 @@ const recordSchema = v.object({
 
 export class Names {
   readonly #layout: Layout;
-  #serial = 0;
+  readonly #inOrder: InOrder;
 
-  constructor(layout: Layout) {
+  constructor(layout: Layout, inOrder: InOrder) {
     this.#layout = layout;
+    this.#inOrder = inOrder;
+  }
+
+  /** Removes what a killed daemon was writing. */
+  async recover(): Promise<void> {
+    for (const name of await readdir(this.#layout.names)) {
+      if (name.endsWith('.tmp')) await rm(join(this.#layout.names, name), { force: true });
+    }
   }
 
   /** The record of an URL; undefined when there is none or it cannot be understood. */
   async get(url: MirrorUrl): Promise<NameRecord | undefined> {
+    const path = this.#layout.name(url);
     let text: string;
     try {
-      text = await readFile(this.#layout.name(url), 'utf8');
+      text = await this.#inOrder.run(path, () => readFile(path, 'utf8'));
     } catch {
       return undefined;
     }
@@ -48,15 +59,17 @@ export class Names {
   }
 
   /** Writes the whole record or nothing; failures are the caller's to report. */
-  async put(record: NameRecord): Promise<void> {
+  put(record: NameRecord): Promise<void> {
     const path = this.#layout.name(record.url);
-    const temporary = `${path}.${this.#serial++}.tmp`;
-    await mkdir(this.#layout.names, { recursive: true, mode: 0o700 });
-    await writeFile(temporary, JSON.stringify(record), { flag: 'w', mode: 0o600 });
-    await rename(temporary, path);
+    return this.#inOrder.run(path, async () => {
+      await mkdir(this.#layout.names, { recursive: true, mode: 0o700 });
+      await writeFile(`${path}.tmp`, JSON.stringify(record), { mode: 0o600 });
+      await rename(`${path}.tmp`, path);
+    });
   }
 
-  async drop(url: MirrorUrl): Promise<void> {
-    await rm(this.#layout.name(url), { force: true });
+  drop(url: MirrorUrl): Promise<void> {
+    const path = this.#layout.name(url);
+    return this.#inOrder.run(path, () => rm(path, { force: true }));
   }
 }

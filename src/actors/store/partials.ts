@@ -1,47 +1,156 @@
 /**
  * Partial files and the notes of which of their ranges are written. After a crash a note may lag behind the file,
- * never the other way round as far as the page cache goes; after a power loss the whole-file hash decides.
+ * never the other way round as far as the page cache goes; after a power loss the whole-file hash decides. What is
+ * done to one file is done in the order in which it was asked for.
  */
 import { open, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 
 import { RangeSet } from '../../core/range-set.ts';
 import { parseSha256, type TransferKey } from '../../core/ids.ts';
 import type { Logger } from '../../core/logging.ts';
+import type { InOrder } from './in-order.ts';
 import type { Layout } from './layout.ts';
 import type { PartialFile } from './protocol.ts';
 
 /** Partial files of interrupted transfers are kept this long, and at most this many. */
 const KEEP_MS = 7 * 24 * 3_600_000;
 const KEEP_FILES = 1024;
+const BLOCK_BYTES = 512;
+
+type Ranges = readonly (readonly [number, number])[];
+
+export interface PartialsDeps {
+  readonly layout: Layout;
+  readonly log: Logger;
+  readonly inOrder: InOrder;
+}
 
 export class Partials {
-  readonly #layout: Layout;
-  readonly #log: Logger;
-  /** Bytes that each active transfer may still write or has written. */
-  readonly #reserved = new Map<TransferKey, number>();
-  /** Notes are replaced by rename, one at a time for each file; the newest waits while one is being written. */
-  readonly #writing = new Map<TransferKey, Promise<void>>();
+  readonly #deps: PartialsDeps;
+  /** Bytes that each active transfer may still write or has written, by path. */
+  readonly #reserved = new Map<string, number>();
+  /** Files of interrupted transfers with the bytes that they take, by path, longest interrupted first. */
+  readonly #parked = new Map<string, number>();
   /** Paths of partial files that have a note: most files never get one, and need not be looked up. */
   readonly #noted = new Set<string>();
   /** Paths of partial files without a note that were left by a daemon that was killed: they may be whole. */
   readonly #leftovers = new Set<string>();
 
-  constructor(layout: Layout, log: Logger) {
-    this.#layout = layout;
-    this.#log = log;
+  constructor(deps: PartialsDeps) {
+    this.#deps = deps;
   }
 
   get reservedBytes(): number {
-    let sum = 0;
-    for (const size of this.#reserved.values()) sum += size;
-    return sum;
+    return sum(this.#reserved);
   }
 
-  async open(key: TransferKey, size: number, resume: boolean): Promise<PartialFile> {
-    const path = this.#layout.partial(key);
-    const noted = this.#noted.has(path);
-    let ranges = resume ? await this.#left(path, noted, size) : new RangeSet();
+  /** Bytes of files that nobody works on. */
+  get parkedBytes(): number {
+    return sum(this.#parked);
+  }
+
+  /**
+   * Opens the file of a transfer once `makeRoom` has resolved; the transfer's bytes count as reserved from the moment
+   * before that until it is forgotten, discarded or parked.
+   */
+  open(key: TransferKey, size: number, resume: boolean, makeRoom: () => Promise<void>): Promise<PartialFile> {
+    return this.#inOrder(key, async (path) => {
+      this.#parked.delete(path);
+      this.#reserved.set(path, size);
+      try {
+        await makeRoom();
+        return await this.#open(path, size, resume);
+      } catch (error) {
+        this.#reserved.delete(path);
+        throw error;
+      }
+    });
+  }
+
+  checkpoint(key: TransferKey, ranges: Ranges): Promise<void> {
+    return this.#inOrder(key, (path) => this.#note(path, ranges));
+  }
+
+  /** The transfer stops here and may be resumed. */
+  async park(key: TransferKey, ranges: Ranges): Promise<void> {
+    await this.#inOrder(key, async (path) => {
+      try {
+        await this.#note(path, ranges);
+        this.#parked.set(path, RangeSet.from(ranges).bytes);
+      } finally {
+        this.#reserved.delete(path);
+      }
+    });
+    while (this.#parked.size > KEEP_FILES) await this.dropOldest();
+  }
+
+  /** Hands the file over to `take`; it is no partial file any more if that succeeds. */
+  take<T>(key: TransferKey, take: (path: string) => Promise<T>): Promise<T> {
+    return this.#inOrder(key, async (path) => {
+      const result = await take(path);
+      this.#reserved.delete(path);
+      await this.#removeNote(path);
+      return result;
+    });
+  }
+
+  discard(key: TransferKey): Promise<void> {
+    return this.#inOrder(key, async (path) => {
+      this.#reserved.delete(path);
+      await this.#remove(path);
+    });
+  }
+
+  /**
+   * Removes the file that was interrupted longest ago; false when there is none. May be called while one is opened:
+   * it waits only for files whose opening began later, so that nobody waits in a circle.
+   */
+  async dropOldest(): Promise<boolean> {
+    const [path] = this.#parked.keys();
+    if (path === undefined) return false;
+    this.#parked.delete(path);
+    await this.#deps.inOrder.run(path, async () => {
+      // A transfer that came meanwhile has it.
+      if (!this.#reserved.has(path)) await this.#remove(path);
+    });
+    return true;
+  }
+
+  /** Removes what cannot be resumed or is too old. */
+  async recover(): Promise<void> {
+    const { layout, log } = this.#deps;
+    const names = new Set(await readdir(layout.partials));
+    const resumable: { path: string; modified: number; bytes: number }[] = [];
+    for (const name of names) {
+      if (name.endsWith('.json') && names.has(name.slice(0, -'.json'.length))) continue;
+      const path = join(layout.partials, name);
+      const stats = await stat(path).catch(() => undefined);
+      const resumes = names.has(`${name}.json`) || parseSha256(name) !== undefined;
+      if (stats?.isFile() === true && resumes) {
+        resumable.push({ path, modified: stats.mtimeMs, bytes: stats.blocks * BLOCK_BYTES });
+      } else {
+        await rm(path, { force: true, recursive: true });
+      }
+    }
+    resumable.sort((a, b) => a.modified - b.modified);
+    const kept = resumable.slice(-KEEP_FILES).filter(({ modified }) => modified >= Date.now() - KEEP_MS);
+    for (const { path, bytes } of kept) this.#parked.set(path, bytes);
+    for (const { path } of resumable) {
+      (names.has(`${basename(path)}.json`) ? this.#noted : this.#leftovers).add(path);
+      if (!this.#parked.has(path)) await this.#remove(path);
+    }
+    if (kept.length > 0) log.debug({ partials: kept.length }, 'partial files can be resumed');
+  }
+
+  #inOrder<T>(key: TransferKey, work: (path: string) => Promise<T>): Promise<T> {
+    const path = this.#deps.layout.partial(key);
+    return this.#deps.inOrder.run(path, () => work(path));
+  }
+
+  async #open(path: string, size: number, resume: boolean): Promise<PartialFile> {
+    let ranges = resume ? await this.#left(path, size) : new RangeSet();
+    this.#leftovers.delete(path);
     const handle = await open(path, ranges.bytes > 0 ? 'a' : 'w', 0o600);
     try {
       const written = ranges.bytes > 0 ? (await handle.stat()).size : 0;
@@ -52,86 +161,36 @@ export class Partials {
     } finally {
       await handle.close();
     }
-    if (noted && !resume) await this.#removeNote(path);
-    this.#reserved.set(key, size);
+    // A note of bytes that are not there any more must not be found after a crash.
+    if (ranges.bytes === 0) await this.#removeNote(path);
     return { path, ranges: ranges.toJSON() };
   }
 
-  async checkpoint(key: TransferKey, ranges: readonly (readonly [number, number])[]): Promise<void> {
-    await this.#writing.get(key);
-    if (!this.#reserved.has(key)) return;
-    const path = this.#layout.partial(key);
+  async #note(path: string, ranges: Ranges): Promise<void> {
+    if (!this.#reserved.has(path)) return;
     const note = `${path}.json`;
     this.#noted.add(path);
-    const work = (async () => {
-      await writeFile(`${note}.tmp`, JSON.stringify(ranges), { mode: 0o600 });
-      await rename(`${note}.tmp`, note);
-    })();
-    this.#writing.set(
-      key,
-      work.catch(() => undefined),
-    );
-    try {
-      await work;
-    } finally {
-      this.#writing.delete(key);
-    }
-  }
-
-  /** The partial file has become a finished one. */
-  async forget(key: TransferKey): Promise<void> {
-    this.#reserved.delete(key);
-    await this.#writing.get(key);
-    await this.#removeNote(this.#layout.partial(key));
-  }
-
-  async discard(key: TransferKey): Promise<void> {
-    await this.forget(key);
-    await rm(this.#layout.partial(key), { force: true });
-  }
-
-  /** Ends the reservation of a transfer that stops here and may be resumed. */
-  release(key: TransferKey): void {
-    this.#reserved.delete(key);
-  }
-
-  /** Removes what cannot be resumed or is too old. */
-  async recover(): Promise<void> {
-    const names = await readdir(this.#layout.partials);
-    const notes = new Set(names.filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -5)));
-    const resumable: { name: string; modified: number }[] = [];
-    for (const name of names) {
-      if (name.endsWith('.json') && names.includes(name.slice(0, -5))) continue;
-      const path = join(this.#layout.partials, name);
-      const stats = await stat(path).catch(() => undefined);
-      if (stats !== undefined && (notes.has(name) || parseSha256(name) !== undefined))
-        resumable.push({ name, modified: stats.mtimeMs });
-      else await rm(path, { force: true, recursive: true });
-    }
-    const oldest = Date.now() - KEEP_MS;
-    resumable.sort((a, b) => b.modified - a.modified);
-    for (const [index, { name, modified }] of resumable.entries()) {
-      if (index < KEEP_FILES && modified >= oldest) {
-        (notes.has(name) ? this.#noted : this.#leftovers).add(join(this.#layout.partials, name));
-        continue;
-      }
-      await rm(join(this.#layout.partials, name), { force: true });
-      await rm(join(this.#layout.partials, `${name}.json`), { force: true });
-    }
-    if (resumable.length > 0) this.#log.debug({ partials: resumable.length }, 'partial files can be resumed');
+    await writeFile(`${note}.tmp`, JSON.stringify(ranges), { mode: 0o600 });
+    await rename(`${note}.tmp`, note);
   }
 
   /**
    * What is left of an earlier transfer. Small files get no note: one that has its full length is most likely a file
    * that was checked and not flushed yet, so its hash decides.
    */
-  async #left(path: string, noted: boolean, size: number): Promise<RangeSet> {
-    if (noted) return this.#readNote(path);
+  async #left(path: string, size: number): Promise<RangeSet> {
+    if (this.#noted.has(path)) return this.#readNote(path);
     const ranges = new RangeSet();
-    if (!this.#leftovers.delete(path) || size === 0) return ranges;
+    if (!this.#leftovers.has(path) || size === 0) return ranges;
     const stats = await stat(path).catch(() => undefined);
     if (stats?.size === size) ranges.add(0, size);
     return ranges;
+  }
+
+  async #remove(path: string): Promise<void> {
+    this.#leftovers.delete(path);
+    await this.#removeNote(path);
+    await rm(path, { force: true });
   }
 
   async #removeNote(path: string): Promise<void> {
@@ -145,4 +204,10 @@ export class Partials {
       return new RangeSet();
     }
   }
+}
+
+function sum(sizes: ReadonlyMap<string, number>): number {
+  let bytes = 0;
+  for (const size of sizes.values()) bytes += size;
+  return bytes;
 }

@@ -24,7 +24,7 @@ export async function recover(layout: Layout, files: LeastRecentlyUsed, log: Log
     const path = join(layout.files, directory);
     for (const name of await readdir(path).catch(() => [])) {
       const sha256 = parseSha256(name);
-      if (sha256 === undefined) continue;
+      if (sha256 === undefined || layout.file(sha256) !== join(path, name)) continue;
       const stats = await stat(join(path, name), { bigint: true }).catch(() => undefined);
       if (stats === undefined || !stats.isFile()) continue;
       const fingerprint = fingerprintOf(stats);

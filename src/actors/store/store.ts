@@ -9,9 +9,10 @@ import pLimit from 'p-limit';
 
 import type { Clock } from '../../core/clock.ts';
 import { DebtorrentError } from '../../core/errors.ts';
-import type { Sha256, TransferKey } from '../../core/ids.ts';
+import type { Sha256 } from '../../core/ids.ts';
 import type { Logger } from '../../core/logging.ts';
 import type { Behaviour } from '../../kernel/protocol.ts';
+import { InOrder } from './in-order.ts';
 import { layoutOf } from './layout.ts';
 import { LeastRecentlyUsed } from './lru.ts';
 import { Names } from './names.ts';
@@ -49,8 +50,9 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
   const { clock, log, limitBytes } = deps;
   const layout = layoutOf(deps.root);
   const files = new LeastRecentlyUsed();
-  const names = new Names(layout);
-  const partials = new Partials(layout, log);
+  const inOrder = new InOrder();
+  const names = new Names(layout, inOrder);
+  const partials = new Partials({ layout, log, inOrder });
   const flushing = pLimit(MAX_FLUSHES);
   const madeDirectories = new Set<string>();
   let disk = { checkedAt: 0, freeBytes: 0 };
@@ -72,7 +74,7 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
     },
     (error: unknown) => log.warn({ err: error }, 'reading the cache directory failed'),
   );
-  await partials.recover();
+  await Promise.all([partials.recover(), names.recover()]);
 
   const save = async () => {
     if (!dirty || !recovered) return;
@@ -85,12 +87,21 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
     timer = clock.setTimeout(tick, SAVE_MS);
   }
 
+  /** Removes files until at most so many bytes are left: what was interrupted before what is finished. */
   async function evict(toBytes: number): Promise<void> {
-    for (const sha256 of files.evictable(Math.max(toBytes, 0), clock.now() - PIN_MS)) {
-      log.debug({ sha256, size: files.get(sha256)?.size }, 'evicted');
+    while (files.bytes + partials.parkedBytes > toBytes && (await partials.dropOldest()));
+    const pinnedSince = clock.now() - PIN_MS;
+    for (const sha256 of files.evictable(Math.max(toBytes, 0), pinnedSince)) {
+      const entry = files.get(sha256);
+      // Somebody may have found it while the ones before it were removed.
+      if (entry === undefined || entry.usedAt >= pinnedSince) continue;
+      log.debug({ sha256, size: entry.size }, 'evicted');
       files.delete(sha256);
       dirty = true;
-      await rm(layout.file(sha256), { force: true });
+      const path = layout.file(sha256);
+      await inOrder.run(path, async () => {
+        if (files.get(sha256) === undefined) await rm(path, { force: true });
+      });
     }
   }
 
@@ -102,17 +113,17 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
     return disk.freeBytes;
   }
 
+  /** Makes room for `size` bytes, which are among the reserved ones already. */
   async function makeRoom(size: number): Promise<void> {
-    const reserved = partials.reservedBytes;
     if (limitBytes > 0) {
-      if (size > limitBytes)
-        throw new DebtorrentError('STORE_FULL', `${size} bytes are more than the whole cache-size`);
-      await evict(limitBytes - reserved - size);
+      const reserved = partials.reservedBytes;
+      if (reserved > limitBytes) throw new DebtorrentError('STORE_FULL', `cache-size has no room for ${size} bytes`);
+      await evict(limitBytes - reserved);
     }
     const wanted = size + DISK_MARGIN;
     if ((await freeBytes()) >= wanted) return;
     disk.checkedAt = 0;
-    await evict(files.bytes - (wanted - (await freeBytes())));
+    await evict(files.bytes + partials.parkedBytes - (wanted - (await freeBytes())));
     disk.checkedAt = 0;
     if ((await freeBytes()) < wanted) throw new DebtorrentError('STORE_FULL', `no room for ${size} bytes`);
   }
@@ -130,8 +141,10 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
     let fingerprint = fingerprintOf(found);
     const verified = known !== undefined && known.fingerprint === fingerprint;
     if (now - Number(found.atimeMs) > TOUCH_MS) {
-      await utimes(path, now / 1000, Number(found.mtimeMs) / 1000);
-      fingerprint = fingerprintOf(await stat(path, { bigint: true }));
+      const touched = utimes(path, now / 1000, Number(found.mtimeMs) / 1000).then(() => stat(path, { bigint: true }));
+      // A cache that can only be read is still a cache.
+      fingerprint = await touched.then(fingerprintOf, () => fingerprint);
+      dirty = true;
     }
     // A file whose bytes may have changed keeps no fingerprint until somebody has hashed it.
     files.put(sha256, { size, usedAt: now, fingerprint: verified ? fingerprint : undefined });
@@ -148,15 +161,14 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
     return { sha256, path, size, lastModified: new Date(Number(found.mtimeMs)).toUTCString(), verified: true };
   }
 
-  async function commit(key: TransferKey, sha256: Sha256, lastModified: string | undefined): Promise<StoredFile> {
-    const from = layout.partial(key);
+  async function commit(from: string, sha256: Sha256, lastModified: string | undefined): Promise<StoredFile> {
     const to = layout.file(sha256);
     const handle = await open(from, 'r+');
     try {
       const modified = lastModified === undefined ? Number.NaN : Date.parse(lastModified) / 1000;
       const now = clock.now() / 1000;
       await handle.utimes(now, Number.isFinite(modified) && modified >= 0 ? modified : now);
-      await handle.sync();
+      await flushing(() => handle.sync());
     } finally {
       await handle.close();
     }
@@ -164,11 +176,10 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
       await mkdir(dirname(to), { recursive: true, mode: 0o700 });
       madeDirectories.add(dirname(to));
     }
-    await rename(from, to);
-    await partials.forget(key);
-    const file = await remember(sha256);
-    if (limitBytes > 0) await evict(limitBytes - partials.reservedBytes);
-    return file;
+    return inOrder.run(to, async () => {
+      await rename(from, to);
+      return remember(sha256);
+    });
   }
 
   const io = async <T>(work: Promise<T>): Promise<T> => {
@@ -187,21 +198,18 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
 
   const behaviour: Behaviour<StoreProtocol> = {
     find: (sha256) => io(find(sha256)),
-    openPartial: (key, size, resume) =>
+    openPartial: (key, size, resume) => io(partials.open(key, size ?? 0, resume, () => makeRoom(size ?? 0))),
+    checkpoint: (key, ranges) => quietly(partials.checkpoint(key, ranges), 'a partial file was not noted'),
+    commit: (key, sha256, lastModified) =>
       io(
         (async () => {
-          await makeRoom(size ?? 0);
-          return partials.open(key, size ?? 0, resume);
+          const file = await partials.take(key, (path) => commit(path, sha256, lastModified));
+          if (limitBytes > 0) await evict(limitBytes - partials.reservedBytes);
+          return file;
         })(),
       ),
-    checkpoint: (key, ranges) => quietly(partials.checkpoint(key, ranges), 'a partial file was not noted'),
-    commit: (key, sha256, lastModified) => io(flushing(() => commit(key, sha256, lastModified))),
     discardPartial: (key) => quietly(partials.discard(key), 'a partial file was not removed'),
-    parkPartial: (key, ranges) =>
-      quietly(
-        partials.checkpoint(key, ranges).finally(() => partials.release(key)),
-        'a partial file was not noted',
-      ),
+    parkPartial: (key, ranges) => quietly(partials.park(key, ranges), 'a partial file was not noted'),
     checked: async (sha256, right) => {
       if (right) {
         await remember(sha256).catch(() => undefined);
@@ -209,7 +217,8 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
       }
       files.delete(sha256);
       dirty = true;
-      await rm(layout.file(sha256), { force: true }).catch(() => undefined);
+      const path = layout.file(sha256);
+      await inOrder.run(path, () => rm(path, { force: true })).catch(() => undefined);
     },
     name: (url) => names.get(url),
     putName: (record) => quietly(names.put(record), 'a name was not noted'),
@@ -222,6 +231,7 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
     async stop() {
       timer.clear();
       await recovery;
+      await inOrder.idle();
       await save();
     },
   };
