@@ -4,11 +4,19 @@ import { rootCertificates } from 'node:tls';
 /** Where Debian keeps the certificates that the administrator trusts. */
 const SYSTEM_CA = '/etc/ssl/certs/ca-certificates.crt';
 
-/** Node's own certificates and the system's, in PEM; read when the first https mirror is asked. */
+/**
+ * Node's own certificates, the system's, and those of NODE_EXTRA_CA_CERTS (giving Node any list of certificates
+ * makes it ignore that variable), in PEM. Read when the first https mirror is asked.
+ */
 export function systemCertificates(): string[] {
-  try {
-    return [...rootCertificates, readFileSync(SYSTEM_CA, 'utf8')];
-  } catch {
-    return [...rootCertificates];
+  const certificates = [...rootCertificates];
+  for (const file of [SYSTEM_CA, process.env['NODE_EXTRA_CA_CERTS']]) {
+    if (!file) continue;
+    try {
+      certificates.push(readFileSync(file, 'utf8'));
+    } catch {
+      // Node's own certificates are enough for most mirrors
+    }
   }
+  return certificates;
 }
