@@ -43,11 +43,14 @@ export class ReleaseCheck {
     const { verifier, trusted, sharing } = this.#deps;
     const files = [(await trusted.current()).files, (await sharing.current()).files] as const;
     // both at once: a client is waiting
-    const shared = verifier.verify(signed, files[1]).catch(() => undefined);
-    const text = await verifier.verify(signed, files[0]).finally(() => shared);
-    const release = parseRelease(text);
+    const [own, again] = await Promise.allSettled([
+      verifier.verify(signed, files[0]),
+      verifier.verify(signed, files[1]),
+    ]);
+    if (own.status === 'rejected') throw own.reason;
+    const release = parseRelease(own.value);
     this.requireCurrent(release);
-    const isPublic = (await shared) === text;
+    const isPublic = again.status === 'fulfilled' && again.value === own.value;
     return { release, public: isPublic };
   }
 
