@@ -42,7 +42,8 @@ export class RangeWriter implements BodyWriter {
   #queuedBytes = 0;
   #position: number;
   #paused = false;
-  #running: Promise<void> | undefined;
+  #busy = false;
+  #loop: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #error: Error | undefined;
   #handle: FileHandle | undefined;
@@ -68,47 +69,49 @@ export class RangeWriter implements BodyWriter {
       this.#paused = true;
       this.#deps.pause();
     }
-    if (this.#queuedBytes >= PIECE_BYTES) this.#running ??= this.#run(PIECE_BYTES);
-    else this.#timer ??= setTimeout(() => this.#writeAll(), GATHER_MS);
+    if (this.#queuedBytes >= PIECE_BYTES) this.#kick();
+    else this.#timer ??= setTimeout(() => this.#kick(), GATHER_MS);
   }
 
   async finish(): Promise<void> {
-    if (this.#handle === undefined && this.#running === undefined && this.#queuedBytes <= SMALL_BYTES) {
-      this.#writeSmall();
-    } else {
-      await this.#running;
-      await this.#run(1);
-      await this.#handle?.close();
-      this.#handle = undefined;
+    if (this.#handle === undefined && !this.#busy && this.#queuedBytes <= SMALL_BYTES) this.#writeSmall();
+    while (this.#busy || this.#queue.length > 0) {
+      this.#kick();
+      await this.#loop;
     }
     clearTimeout(this.#timer);
+    await this.#handle?.close();
+    this.#handle = undefined;
     if (this.#error !== undefined) throw this.#error;
   }
 
-  #writeAll(): void {
+  /** Writes what is queued now, unless a write is under way: that goes on with it, or leaves it to the timer. */
+  #kick(): void {
+    clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#running ??= this.#run(1);
+    if (this.#busy) return;
+    this.#busy = true;
+    this.#loop = this.#run();
   }
 
-  /** Writes as long as at least `enough` bytes wait. */
-  async #run(enough: number): Promise<void> {
+  /** The only place that writes, and never twice at once: `#busy` is set from its beginning to its end. */
+  async #run(): Promise<void> {
     try {
       this.#handle ??= await open(this.#deps.path, 'r+');
-      while (this.#queuedBytes >= enough) {
+      do {
         const chunks = this.#queue.splice(0, MAX_CHUNKS);
-        await writeAll(this.#handle, chunks, this.#position);
+        if (chunks.length > 0) await writeAll(this.#handle, chunks, this.#position);
         this.#wrote(chunks);
         if (this.#paused && this.#queuedBytes < HIGH_WATER / 2) {
           this.#paused = false;
           this.#deps.resume();
         }
-      }
+      } while (this.#queue.length > 0 && this.#queuedBytes >= PIECE_BYTES);
     } catch (error) {
       this.#failed(error as Error);
-    } finally {
-      this.#running = undefined;
-      if (this.#queuedBytes > 0) this.#timer ??= setTimeout(() => this.#writeAll(), GATHER_MS);
     }
+    this.#busy = false;
+    if (this.#queue.length > 0) this.#timer ??= setTimeout(() => this.#kick(), GATHER_MS);
   }
 
   #writeSmall(): void {
@@ -132,6 +135,7 @@ export class RangeWriter implements BodyWriter {
 
   #wrote(chunks: readonly Buffer[]): void {
     const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+    if (bytes === 0) return;
     const start = this.#position;
     this.#position += bytes;
     this.#queuedBytes -= bytes;
