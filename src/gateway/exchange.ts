@@ -3,6 +3,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import type { SourceLabel } from '../core/fetch-plan.ts';
 import { parseRange, type ByteRangeSpec } from '../core/http/range.ts';
+import type { FileHead } from '../actors/transfers/protocol.ts';
+
+export interface Promised {
+  readonly file: FileHead;
+  readonly start: number;
+  /** Undefined when it was not known. */
+  readonly end: number | undefined;
+}
 
 export class ClientExchange {
   readonly req: IncomingMessage;
@@ -17,6 +25,10 @@ export class ClientExchange {
   firstByteMs: number | undefined;
   errorCode: string | undefined;
   gone = false;
+  /** Ranges are not given: the client may have wrong bytes of this file. */
+  wholeOnly = false;
+  /** What the headers promised: the bytes [start, end) of this file. */
+  promised: Promised | undefined;
   readonly #writing = new Set<(sent: boolean) => void>();
   #abort: AbortController | undefined;
 
@@ -52,7 +64,7 @@ export class ClientExchange {
   }
 
   range(): ByteRangeSpec | undefined {
-    return this.head ? undefined : parseRange(this.header('range'));
+    return this.head || this.wholeOnly ? undefined : parseRange(this.header('range'));
   }
 
   writeHead(status: number, headers: Record<string, string | number> | string[]): void {

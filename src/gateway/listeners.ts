@@ -107,9 +107,10 @@ function makeServer({ request, connect: tunnel }: ListenersDeps): Server {
     if (count > MAX_PIPELINED) sendError(res, new DebtorrentError('OVERLOADED', 'too many requests on one connection'));
     else request(req, res);
   });
-  server.on('connect', (req: IncomingMessage, socket: Duplex, early: Buffer) => tunnel(req, socket, early));
-  server.on('upgrade', (_req: IncomingMessage, socket: Duplex) => {
-    socket.end(rawError(new DebtorrentError('BAD_REQUEST', 'no upgrades are served')));
+  server.on('connect', (req: IncomingMessage, socket: Duplex, early: Buffer) => {
+    // node:http hands the socket over at once: a tunnel's bytes would stand in the middle of an earlier answer.
+    if ((pending.get(socket) ?? 0) > 0) socket.destroy();
+    else tunnel(req, socket, early);
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
     refuseMalformed(error, socket, (pending.get(socket) ?? 0) > 0);

@@ -16,6 +16,7 @@ import { MAX_REMEMBERED_BYTES, MemoryCache } from './memory-cache.ts';
 import { passThrough, type PassThroughDeps } from './pass-through.ts';
 import { planFor, type Planned, type PlannerDeps } from './planner.ts';
 import { ReleaseWatch } from './release-watch.ts';
+import { Spoilt } from './spoilt.ts';
 import { openWhole, sendArriving, sendFileHead, sendWhole, wholeHeaders } from './send-file.ts';
 
 export interface MirrorFilesDeps {
@@ -39,6 +40,7 @@ export class MirrorFiles {
   readonly #deps: MirrorFilesDeps;
   readonly #memory = new MemoryCache();
   readonly #releases: ReleaseWatch;
+  readonly #spoilt: Spoilt;
   /** Metadata that the parser has been told of since the catalogue changed. */
   #used = new Set<MirrorUrl>();
   #usedGeneration = -1;
@@ -46,6 +48,7 @@ export class MirrorFiles {
   constructor(deps: MirrorFilesDeps) {
     this.#deps = deps;
     this.#releases = new ReleaseWatch(deps);
+    this.#spoilt = new Spoilt(deps.now);
   }
 
   /** True when the answer was in memory and has been sent. */
@@ -72,15 +75,26 @@ export class MirrorFiles {
     const planned = await planFor(this.#deps.planner, url);
     this.#noteUse(planned, url);
     if (client.head && (await this.#serveHead(client, planned))) return;
+    client.wholeOnly = this.#spoilt.has(planned.plan);
     const range = client.range();
     const from = range !== undefined && 'first' in range ? range.first : 0;
     try {
       await this.#serveFromStore(client, planned, from);
     } catch (error) {
       const { code, message } = asDebtorrentError(error);
+      if (code === 'HASH_MISMATCH' && client.bytes > 0) this.#spoilt.add(planned.plan);
       if (!STORE_FAULTS.has(code) || client.gone) throw error;
       this.#deps.log.warn({ url, code, reason: message }, 'passing by the store');
-      await passThrough(this.#deps.passThrough, client, planned.plan);
+      await this.#passThrough(client, planned.plan);
+    }
+  }
+
+  async #passThrough(client: ClientExchange, plan: Planned['plan']): Promise<void> {
+    try {
+      await passThrough(this.#deps.passThrough, client, plan);
+    } catch (error) {
+      if (asDebtorrentError(error).code === 'HASH_MISMATCH' && client.bytes > 0) this.#spoilt.add(plan);
+      throw error;
     }
   }
 
@@ -115,7 +129,7 @@ export class MirrorFiles {
     }
     if (file.size <= MAX_REMEMBERED_BYTES) {
       // What has been written a moment ago is in the page cache: reading it here is quicker than asking a thread to.
-      const fresh = file.source !== 'cache' ? (readNow(file.path) ?? readNow(file.finalPath)) : undefined;
+      const fresh = file.source !== 'cache' ? (readNow(file.finalPath) ?? readNow(file.path)) : undefined;
       const found = fresh ?? (await readFile(file.finalPath).catch(() => undefined));
       const bytes = found?.length === file.size ? found : undefined;
       if (bytes === undefined) return false;
@@ -168,7 +182,8 @@ export class MirrorFiles {
   async #serveHead(client: ClientExchange, { plan }: Planned): Promise<boolean> {
     if (plan.trust === 'none' || plan.size === undefined) {
       const head = await this.#deps.transfers.within(OPEN_MS).ask('head', plan.url);
-      sendFileHead(client, { ...head, source: 'mirror' }, false, this.#deps.now());
+      const known = { ...head, sha256: plan.sha256, source: 'mirror' as const };
+      sendFileHead(client, known, plan.sha256 !== undefined, this.#deps.now());
       return true;
     }
     const known = { size: plan.size, sha256: plan.sha256, lastModified: undefined, etag: undefined };

@@ -1,5 +1,5 @@
 /** The daemon's own addresses: /, /status.json, /metrics, /healthz, /readyz. */
-import { asDebtorrentError } from '../core/errors.ts';
+import { asDebtorrentError, DebtorrentError } from '../core/errors.ts';
 import type { Catalogue } from '../core/archive/catalogue.ts';
 import type { ActorRef } from '../kernel/protocol.ts';
 import type { HttpBackupProtocol, MirrorStats } from '../actors/http-backup/http-backup.ts';
@@ -54,11 +54,14 @@ export class OwnPages {
   /** Ready means that every part answers, not only that the port is open. */
   async #readiness(client: ClientExchange): Promise<void> {
     try {
-      if (!this.#deps.ready()) throw new Error('starting or stopping');
+      if (!this.#deps.ready()) throw new DebtorrentError('STOPPING', 'starting or stopping');
       await Promise.all([this.#transfers(), this.#store(), this.#mirrors()]);
       sendText(client.res, 200, TEXT_TYPE, 'ready\n');
     } catch (error) {
-      sendText(client.res, 503, TEXT_TYPE, `not ready: ${asDebtorrentError(error).message}\n`, { 'Retry-After': '1' });
+      const { code, message } = asDebtorrentError(error);
+      client.errorCode = code;
+      const headers = { 'Retry-After': '1', 'X-Debtorrent-Error': code };
+      sendText(client.res, 503, TEXT_TYPE, `not ready: ${message}\n`, headers);
     }
   }
 

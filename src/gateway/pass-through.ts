@@ -10,6 +10,7 @@ import { fetchRange } from '../actors/http-backup/fetch-range.ts';
 import type { BodyWriter, BodyWriterOptions } from '../actors/http-backup/range-writer.ts';
 import type { FileInfo } from '../actors/source.ts';
 import { LAST_BLOCK_BYTES } from '../actors/transfers/content.ts';
+import type { FileHead } from '../actors/transfers/protocol.ts';
 import type { ClientExchange } from './exchange.ts';
 import { sendFileHead } from './send-file.ts';
 
@@ -91,10 +92,13 @@ class ClientWriter implements BodyWriter {
   }
 
   start(info: FileInfo): void {
-    const { res, bytes } = this.#client;
-    if (res.headersSent) {
-      this.#from =
-        (this.#client.range() !== undefined && res.statusCode === 206 ? rangeStart(this.#client) : 0) + bytes;
+    const { promised, bytes } = this.#client;
+    if (promised !== undefined) {
+      if (this.#plan.sha256 === undefined && !sameFile(promised.file, info)) {
+        throw new DebtorrentError('HASH_MISMATCH', 'the file changed on the mirror while it was sent');
+      }
+      this.#from = promised.start + bytes;
+      this.#until = promised.end ?? Number.POSITIVE_INFINITY;
       return;
     }
     const head = {
@@ -105,7 +109,7 @@ class ClientWriter implements BodyWriter {
       contentType: info.contentType,
       source: 'mirror' as const,
     };
-    const extent = sendFileHead(this.#client, head, this.#plan.trust === 'signed', this.#now());
+    const extent = sendFileHead(this.#client, head, this.#plan.sha256 !== undefined, this.#now());
     this.#headersOnly = extent === undefined;
     this.#from = extent?.start ?? 0;
     this.#until = extent?.end ?? Number.POSITIVE_INFINITY;
@@ -158,8 +162,9 @@ class ClientWriter implements BodyWriter {
   }
 }
 
-function rangeStart(client: ClientExchange): number {
-  const value = client.res.getHeader('content-range');
-  const match = /^bytes (\d+)-/.exec(typeof value === 'string' ? value : '');
-  return match === null ? 0 : Number(match[1]);
+/** As far as a mirror says, both are the same bytes. */
+function sameFile(before: FileHead, now: FileInfo): boolean {
+  if (before.size !== now.size) return false;
+  if (before.etag !== undefined || now.etag !== undefined) return before.etag === now.etag;
+  return before.lastModified !== undefined && before.lastModified === now.lastModified;
 }

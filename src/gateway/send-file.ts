@@ -51,7 +51,7 @@ export function sendFileHead(
   }
   if (head.size === undefined) {
     client.writeHead(200, headers);
-    return client.head ? finish(client) : { start: 0, end: undefined };
+    return promise(client, head, { start: 0, end: undefined });
   }
   const range = conditions === 'range-allowed' ? evaluateRange(client.range(), head.size) : 'full';
   if (range === 'unsatisfiable') {
@@ -68,14 +68,14 @@ export function sendFileHead(
   }
   if (range === 'full') {
     client.writeHead(200, { ...headers, 'Content-Length': head.size });
-    return client.head ? finish(client) : { start: 0, end: head.size };
+    return promise(client, head, { start: 0, end: head.size });
   }
   client.writeHead(206, {
     ...headers,
     'Content-Length': range.end - range.start,
     'Content-Range': contentRange(range, head.size),
   });
-  return range;
+  return promise(client, head, range);
 }
 
 /** Headers of a 200 with the whole file. */
@@ -84,9 +84,14 @@ export function wholeHeaders(file: WholeFile, signed: boolean): Record<string, s
   return { ...headers, 'Content-Length': String(file.size) };
 }
 
-function finish(client: ClientExchange): undefined {
-  client.res.end();
-  return undefined;
+/** Notes what has to follow the headers; nothing does after those of a HEAD. */
+function promise(client: ClientExchange, file: FileHead, extent: NonNullable<Extent>): Extent {
+  if (client.head) {
+    client.res.end();
+    return undefined;
+  }
+  client.promised = { file, start: extent.start, end: extent.end };
+  return extent;
 }
 
 /**
@@ -94,7 +99,7 @@ function finish(client: ClientExchange): undefined {
  */
 export async function openWhole(file: WholeFile): Promise<FileHandle | undefined> {
   const handle =
-    (await open(file.path, 'r').catch(() => undefined)) ?? (await open(file.finalPath, 'r').catch(() => undefined));
+    (await open(file.finalPath, 'r').catch(() => undefined)) ?? (await open(file.path, 'r').catch(() => undefined));
   if (handle === undefined) return undefined;
   const { size } = await handle.stat();
   if (size === file.size) return handle;
