@@ -3,7 +3,8 @@
  * never the other way round as far as the page cache goes; after a power loss the whole-file hash decides. What is
  * done to one file is done in the order in which it was asked for.
  */
-import { open, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { closeSync, fstatSync, ftruncateSync, openSync } from 'node:fs';
+import { readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
 import { RangeSet } from '../../core/range-set.ts';
@@ -151,15 +152,15 @@ export class Partials {
   async #open(path: string, size: number, resume: boolean): Promise<PartialFile> {
     let ranges = resume ? await this.#left(path, size) : new RangeSet();
     this.#leftovers.delete(path);
-    const handle = await open(path, ranges.bytes > 0 ? 'a' : 'w', 0o600);
+    const fd = openSync(path, ranges.bytes > 0 ? 'a' : 'w', 0o600);
     try {
-      const written = ranges.bytes > 0 ? (await handle.stat()).size : 0;
+      const written = ranges.bytes > 0 ? fstatSync(fd).size : 0;
       if (ranges.ranges.some(({ end }) => end > written || (size > 0 && end > size))) {
         ranges = new RangeSet();
-        await handle.truncate(0);
+        ftruncateSync(fd, 0);
       }
     } finally {
-      await handle.close();
+      closeSync(fd);
     }
     // A note of bytes that are not there any more must not be found after a crash.
     if (ranges.bytes === 0) await this.#removeNote(path);

@@ -1,9 +1,15 @@
 /**
  * Keeps finished files by their SHA-256 within a quota, and partial files until they are finished. A file gets its
  * final name only after its hash was checked and its bytes were flushed, so a name can be trusted after a crash.
+ *
+ * Calls that only touch directory entries and inodes are made in this thread: some 10 microseconds each, where handing
+ * them to the I/O threads measured 200 with both processors busy, a dozen times for each file. Flushes, which wait for
+ * the disk, are handed over.
  */
-import { chmod, mkdir, open, rename, rm, stat, statfs, utimes } from 'node:fs/promises';
+import { closeSync, fsync, futimesSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs';
+import { chmod, mkdir, rm, stat, statfs, utimes } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { promisify } from 'node:util';
 
 import pLimit from 'p-limit';
 
@@ -41,6 +47,7 @@ const PIN_MS = 60_000;
 /** The time of last use is written to the file at most this often. */
 const TOUCH_MS = 3_600_000;
 const SAVE_MS = 60_000;
+const flush = promisify(fsync);
 /** A flush may take long and holds one of the process's four I/O threads: the others are for who waits for bytes. */
 const MAX_FLUSHES = 2;
 const DISK_CHECK_MS = 1000;
@@ -130,7 +137,7 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
 
   async function find(sha256: Sha256): Promise<StoredFile | undefined> {
     const path = layout.file(sha256);
-    const found = await stat(path, { bigint: true }).catch(() => undefined);
+    const found = statSync(path, { bigint: true, throwIfNoEntry: false });
     if (found === undefined || !found.isFile()) {
       files.delete(sha256);
       return undefined;
@@ -152,9 +159,9 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
     return { sha256, path, size, lastModified, verified };
   }
 
-  async function remember(sha256: Sha256): Promise<StoredFile> {
+  function remember(sha256: Sha256): StoredFile {
     const path = layout.file(sha256);
-    const found = await stat(path, { bigint: true });
+    const found = statSync(path, { bigint: true });
     const size = Number(found.size);
     files.put(sha256, { size, usedAt: clock.now(), fingerprint: fingerprintOf(found) });
     dirty = true;
@@ -163,21 +170,21 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
 
   async function commit(from: string, sha256: Sha256, lastModified: string | undefined): Promise<StoredFile> {
     const to = layout.file(sha256);
-    const handle = await open(from, 'r+');
+    const fd = openSync(from, 'r+');
     try {
       const modified = lastModified === undefined ? Number.NaN : Date.parse(lastModified) / 1000;
       const now = clock.now() / 1000;
-      await handle.utimes(now, Number.isFinite(modified) && modified >= 0 ? modified : now);
-      await flushing(() => handle.sync());
+      futimesSync(fd, now, Number.isFinite(modified) && modified >= 0 ? modified : now);
+      await flushing(() => flush(fd));
     } finally {
-      await handle.close();
+      closeSync(fd);
     }
     if (!madeDirectories.has(dirname(to))) {
-      await mkdir(dirname(to), { recursive: true, mode: 0o700 });
+      mkdirSync(dirname(to), { recursive: true, mode: 0o700 });
       madeDirectories.add(dirname(to));
     }
     return inOrder.run(to, async () => {
-      await rename(from, to);
+      renameSync(from, to);
       return remember(sha256);
     });
   }
@@ -212,7 +219,11 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
     parkPartial: (key, ranges) => quietly(partials.park(key, ranges), 'a partial file was not noted'),
     checked: async (sha256, right) => {
       if (right) {
-        await remember(sha256).catch(() => undefined);
+        try {
+          remember(sha256);
+        } catch {
+          // It has been evicted meanwhile.
+        }
         return;
       }
       files.delete(sha256);
