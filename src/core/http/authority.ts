@@ -11,9 +11,10 @@ export interface Authority {
   readonly port: number | undefined;
 }
 
-const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
+/** Labels of 1 to 63 letters, digits, `_` and inner `-`. */
+const DNS_NAME = /^(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.(?!$)|$))+$/;
 /** A last label that the C library would read as a number, so that the whole is an IPv4 address (`0x7f.1`). */
-const NUMERIC = /^(?:[0-9]+|0x[0-9a-f]*)$/;
+const ENDS_IN_NUMBER = /(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)$/;
 const DOTTED_DECIMAL = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
 const DNS_NAME_LENGTH = 253;
 
@@ -24,10 +25,10 @@ const DNS_NAME_LENGTH = 253;
 export function canonicalHost(text: string): string | undefined {
   if (text.startsWith('[')) return text.endsWith(']') ? canonicalIpv6(text.slice(1, -1)) : undefined;
   if (text.length > DNS_NAME_LENGTH + 1) return undefined;
-  const name = text.toLowerCase().replace(/\.$/, '');
-  const labels = name.split('.');
-  if (NUMERIC.test(labels.at(-1) ?? '')) return DOTTED_DECIMAL.test(name) ? name : undefined;
-  return name.length <= DNS_NAME_LENGTH && labels.every((label) => LABEL.test(label)) ? name : undefined;
+  const lower = text.toLowerCase();
+  const name = lower.endsWith('.') ? lower.slice(0, -1) : lower;
+  if (ENDS_IN_NUMBER.test(name)) return DOTTED_DECIMAL.test(name) ? name : undefined;
+  return name.length <= DNS_NAME_LENGTH && DNS_NAME.test(name) ? name : undefined;
 }
 
 function canonicalIpv6(text: string): string | undefined {

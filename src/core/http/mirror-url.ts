@@ -26,6 +26,8 @@ export const MAX_TARGET_BYTES = 8192;
 
 /** unreserved, sub-delims, `:` and `@`: what a path segment may hold unencoded (RFC 3986 section 3.3). */
 const PCHAR = /[A-Za-z0-9\-._~!$&'()*+,;=:@]/;
+/** What of a path is not already as it should be; most paths have none of it. */
+const ENCODED_OR_ODD = /%([0-9A-Fa-f]{2})|[^A-Za-z0-9\-._~!$&'()*+,;=:@/]/g;
 const DOT_SEGMENT = /(?:^|\/|%2F)\.{1,2}(?:\/|%2F|$)/;
 
 /**
@@ -75,27 +77,23 @@ export function mirrorRequest(url: MirrorUrl): MirrorRequest {
 /** Decodes what may be decoded, encodes what must be, and refuses what could be read in two ways. */
 function canonicalPath(path: string): string {
   if (!path.startsWith('/')) throw bad("the path does not begin with '/'");
-  let canonical = '';
-  for (let at = 0; at < path.length; at++) {
-    let code = path.charCodeAt(at);
-    const encoded = code === 0x25;
-    if (encoded) {
-      const digits = path.slice(at + 1, at + 3);
-      if (!/^[0-9A-Fa-f]{2}$/.test(digits)) throw bad('% without two hexadecimal digits');
-      code = Number.parseInt(digits, 16);
-      at += 2;
-    } else if (code > 0x7e) throw bad('a byte that is not ASCII');
-    if (code < 0x20 || code === 0x7f) throw bad('a control character');
-    if (code === 0x5c) throw bad('a backslash');
-    const char = String.fromCharCode(code);
-    const literal = PCHAR.test(char) || (char === '/' && !encoded);
-    canonical += literal ? char : `%${code.toString(16).toUpperCase().padStart(2, '0')}`;
-  }
+  let canonical = path.replaceAll(ENCODED_OR_ODD, canonicalCharacter);
+  if (!canonical.includes('/.') && !canonical.includes('%2F')) return canonical;
   // APT asks flat repositories for `/flat/./Packages`: the segment means nothing (RFC 3986 section 5.2.4)
   canonical = canonical.replaceAll(/(?:\/\.)+\//g, '/').replace(/\/\.$/, '/');
   // an encoded slash is kept as it is, but a mirror may decode it: it separates segments here
   if (DOT_SEGMENT.test(canonical)) throw bad("'.' or '..' in the path");
   return canonical;
+}
+
+function canonicalCharacter(text: string, digits: string | undefined): string {
+  if (text === '%') throw bad('% without two hexadecimal digits');
+  const code = digits === undefined ? text.charCodeAt(0) : Number.parseInt(digits, 16);
+  if (code > 0x7e && digits === undefined) throw bad('a byte that is not ASCII');
+  if (code < 0x20 || code === 0x7f) throw bad('a control character');
+  if (code === 0x5c) throw bad('a backslash');
+  const char = String.fromCharCode(code);
+  return PCHAR.test(char) ? char : `%${code.toString(16).toUpperCase().padStart(2, '0')}`;
 }
 
 /** Queries mean what the mirror makes of them: kept as they are if they are safe to send. */
