@@ -97,10 +97,7 @@ export class ReleaseIntake {
       return { adopted: true, archive: known.state, changed: false };
     }
     const checked = await this.#check(signed, known);
-    if (known && isOlder(checked.release, known.state)) {
-      const dates = [checked.release.date, known.state.date].map((date) => new Date(date).toISOString());
-      throw new DebtorrentError('RELEASE_OLDER', `the Release is of ${dates[0]}, the one known of ${dates[1]}`);
-    }
+    if (known) requireProgress(checked, known, trust);
     const releaseName = input.inRelease === undefined ? 'Release' : 'InRelease';
     return this.#adopt({ checked, location, releaseName, verified: signed.identity, trust });
   }
@@ -171,6 +168,19 @@ export class ReleaseIntake {
       if (--turn.waiting === 0) this.#turns.delete(key);
     }
   }
+}
+
+/**
+ * Nobody goes back in time, and any trusted key will do for an archive only until a public keyring has vouched for it:
+ * else whoever holds the key of some small archive, and sits on the way to the mirror, could take its place.
+ */
+function requireProgress(next: CheckedRelease, { state, trust }: Known, trustNow: string): void {
+  if (state.public && !next.public && trust === trustNow) {
+    throw new DebtorrentError('SIGNATURE_UNKNOWN_KEY', 'it is not signed by the public keys that signed it before');
+  }
+  if (!isOlder(next.release, state) || (next.public && !state.public)) return;
+  const dates = [next.release.date, state.date].map((date) => new Date(date).toISOString());
+  throw new DebtorrentError('RELEASE_OLDER', `the Release is of ${dates[0]}, the one known of ${dates[1]}`);
 }
 
 function malformed(message: string): DebtorrentError {

@@ -103,6 +103,24 @@ t.test('Releases', { skip }, async (t) => {
     t.equal(s.view.catalogue.archives()[0]?.date, Date.parse('2026-01-02'));
   });
 
+  t.test('an archive that public keys sign cannot be taken over by another trusted key', async (t) => {
+    const s = await scene(t);
+    const keyrings = async () => [keys.keyring, keys.otherKeyring];
+    await s.restart({ keyrings });
+    t.match(await s.release(), { adopted: true, archive: { public: true } });
+    s.archive.publish({ signing: 'unknown' });
+    t.match(await s.release(), { adopted: false, code: 'SIGNATURE_UNKNOWN_KEY' });
+    t.equal(s.view.catalogue.archives()[0]?.public, true);
+  });
+
+  t.test('and one that another key has taken comes back, however it was dated', async (t) => {
+    const s = await scene(t, {}, { signing: 'unknown', date: new Date('2026-03-01') });
+    await s.restart({ keyrings: async () => [keys.keyring, keys.otherKeyring] });
+    t.match(await s.release(), { adopted: true, archive: { public: false } });
+    s.archive.publish({ signing: 'good', date: new Date('2026-02-01') });
+    t.match(await s.release(), { adopted: true, archive: { public: true } });
+  });
+
   t.test('a well-signed Release that makes no sense is rejected', async (t) => {
     const s = await scene(t, {}, { mangleRelease: (text) => `${text}Codename: other\n` });
     t.match(await s.release(), { adopted: false, code: 'RELEASE_MALFORMED' });
