@@ -196,13 +196,13 @@ export class Catalogue {
   #packageHit(table: Table, hit: { sha256: Sha256; size: number }, url: MirrorUrl): CatalogueHit {
     const { archive, index } = table;
     const { torrents, urls } = this.#whereIs(hit.sha256);
-    const own = archiveKey(url);
+    const own = withoutScheme(url);
     return {
       ...hit,
       kind: index.kind === 'sources' ? 'source' : 'package',
       archive: archive.key,
       torrents: archive.public ? torrents : [],
-      alternates: urls.filter((u) => archiveKey(u) !== own).slice(0, MAX_ALTERNATES),
+      alternates: urls.filter((u) => withoutScheme(u) !== own).slice(0, MAX_ALTERNATES),
       stale: index.status !== 'loaded',
     };
   }
@@ -220,14 +220,14 @@ export class Catalogue {
       const elsewhere = other === adopted ? undefined : other.release?.lookupSha(sha256);
       if (elsewhere) candidates.push(joinMirrorUrl(other.state.releaseDir, elsewhere.path));
     }
-    const own = archiveKey(url);
+    const own = withoutScheme(url);
     return {
       ...hit,
       kind: parseIndexName(indexPath)?.form === undefined ? 'metadata' : 'index',
       archive: state.key,
       indexPath,
       torrents: state.public ? metadataTorrents(state, indexPath) : [],
-      alternates: candidates.filter((u) => archiveKey(u) !== own).slice(0, MAX_ALTERNATES),
+      alternates: candidates.filter((u) => withoutScheme(u) !== own).slice(0, MAX_ALTERNATES),
       stale: false,
     };
   }
@@ -256,4 +256,9 @@ function metadataTorrents(state: ArchiveState, path: string): InfoHash[] {
   const component = path.slice(0, Math.max(0, path.indexOf('/')));
   const near = own ?? state.indexes.filter((i) => i.component === component);
   return [...new Set((near.length > 0 ? near : state.indexes).map((i) => i.torrent))];
+}
+
+/** MirrorUrls are canonical: two are the same file's when only the scheme differs. */
+function withoutScheme(url: MirrorUrl): string {
+  return url.slice(url.indexOf(':'));
 }
