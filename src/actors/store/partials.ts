@@ -70,18 +70,18 @@ export class Partials {
   }
 
   checkpoint(key: TransferKey, ranges: Ranges): Promise<void> {
-    return this.#inOrder(key, (path) => this.#note(path, ranges));
+    return this.#inOrder(key, async (path) => {
+      if (this.#reserved.has(path)) await this.#writeNote(path, ranges);
+    });
   }
 
   /** The transfer stops here and may be resumed. */
   async park(key: TransferKey, ranges: Ranges): Promise<void> {
+    this.#release(key);
     await this.#inOrder(key, async (path) => {
-      try {
-        await this.#note(path, ranges);
-        this.#parked.set(path, RangeSet.from(ranges).bytes);
-      } finally {
-        this.#reserved.delete(path);
-      }
+      this.#reserved.delete(path);
+      await this.#writeNote(path, ranges);
+      this.#parked.set(path, RangeSet.from(ranges).bytes);
     });
     while (this.#parked.size > KEEP_FILES) await this.dropOldest();
   }
@@ -97,6 +97,7 @@ export class Partials {
   }
 
   discard(key: TransferKey): Promise<void> {
+    this.#release(key);
     return this.#inOrder(key, async (path) => {
       this.#reserved.delete(path);
       await this.#remove(path);
@@ -144,6 +145,11 @@ export class Partials {
     if (kept.length > 0) log.debug({ partials: kept.length }, 'partial files can be resumed');
   }
 
+  /** At once, for others that need the room; once more in order, after an opening that is still under way. */
+  #release(key: TransferKey): void {
+    this.#reserved.delete(this.#deps.layout.partial(key));
+  }
+
   #inOrder<T>(key: TransferKey, work: (path: string) => Promise<T>): Promise<T> {
     const path = this.#deps.layout.partial(key);
     return this.#deps.inOrder.run(path, () => work(path));
@@ -167,8 +173,7 @@ export class Partials {
     return { path, ranges: ranges.toJSON() };
   }
 
-  async #note(path: string, ranges: Ranges): Promise<void> {
-    if (!this.#reserved.has(path)) return;
+  async #writeNote(path: string, ranges: Ranges): Promise<void> {
     const note = `${path}.json`;
     this.#noted.add(path);
     await writeFile(`${note}.tmp`, JSON.stringify(ranges), { mode: 0o600 });

@@ -128,11 +128,14 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
       await evict(limitBytes - reserved);
     }
     const wanted = size + DISK_MARGIN;
-    if ((await freeBytes()) >= wanted) return;
-    disk.checkedAt = 0;
-    await evict(files.bytes + partials.parkedBytes - (wanted - (await freeBytes())));
-    disk.checkedAt = 0;
-    if ((await freeBytes()) < wanted) throw new DebtorrentError('STORE_FULL', `no room for ${size} bytes`);
+    if ((await freeBytes()) < wanted) {
+      disk.checkedAt = 0;
+      await evict(files.bytes + partials.parkedBytes - (wanted - (await freeBytes())));
+      disk.checkedAt = 0;
+      if ((await freeBytes()) < wanted) throw new DebtorrentError('STORE_FULL', `no room for ${size} bytes`);
+    }
+    // Until the next look, what is promised is taken.
+    disk.freeBytes -= size;
   }
 
   async function find(sha256: Sha256): Promise<StoredFile | undefined> {

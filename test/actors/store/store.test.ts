@@ -1,0 +1,418 @@
+import { execFileSync } from 'node:child_process';
+import { mkdir, readFile, readdir, rename, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+
+import t, { type Test } from 'tap';
+
+import { systemClock, type Clock } from '../../../src/core/clock.ts';
+import type { MirrorUrl, Sha256, TransferKey } from '../../../src/core/ids.ts';
+import { spawn } from '../../../src/kernel/actor.ts';
+import type { ActorRef } from '../../../src/kernel/protocol.ts';
+import { layoutOf } from '../../../src/actors/store/layout.ts';
+import type { NameRecord, StoreProtocol } from '../../../src/actors/store/protocol.ts';
+import { openStore } from '../../../src/actors/store/store.ts';
+import { rejectsWith } from '../../kernel/contract.ts';
+import { Recorder } from '../../kernel/fixtures/recorder.ts';
+import { randomBytes } from '../../support/random.ts';
+import { hashOf, temporaryDirectory } from '../fixtures/fetch-stack.ts';
+
+interface Opened {
+  readonly ref: ActorRef<StoreProtocol>;
+  stop(): Promise<void>;
+}
+
+async function open(t: Test, root: string, limitBytes = 0, clock: Clock = systemClock): Promise<Opened> {
+  const log = new Recorder();
+  const store = await openStore({ root, limitBytes, clock, log });
+  const actor = spawn<StoreProtocol>({ name: 'store', behaviour: store.behaviour, log, stop: () => store.stop() });
+  const alive = setInterval(() => undefined, 1000);
+  const end = async () => {
+    await actor.stop();
+    clearInterval(alive);
+  };
+  t.teardown(end);
+  const stop = async () => {
+    // What is queued when an actor is stopped is dropped: an answer shows that all before it was taken.
+    await actor.ref.ask('stats');
+    await end();
+  };
+  return { ref: actor.ref, stop };
+}
+
+const content = (seed: string, size = 1000) => randomBytes(seed, size);
+const keyOf = (data: Buffer) => hashOf(data) as unknown as TransferKey;
+
+async function put(ref: ActorRef<StoreProtocol>, data: Buffer, lastModified?: string): Promise<Sha256> {
+  const { path } = await ref.ask('openPartial', keyOf(data), data.length, true);
+  await writeFile(path, data);
+  await ref.ask('commit', keyOf(data), hashOf(data), lastModified);
+  return hashOf(data);
+}
+
+/** A clock that runs ahead of the system's by what it is told. */
+function aheadClock(): Clock & { skip(ms: number): void } {
+  let ahead = 0;
+  return {
+    ...systemClock,
+    now: () => Date.now() + ahead,
+    skip: (ms) => {
+      ahead += ms;
+    },
+  };
+}
+
+t.test('a committed file is found, whole, verified, private and with the date of the mirror', async (t) => {
+  const root = join(await temporaryDirectory(t), 'cache');
+  const { ref } = await open(t, root);
+  const data = content('a');
+  const hash = await put(ref, data, 'Sun, 06 Nov 1994 08:49:37 GMT');
+  const file = await ref.ask('find', hash);
+  t.match(file, { size: 1000, verified: true, lastModified: 'Sun, 06 Nov 1994 08:49:37 GMT' });
+  t.ok((await readFile(file?.path ?? '')).equals(data));
+  t.equal((await stat(file?.path ?? '')).mode & 0o777, 0o600);
+  for (const directory of [root, dirname(file?.path ?? ''), join(root, 'partial'), join(root, 'names')]) {
+    t.equal((await stat(directory)).mode & 0o777, 0o700, directory);
+  }
+  t.strictSame(await readdir(join(root, 'partial')), []);
+  t.match(await ref.ask('stats'), { files: 1, bytes: 1000 });
+  t.equal(await ref.ask('find', hashOf(content('b'))), undefined);
+});
+
+t.test('a date that is none is no obstacle', async (t) => {
+  const { ref } = await open(t, await temporaryDirectory(t));
+  t.match(await ref.ask('find', await put(ref, content('a'), 'yesterday')), { verified: true });
+});
+
+t.test('a file that changed on disk is not verified, also with its old modification time', async (t) => {
+  const { ref } = await open(t, await temporaryDirectory(t));
+  const hash = await put(ref, content('a'));
+  const { path = '' } = (await ref.ask('find', hash)) ?? {};
+  const { atime, mtime } = await stat(path);
+  await writeFile(path, content('b'));
+  await utimes(path, atime, mtime);
+  t.equal((await ref.ask('find', hash))?.verified, false);
+  t.equal((await ref.ask('find', hash))?.verified, false, 'looking does not make it right');
+  await writeFile(path, content('a'));
+  ref.tell('checked', hash, true);
+  t.equal((await ref.ask('find', hash))?.verified, true);
+  ref.tell('checked', hash, false);
+  await t.resolveMatch(gone(path), true);
+  t.equal(await ref.ask('find', hash), undefined);
+  t.match(await ref.ask('stats'), { files: 0, bytes: 0 });
+});
+
+async function gone(path: string): Promise<boolean> {
+  for (let tries = 0; tries < 200; tries++) {
+    if ((await stat(path).catch(() => undefined)) === undefined) return true;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  return false;
+}
+
+t.test('after a stop what was verified still is, after a kill it has to be checked', async (t) => {
+  const root = await temporaryDirectory(t);
+  const first = await open(t, root);
+  const hash = await put(first.ref, content('a'));
+  await first.stop();
+  const second = await open(t, root);
+  await settled(second.ref, 1);
+  t.match(await second.ref.ask('find', hash), { verified: true, size: 1000 });
+  const other = await put(second.ref, content('b'));
+  // Killed: nothing is saved.
+  const third = await open(t, root);
+  await settled(third.ref, 2);
+  t.match(await third.ref.ask('find', hash), { verified: true });
+  t.match(await third.ref.ask('find', other), { verified: false, size: 1000 });
+});
+
+/** Waits until the directory has been read. */
+async function settled(ref: ActorRef<StoreProtocol>, files: number): Promise<void> {
+  while ((await ref.ask('stats')).files < files) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+t.test('a use that touches the file does not cost its verification at the next start', async (t) => {
+  const root = await temporaryDirectory(t);
+  const clock = aheadClock();
+  const first = await open(t, root, 0, clock);
+  const hash = await put(first.ref, content('a'));
+  await first.stop();
+  const second = await open(t, root, 0, clock);
+  await settled(second.ref, 1);
+  clock.skip(2 * 3_600_000);
+  t.match(await second.ref.ask('find', hash), { verified: true });
+  await second.stop();
+  const third = await open(t, root);
+  await settled(third.ref, 1);
+  t.match(await third.ref.ask('find', hash), { verified: true });
+});
+
+t.test('foreign, misplaced and damaged things in the directory are no obstacle and are not counted', async (t) => {
+  const root = await temporaryDirectory(t);
+  const layout = layoutOf(root);
+  const first = await open(t, root);
+  const hash = await put(first.ref, content('a'));
+  await first.stop();
+  await writeFile(layout.verified, '{"broken');
+  await writeFile(join(root, 'files', 'a file'), 'x');
+  await writeFile(join(dirname(layout.file(hash)), hash.toUpperCase()), 'x');
+  await mkdir(join(root, 'files', 'zz'));
+  await writeFile(join(root, 'files', 'zz', hash), 'misplaced');
+  await mkdir(join(root, 'partial', 'a directory'));
+  await writeFile(join(root, 'partial', 'lonely.json'), '[[0,5]]');
+  await writeFile(join(root, 'names', 'half.json.tmp'), '{');
+  const second = await open(t, root);
+  await settled(second.ref, 1);
+  t.match(await second.ref.ask('stats'), { files: 1, bytes: 1000 });
+  t.match(await second.ref.ask('find', hash), { verified: false, size: 1000 });
+  t.strictSame(await readdir(join(root, 'partial')), []);
+  t.strictSame(await readdir(join(root, 'names')), []);
+});
+
+t.test('a parked file is resumed with its ranges, now and after a kill', async (t) => {
+  const root = await temporaryDirectory(t);
+  const data = content('a', 100_000);
+  const first = await open(t, root);
+  const { path } = await first.ref.ask('openPartial', keyOf(data), data.length, true);
+  await writeFile(path, data.subarray(0, 50_000));
+  first.ref.tell('parkPartial', keyOf(data), [[0, 50_000]]);
+  t.strictSame((await first.ref.ask('openPartial', keyOf(data), data.length, true)).ranges, [[0, 50_000]]);
+  first.ref.tell('checkpoint', keyOf(data), [
+    [0, 10_000],
+    [20_000, 30_000],
+  ]);
+  await first.stop();
+  const second = await open(t, root);
+  t.strictSame((await second.ref.ask('openPartial', keyOf(data), data.length, true)).ranges, [
+    [0, 10_000],
+    [20_000, 30_000],
+  ]);
+  t.strictSame((await second.ref.ask('openPartial', keyOf(data), data.length, false)).ranges, [], 'unless not wanted');
+  t.equal((await stat(path)).size, 0);
+  await second.stop();
+  const third = await open(t, root);
+  t.strictSame((await third.ref.ask('openPartial', keyOf(data), data.length, true)).ranges, []);
+});
+
+t.test('killed at any point the notes claim no more than is there', async (t) => {
+  const data = content('a', 10_000);
+  const states: Record<string, (path: string) => Promise<void>> = {
+    'the file is shorter than its note': (path) => truncate(path, 4_000),
+    'the file is gone': (path) => rm(path),
+    'the note is half': (path) => writeFile(`${path}.json`, '[[0,50'),
+    'the note is garbage': (path) => writeFile(`${path}.json`, '[[-5,1e99],"x"]'),
+    'the note goes beyond the end': async (path) => {
+      await writeFile(`${path}.json`, '[[0,20000]]');
+      await truncate(path, 20_000);
+    },
+    'the note is gone': (path) => rm(`${path}.json`),
+  };
+  for (const [what, damage] of Object.entries(states)) {
+    const root = await temporaryDirectory(t);
+    const first = await open(t, root);
+    const { path } = await first.ref.ask('openPartial', keyOf(data), data.length, true);
+    await writeFile(path, data.subarray(0, 5_000));
+    first.ref.tell('parkPartial', keyOf(data), [[0, 5_000]]);
+    await first.stop();
+    await damage(path);
+    const second = await open(t, root);
+    t.strictSame((await second.ref.ask('openPartial', keyOf(data), data.length, true)).ranges, [], what);
+    // The note must not come back to life over the holes of a file that has grown again.
+    await writeFile(path, data);
+    await second.stop();
+    const third = await open(t, root);
+    const { ranges } = await third.ref.ask('openPartial', keyOf(data), data.length, true);
+    t.ok(ranges.length === 0 || JSON.stringify(ranges) === '[[0,10000]]', `${what}, and again`);
+  }
+});
+
+t.test('killed while a note was being replaced the old one counts', async (t) => {
+  const root = await temporaryDirectory(t);
+  const data = content('a');
+  const first = await open(t, root);
+  const { path } = await first.ref.ask('openPartial', keyOf(data), data.length, true);
+  await writeFile(path, data.subarray(0, 500));
+  first.ref.tell('parkPartial', keyOf(data), [[0, 500]]);
+  await first.stop();
+  await writeFile(`${path}.json.tmp`, '[[0,10');
+  const second = await open(t, root);
+  t.strictSame((await second.ref.ask('openPartial', keyOf(data), data.length, true)).ranges, [[0, 500]]);
+});
+
+t.test('killed between flush and rename the file is whole and is found again', async (t) => {
+  const root = await temporaryDirectory(t);
+  const data = content('a');
+  const first = await open(t, root);
+  const hash = await put(first.ref, data);
+  await first.stop();
+  const layout = layoutOf(root);
+  await rename(layout.file(hash), layout.partial(keyOf(data)));
+  const second = await open(t, root);
+  t.equal(await second.ref.ask('find', hash), undefined);
+  t.strictSame((await second.ref.ask('openPartial', keyOf(data), data.length, true)).ranges, [[0, 1000]]);
+  await second.ref.ask('commit', keyOf(data), hash, undefined);
+  t.match(await second.ref.ask('find', hash), { size: 1000, verified: true });
+});
+
+t.test('a new file of the same key survives the removal of the one before it', async (t) => {
+  const { ref } = await open(t, await temporaryDirectory(t));
+  const data = content('a');
+  for (let round = 0; round < 100; round++) {
+    const opened = await ref.ask('openPartial', keyOf(data), data.length, true);
+    await writeFile(opened.path, data);
+    if (round % 3 === 0) ref.tell('checkpoint', keyOf(data), [[0, 500]]);
+    if (round % 2 === 0) ref.tell('discardPartial', keyOf(data));
+    else ref.tell('parkPartial', keyOf(data), [[0, 1000]]);
+    const again = await ref.ask('openPartial', keyOf(data), data.length, round % 4 < 2);
+    t.equal((await stat(again.path)).size, again.ranges.length === 0 ? 0 : 1000);
+  }
+});
+
+t.test('commits and removals of the same file at once end well', async (t) => {
+  const root = await temporaryDirectory(t);
+  const { ref } = await open(t, root);
+  const data = content('a');
+  const hash = await put(ref, data);
+  ref.tell('checked', hash, false);
+  const { path } = await ref.ask('openPartial', keyOf(data), data.length, true);
+  await writeFile(path, data);
+  ref.tell('checked', hash, false);
+  await ref.ask('commit', keyOf(data), hash, undefined);
+  t.match(await ref.ask('find', hash), { size: 1000, verified: true });
+});
+
+t.test('the quota evicts what was not used for longest, and nothing that was used just now', async (t) => {
+  const clock = aheadClock();
+  const { ref } = await open(t, await temporaryDirectory(t), 10_000, clock);
+  const hashes: Sha256[] = [];
+  for (let n = 0; n < 8; n++) {
+    hashes.push(await put(ref, content(`f${n}`)));
+    clock.skip(1000);
+  }
+  clock.skip(120_000);
+  await ref.ask('find', hashes[0] as Sha256);
+  await put(ref, content('large', 4_000));
+  const left = await Promise.all(hashes.map(async (hash) => (await ref.ask('find', hash)) !== undefined));
+  t.strictSame(left, [true, false, false, true, true, true, true, true]);
+  t.match(await ref.ask('stats'), { files: 7, bytes: 10_000, limitBytes: 10_000 });
+  await rejectsWith(t, ref.ask('openPartial', keyOf(content('x')), 20_000, true), 'STORE_FULL');
+});
+
+t.test('what transfers have reserved counts, and a reservation ends with its transfer', async (t) => {
+  const { ref } = await open(t, await temporaryDirectory(t), 10_000, aheadClock());
+  const [a, b] = [keyOf(content('a')), keyOf(content('b'))];
+  await ref.ask('openPartial', a, 6_000, true);
+  await rejectsWith(t, ref.ask('openPartial', b, 6_000, true), 'STORE_FULL');
+  ref.tell('discardPartial', a);
+  await ref.ask('openPartial', b, 6_000, true);
+  ref.tell('parkPartial', b, []);
+  await ref.ask('openPartial', a, 6_000, true);
+});
+
+t.test('interrupted files make room for new ones, longest interrupted first', async (t) => {
+  const root = await temporaryDirectory(t);
+  const first = await open(t, root, 10_000);
+  const [a, b, c] = ['a', 'b', 'c'].map((seed) => content(seed, 4_000)) as [Buffer, Buffer, Buffer];
+  for (const data of [a, b]) {
+    const { path } = await first.ref.ask('openPartial', keyOf(data), 4_000, true);
+    await writeFile(path, data.subarray(0, 3_900));
+    first.ref.tell('parkPartial', keyOf(data), [[0, 3_900]]);
+  }
+  await first.ref.ask('openPartial', keyOf(c), 4_000, true);
+  t.strictSame((await first.ref.ask('openPartial', keyOf(b), 4_000, true)).ranges, [[0, 3_900]]);
+  first.ref.tell('discardPartial', keyOf(c));
+  t.strictSame((await first.ref.ask('openPartial', keyOf(a), 4_000, true)).ranges, []);
+});
+
+t.test('a file that was made by nobody cannot be committed', async (t) => {
+  const { ref } = await open(t, await temporaryDirectory(t));
+  await rejectsWith(t, ref.ask('commit', keyOf(content('a')), hashOf(content('a')), undefined), 'STORE_IO');
+});
+
+t.test('names are kept, replaced in order and dropped; damaged and foreign ones are not there', async (t) => {
+  const root = await temporaryDirectory(t);
+  const { ref, stop } = await open(t, root);
+  const url = 'http://ftp.us.debian.org/debian/dists/trixie/InRelease' as MirrorUrl;
+  const record = (freshUntil: number): NameRecord => ({
+    url,
+    sha256: hashOf(content('a')),
+    size: 1000,
+    etag: '"x"',
+    freshUntil,
+  });
+  t.equal(await ref.ask('name', url), undefined);
+  for (let n = 0; n < 50; n++) ref.tell('putName', record(n));
+  t.strictSame(await ref.ask('name', url), record(49));
+  ref.tell('dropName', url);
+  ref.tell('putName', record(50));
+  ref.tell('dropName', url);
+  t.equal(await ref.ask('name', url), undefined);
+  ref.tell('putName', record(51));
+  await stop();
+  const path = layoutOf(root).name(url);
+  t.equal((await stat(path)).mode & 0o777, 0o600);
+  const again = await open(t, root);
+  t.strictSame(await again.ref.ask('name', url), record(51));
+  const good = JSON.parse(await readFile(path, 'utf8')) as object;
+  for (const bad of [
+    '',
+    '{',
+    'null',
+    '[]',
+    JSON.stringify({ ...good, url: 'http://other/' }),
+    JSON.stringify({ ...good, sha256: 'x' }),
+    JSON.stringify({ ...good, size: -1 }),
+    JSON.stringify({ ...good, etag: 5 }),
+  ]) {
+    await writeFile(path, bad);
+    t.equal(await again.ref.ask('name', url), undefined, bad);
+  }
+});
+
+t.test('a directory that cannot be made is one clear error', async (t) => {
+  const root = await temporaryDirectory(t);
+  await writeFile(join(root, 'file'), '');
+  await rejectsWith(
+    t,
+    openStore({ root: join(root, 'file'), limitBytes: 0, clock: systemClock, log: new Recorder() }),
+    'STORE_IO',
+    /cache-dir/,
+  );
+});
+
+const probe = join(tmpdir(), `dt-probe-${process.pid}`);
+const mountable = (() => {
+  try {
+    execFileSync(
+      'sh',
+      ['-c', `mkdir -p ${probe} && mount -t tmpfs -o size=1M tmpfs ${probe} && umount ${probe} && rmdir ${probe}`],
+      { stdio: 'ignore' },
+    );
+    return true;
+  } catch {
+    return false;
+  }
+})();
+
+t.test(
+  'a full disk is STORE_FULL after what can go has gone',
+  { skip: !mountable && 'mounting is not permitted here' },
+  async (t) => {
+    const root = await temporaryDirectory(t);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8M', 'tmpfs', root]);
+    t.teardown(() => execFileSync('umount', ['--lazy', root]));
+    const clock = aheadClock();
+    const { ref, stop } = await open(t, root, 0, clock);
+    const old = await put(ref, content('old', 3_000_000));
+    const young = await put(ref, content('young', 3_000_000));
+    await rejectsWith(t, ref.ask('openPartial', keyOf(content('x')), 5_000_000, true), 'STORE_FULL');
+    t.ok(await ref.ask('find', old), 'what was used just now stays');
+    clock.skip(120_000);
+    await ref.ask('find', young);
+    clock.skip(30_000);
+    await ref.ask('openPartial', keyOf(content('x')), 3_000_000, true);
+    t.equal(await ref.ask('find', old), undefined);
+    t.ok(await ref.ask('find', young));
+    await stop();
+  },
+);
