@@ -1,5 +1,5 @@
 /** Real apt-get with a root of its own: lists, caches and configuration apart from the machine's. */
-import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Scope, run } from './scope.ts';
 
@@ -47,7 +47,8 @@ Acquire::Retries "0";
 quiet "2";
 `,
   );
-  const out = join(directory, 'out');
+  let out = join(directory, 'out');
+  let downloads = 0;
   const env = { ...process.env, APT_CONFIG: configuration, LC_ALL: 'C' };
   const apt = (args: readonly string[]) => run(scope, 'apt-get', args, { cwd: out, env });
   const names = (packages: readonly { name: string; version: string }[]) => packages.map((p) => `${p.name}=${p.version}`);
@@ -59,7 +60,8 @@ quiet "2";
       return (await apt(['download', '--print-uris', ...names(packages)])).ms;
     },
     async download(packages) {
-      await rm(out, { recursive: true, force: true });
+      // Directories are left for the end: ext4 makes files slowly where others have just been removed.
+      out = join(directory, `out-${++downloads}`);
       await mkdir(out);
       await run(scope, 'sync', []);
       const { ms } = await apt(['download', ...names(packages)]);

@@ -2,7 +2,6 @@
  * The three ways from APT to the local mirror that the download benchmarks compare: straight, through our daemon,
  * through apt-cacher-ng. Each proxy can be made cold: a new process with an empty cache that has seen the indexes.
  */
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startAptCacherNg } from './apt-cacher-ng.ts';
 import { type AptRoot, createAptRoot } from './apt-root.ts';
@@ -56,7 +55,7 @@ async function plainApt(scope: Scope, options: ContestantOptions): Promise<Conte
 async function debtorrent(scope: Scope, options: ContestantOptions): Promise<Contestant> {
   const port = await freePort();
   const apt = await aptRoot(scope, options, 'debtorrent', `http://127.0.0.1:${port}/`);
-  const cacheDir = join(options.directory, 'debtorrent-cache');
+  let runs = 0;
   let life = createScope();
   scope.defer(() => life.close());
   return {
@@ -66,9 +65,8 @@ async function debtorrent(scope: Scope, options: ContestantOptions): Promise<Con
       await life.close();
       scope.assertOpen();
       life = createScope();
-      await rm(cacheDir, { recursive: true, force: true });
       const daemon = await startDaemon(life, {
-        cacheDir,
+        cacheDir: join(options.directory, `debtorrent-cache-${++runs}`),
         port,
         mirrors: [options.mirrorPort],
         logFile: options.logFile,
@@ -88,7 +86,7 @@ export async function indexIsLoaded(daemon: Daemon, indexes: number): Promise<vo
 async function aptCacherNg(scope: Scope, options: ContestantOptions): Promise<Contestant> {
   const port = await freeLowPort();
   const apt = await aptRoot(scope, options, 'apt-cacher-ng', `http://127.0.0.1:${port}/`);
-  const home = join(options.directory, 'apt-cacher-ng-home');
+  let runs = 0;
   let life = createScope();
   scope.defer(() => life.close());
   return {
@@ -98,8 +96,7 @@ async function aptCacherNg(scope: Scope, options: ContestantOptions): Promise<Co
       await life.close();
       scope.assertOpen();
       life = createScope();
-      await rm(home, { recursive: true, force: true });
-      await startAptCacherNg(life, home, port);
+      await startAptCacherNg(life, join(options.directory, `apt-cacher-ng-${++runs}`), port);
       await apt.update();
     },
   };
