@@ -6,18 +6,16 @@
  * them to the I/O threads measured 200 with both processors busy, a dozen times for each file. Flushes, which wait for
  * the disk, are handed over.
  */
-import { closeSync, fsync, futimesSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, futimesSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs';
 import { chmod, mkdir, rm, stat, statfs, utimes } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { promisify } from 'node:util';
-
-import pLimit from 'p-limit';
 
 import type { Clock } from '../../core/clock.ts';
 import { DebtorrentError } from '../../core/errors.ts';
-import type { Sha256 } from '../../core/ids.ts';
+import { parseSha256, type Sha256 } from '../../core/ids.ts';
 import type { Logger } from '../../core/logging.ts';
 import type { Behaviour } from '../../kernel/protocol.ts';
+import { FlushQueue } from './flush-queue.ts';
 import { InOrder } from './in-order.ts';
 import { layoutOf } from './layout.ts';
 import { LeastRecentlyUsed } from './lru.ts';
@@ -47,9 +45,6 @@ const PIN_MS = 60_000;
 /** The time of last use is written to the file at most this often. */
 const TOUCH_MS = 3_600_000;
 const SAVE_MS = 60_000;
-const flush = promisify(fsync);
-/** A flush may take long and holds one of the process's four I/O threads: the others are for who waits for bytes. */
-const MAX_FLUSHES = 2;
 const DISK_CHECK_MS = 1000;
 
 /** Opens the cache directory, creating it (mode 0700) when needed; STORE_IO when that cannot be done. */
@@ -60,7 +55,7 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
   const inOrder = new InOrder();
   const names = new Names(layout, inOrder);
   const partials = new Partials({ layout, log, inOrder });
-  const flushing = pLimit(MAX_FLUSHES);
+  const flushes = new FlushQueue(clock);
   const madeDirectories = new Set<string>();
   let disk = { checkedAt: 0, freeBytes: 0 };
   let dirty = false;
@@ -171,14 +166,19 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
     return { sha256, path, size, lastModified: new Date(Number(found.mtimeMs)).toUTCString(), verified: true };
   }
 
-  async function commit(from: string, sha256: Sha256, lastModified: string | undefined): Promise<StoredFile> {
+  async function commit(
+    from: string,
+    sha256: Sha256,
+    lastModified: string | undefined,
+    urgent: boolean,
+  ): Promise<StoredFile> {
     const to = layout.file(sha256);
     const fd = openSync(from, 'r+');
     try {
       const modified = lastModified === undefined ? Number.NaN : Date.parse(lastModified) / 1000;
       const now = clock.now() / 1000;
       futimesSync(fd, now, Number.isFinite(modified) && modified >= 0 ? modified : now);
-      await flushing(() => flush(fd));
+      await flushes.flush(fd, fstatSync(fd).size, urgent);
     } finally {
       closeSync(fd);
     }
@@ -208,12 +208,17 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
 
   const behaviour: Behaviour<StoreProtocol> = {
     find: (sha256) => io(find(sha256)),
-    openPartial: (key, size, resume) => io(partials.open(key, size ?? 0, resume, () => makeRoom(size ?? 0))),
+    openPartial: (key, size, resume) => {
+      flushes.rush();
+      return io(partials.open(key, size ?? 0, resume, () => makeRoom(size ?? 0)));
+    },
     checkpoint: (key, ranges) => quietly(partials.checkpoint(key, ranges), 'a partial file was not noted'),
     commit: (key, sha256, lastModified) =>
       io(
         (async () => {
-          const file = await partials.take(key, (path) => commit(path, sha256, lastModified));
+          // Without a hash in its key it is found by a name, which is written when this is done.
+          const urgent = parseSha256(key) === undefined;
+          const file = await partials.take(key, (path) => commit(path, sha256, lastModified, urgent));
           if (limitBytes > 0) await evict(limitBytes - partials.reservedBytes);
           return file;
         })(),
@@ -237,12 +242,13 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
     name: (url) => names.get(url),
     putName: (record) => quietly(names.put(record), 'a name was not noted'),
     dropName: (url) => quietly(names.drop(url), 'a name was not removed'),
-    stats: () => ({ files: files.files, bytes: files.bytes, limitBytes }),
+    stats: () => ({ files: files.files + flushes.files, bytes: files.bytes + flushes.bytes, limitBytes }),
   };
 
   return {
     behaviour,
     async stop() {
+      flushes.close();
       timer.clear();
       await recovery;
       await inOrder.idle();

@@ -134,7 +134,11 @@ export function createTransfers(deps: TransfersDeps): Transfers {
 
   async function findOrStart(plan: FetchPlan, from: number): Promise<WholeFile | Transfer> {
     const running = byKey.get(keyOf(plan));
-    if (running !== undefined) return running;
+    if (running !== undefined) {
+      // Fetched a moment ago, and not flushed yet.
+      const done = plan.sha256 === undefined ? undefined : running.result;
+      return done === undefined ? running : { ...done, source: 'cache' };
+    }
     if (plan.sha256 !== undefined) {
       const file = await store.ask('find', plan.sha256);
       if (file === undefined || (plan.size !== undefined && file.size !== plan.size)) return start(plan, from);
@@ -179,7 +183,8 @@ export function createTransfers(deps: TransfersDeps): Transfers {
     const found = await findOrStart(plan, 0);
     if (!(found instanceof Transfer)) return found;
     while (!found.ended) await found.news();
-    await found.settled();
+    // A file without a hash is asked for anew each time: its name has to be there for the next one.
+    if (plan.sha256 === undefined) await found.settled();
     return outcomeOf(found);
   }
 
@@ -192,6 +197,8 @@ export function createTransfers(deps: TransfersDeps): Transfers {
     const { size, lastModified, etag, contentType } = outcome.info;
     return { size, sha256: undefined, lastModified, etag, contentType };
   }
+
+  const running = () => [...byKey.values()].filter(({ ended }) => !ended);
 
   return {
     behaviour: {
@@ -208,7 +215,7 @@ export function createTransfers(deps: TransfersDeps): Transfers {
         if (transfer !== undefined) transfer.clients -= 1;
       },
       suspect: (sha256) => void store.tell('checked', sha256, false),
-      status: () => ({ transfers: [...byKey.values()].map((transfer) => transfer.status()), totals }),
+      status: () => ({ transfers: running().map((transfer) => transfer.status()), totals }),
       started: (id, info) => byJob.get(id)?.jobs.jobStarted(id, info),
       wrote(id, start_, end) {
         totals.fromMirrorBytes += end - start_;
@@ -219,9 +226,9 @@ export function createTransfers(deps: TransfersDeps): Transfers {
       stopping = true;
       for (const timer of remembered) timer.clear();
       remembered.clear();
-      const running = [...byKey.values()];
-      for (const transfer of running) transfer.park();
-      await Promise.all(running.map((transfer) => transfer.settled()));
+      const all = [...byKey.values()];
+      for (const transfer of all) transfer.park();
+      await Promise.all(all.map((transfer) => transfer.settled()));
       // Messages are handled in order: when this one is answered the store has begun on all that were told before.
       await store.ask('stats').catch(() => undefined);
     },

@@ -1,0 +1,106 @@
+/**
+ * Finished files that wait to be flushed to the disk. Flushing one takes about a millisecond of everybody's disk and
+ * processor, so small files wait until a rush of requests is over: whoever asked for them has them already, and a
+ * daemon that is killed meanwhile finds them whole in partial/. How long and how many wait is bounded.
+ */
+import { fsync } from 'node:fs';
+
+import type { Clock } from '../../core/clock.ts';
+
+interface Waiting {
+  readonly fd: number;
+  readonly size: number;
+  readonly since: number;
+  readonly done: (error: Error | null) => void;
+}
+
+/** A rush is over when nothing has come for this long, in milliseconds. */
+const QUIET_MS = 100;
+/** A file waits at most about this long, in milliseconds. */
+const LONGEST_MS = 3_000;
+const MAX_WAITING = 256;
+const MAX_WAITING_BYTES = 256 * 1024 * 1024;
+/** Flushes at once: each holds one of the process's four I/O threads. */
+const MAX_RUNNING = 2;
+
+export class FlushQueue {
+  readonly #clock: Clock;
+  readonly #waiting: Waiting[] = [];
+  #waitingBytes = 0;
+  #running = 0;
+  #runningBytes = 0;
+  #lastRush = Number.NEGATIVE_INFINITY;
+  #timer: { clear(): void } | undefined;
+  #closing = false;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Files that wait or are being flushed. */
+  get files(): number {
+    return this.#waiting.length + this.#running;
+  }
+
+  /** Bytes of those files. */
+  get bytes(): number {
+    return this.#waitingBytes + this.#runningBytes;
+  }
+
+  /** Somebody needs the disk and the processor now. */
+  rush(): void {
+    this.#lastRush = this.#clock.now();
+  }
+
+  /** `urgent` goes first and at once. Resolves when the file's bytes and its inode are on the disk; rejects with the error of fsync. */
+  flush(fd: number, size: number, urgent: boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const done = (error: Error | null) => (error === null ? resolve() : reject(error));
+      const waiting = { fd, size, since: urgent ? Number.NEGATIVE_INFINITY : this.#clock.now(), done };
+      if (urgent) this.#waiting.unshift(waiting);
+      else this.#waiting.push(waiting);
+      this.#waitingBytes += size;
+      this.#work();
+    });
+  }
+
+  /** What waits is flushed now, and what comes later at once. */
+  close(): void {
+    this.#closing = true;
+    this.#work();
+  }
+
+  #work(): void {
+    while (this.#running < MAX_RUNNING && this.#due()) {
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      this.#waitingBytes -= next.size;
+      this.#running += 1;
+      this.#runningBytes += next.size;
+      fsync(next.fd, (error) => {
+        this.#running -= 1;
+        this.#runningBytes -= next.size;
+        next.done(error);
+        this.#work();
+      });
+    }
+    if (this.#waiting.length === 0 || this.#running > 0 || this.#timer !== undefined) return;
+    this.#timer = this.#clock.setTimeout(() => {
+      this.#timer = undefined;
+      this.#work();
+    }, QUIET_MS);
+  }
+
+  #due(): boolean {
+    const [first] = this.#waiting;
+    if (first === undefined) return false;
+    const now = this.#clock.now();
+    return (
+      this.#closing ||
+      now - this.#lastRush >= QUIET_MS ||
+      now - first.since >= LONGEST_MS ||
+      this.#waiting.length > MAX_WAITING ||
+      this.#waitingBytes > MAX_WAITING_BYTES
+    );
+  }
+}
