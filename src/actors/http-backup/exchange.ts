@@ -98,6 +98,8 @@ export function createExchanger(deps: ExchangerDeps): Exchanger {
     let aborted: Error | undefined;
     let fallback: Exchange | undefined;
     let started = false;
+    let over = false;
+    let paused = false;
     agentFor(request).dispatch(
       { origin: request.origin, path: request.target, method, headers },
       {
@@ -115,10 +117,15 @@ export function createExchanger(deps: ExchangerDeps): Exchanger {
           }
         },
         onResponseData: (_control, chunk) => handler.data(chunk),
-        onResponseEnd: () => handler.end(),
+        onResponseEnd() {
+          over = true;
+          handler.end();
+        },
         onResponseError(_control, error) {
+          over = true;
           if (!started && aborted === undefined && isDoubleLength(error)) {
             lenient.add(request.origin);
+            over = false;
             fallback = openLenient(options, handler, guardedLookup(rules, request.port), timeouts, caFor(request));
             return;
           }
@@ -127,8 +134,18 @@ export function createExchanger(deps: ExchangerDeps): Exchanger {
       },
     );
     return {
-      pause: () => (fallback ?? controller)?.pause(),
-      resume: () => (fallback ?? controller)?.resume(),
+      pause() {
+        paused = true;
+        (fallback ?? controller)?.pause();
+      },
+      // Not at once: undici's parser must not be entered from within a callback of another answer's parser, and data
+      // of one answer can be what drains the client of another (node:http tells a connection's first answer).
+      resume() {
+        paused = false;
+        queueMicrotask(() => {
+          if (!paused && !over) (fallback ?? controller)?.resume();
+        });
+      },
       abort(reason) {
         aborted = reason;
         (fallback ?? controller)?.abort(reason);

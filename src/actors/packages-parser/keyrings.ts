@@ -35,6 +35,8 @@ const MAX_KEYBOXES = 30;
 export class KeyringSource {
   readonly #deps: KeyringSourceDeps;
   #current: Keyrings | undefined;
+  /** The common file is as it should be. */
+  #written = false;
 
   constructor(deps: KeyringSourceDeps) {
     this.#deps = deps;
@@ -50,11 +52,13 @@ export class KeyringSource {
       digest.update(`${path}\0${found.size}\0${found.mtimeMs}\0${found.ino}\0`);
     }
     const stamp = digest.digest('hex');
-    if (this.#current?.stamp !== stamp) this.#current = await this.#build(paths, stamp);
-    return this.#current;
+    if (this.#current?.stamp === stamp) return this.#current;
+    const built: Keyrings = { files: await this.#build(paths), stamp };
+    if (this.#written) this.#current = built;
+    return built;
   }
 
-  async #build(paths: readonly string[], stamp: string): Promise<Keyrings> {
+  async #build(paths: readonly string[]): Promise<Keyrings['files']> {
     const { dir, name, log } = this.#deps;
     const parts: Buffer[] = [];
     const boxes: string[] = [];
@@ -67,8 +71,21 @@ export class KeyringSource {
       else log.warn({ path }, 'keyring cannot be read and is left out');
     }
     const target = join(dir, `${name}.gpg`);
-    await writeFile(`${target}.new`, Buffer.concat(parts));
-    await rename(`${target}.new`, target);
-    return { files: [target, ...boxes], stamp };
+    const keys = Buffer.concat(parts);
+    const before = await readFile(target).catch(() => undefined);
+    this.#written = before?.equals(keys) === true || (await this.#write(target, keys));
+    return [target, ...boxes];
+  }
+
+  /** False on a full disk: nothing new is verified until there is room, and what is known stays in force. */
+  async #write(target: string, keys: Buffer): Promise<boolean> {
+    try {
+      await writeFile(`${target}.new`, keys);
+      await rename(`${target}.new`, target);
+      return true;
+    } catch (error) {
+      this.#deps.log.warn({ path: target, err: error }, 'the keyrings cannot be put together');
+      return false;
+    }
   }
 }
