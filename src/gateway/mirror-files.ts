@@ -129,9 +129,10 @@ export class MirrorFiles {
     }
     if (file.size <= MAX_REMEMBERED_BYTES) {
       // What has been written a moment ago is in the page cache: reading it here is quicker than asking a thread to.
-      const fresh = file.source !== 'cache' ? (readNow(file.finalPath) ?? readNow(file.path)) : undefined;
-      const found = fresh ?? (await readFile(file.finalPath).catch(() => undefined));
-      const bytes = found?.length === file.size ? found : undefined;
+      const bytes =
+        (file.source === 'cache' ? undefined : readNow(file)) ??
+        (await readLater(file.path, file.size)) ??
+        (await readLater(file.finalPath, file.size));
       if (bytes === undefined) return false;
       const { generation } = this.#deps.planner.catalogue;
       this.#sendBytes(client, file, bytes, signed);
@@ -204,10 +205,20 @@ export class MirrorFiles {
   }
 }
 
-function readNow(path: string): Buffer | undefined {
-  try {
-    return readFileSync(path);
-  } catch {
-    return undefined;
+/** What was written a moment ago is in the page cache: reading it here is quicker than asking a thread to. */
+function readNow({ path, finalPath, size }: WholeFile): Buffer | undefined {
+  for (const each of new Set([path, finalPath])) {
+    try {
+      const bytes = readFileSync(each);
+      if (bytes.length === size) return bytes;
+    } catch {
+      // It may have moved to the other path.
+    }
   }
+  return undefined;
+}
+
+async function readLater(path: string, size: number): Promise<Buffer | undefined> {
+  const bytes = await readFile(path).catch(() => undefined);
+  return bytes?.length === size ? bytes : undefined;
 }

@@ -95,15 +95,16 @@ function promise(client: ClientExchange, file: FileHead, extent: NonNullable<Ext
 }
 
 /**
- * Opens a whole file. Undefined when it has been removed or is not as long as it should be: ask for it again.
+ * Opens a whole file, which may move to its final path meanwhile. Undefined when it has been removed or is not as long
+ * as it should be: ask for it again.
  */
 export async function openWhole(file: WholeFile): Promise<FileHandle | undefined> {
-  const handle =
-    (await open(file.finalPath, 'r').catch(() => undefined)) ?? (await open(file.path, 'r').catch(() => undefined));
-  if (handle === undefined) return undefined;
-  const { size } = await handle.stat();
-  if (size === file.size) return handle;
-  await handle.close();
+  for (const path of new Set([file.path, file.finalPath])) {
+    const handle = await open(path, 'r').catch(() => undefined);
+    if (handle === undefined) continue;
+    if ((await handle.stat()).size === file.size) return handle;
+    await handle.close();
+  }
   return undefined;
 }
 

@@ -47,7 +47,7 @@ export class Candidates {
    */
   failed(url: MirrorUrl, fault: Fault, retryAfterMs = 0, patient = true): number | undefined {
     const candidate = this.#candidates.find((other) => other.url === url);
-    if (candidate !== undefined) {
+    if (candidate !== undefined && !candidate.out) {
       candidate.tries += 1;
       candidate.fault = fault;
       if (!fault.transient || !patient || candidate.tries >= MAX_TRIES) candidate.out = true;

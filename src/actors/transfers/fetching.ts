@@ -154,7 +154,7 @@ export class Fetching {
     }
     const url = this.#candidates.current();
     if (url === undefined) {
-      if (this.#jobs.count === 0) this.#end(this.#candidates.verdict(this.#plan.url));
+      this.#end(this.#candidates.verdict(this.#plan.url));
       return;
     }
     if (size === undefined || this.#plan.sha256 === undefined || this.#noRanges) {
@@ -240,6 +240,8 @@ export class Fetching {
     this.#troubled = true;
     this.#deps.mirrorFailed(url, transient);
     this.#deps.log.debug({ url, code, reason: message }, 'a request to a mirror failed');
+    // Connections that break together are one failure.
+    if (transient && this.#retry !== undefined) return;
     const patient = this.#revalidate === undefined;
     const delay = this.#candidates.failed(url, { code, message, transient }, retryAfterMs, patient);
     if (delay === undefined) {

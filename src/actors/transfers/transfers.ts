@@ -132,8 +132,17 @@ export function createTransfers(deps: TransfersDeps): Transfers {
     return check;
   }
 
+  /** The transfer of this content; one that has failed is waited for until its place is free for the next. */
+  async function alive(key: TransferKey): Promise<Transfer | undefined> {
+    for (;;) {
+      const running = byKey.get(key);
+      if (running?.fault === undefined || stopping) return running;
+      await running.settled();
+    }
+  }
+
   async function findOrStart(plan: FetchPlan, from: number): Promise<WholeFile | Transfer> {
-    const running = byKey.get(keyOf(plan));
+    const running = await alive(keyOf(plan));
     if (running !== undefined) {
       // Fetched a moment ago, and not flushed yet.
       const done = plan.sha256 === undefined ? undefined : running.result;
