@@ -63,7 +63,7 @@ export interface PackagesParser {
 const CONFIRM_MS = 30_000;
 const MAX_CONFIRMED = 1024;
 
-/** Reads the saved catalogue and publishes it; nothing is parsed for that. */
+/** Reads the saved catalogue; resolves when the gateway goes by it. Nothing is parsed for that. */
 export async function createPackagesParser(deps: PackagesParserDeps): Promise<PackagesParser> {
   const { catalogueDir: dir, fetcher, gateway, clock, log, programs } = deps;
   const store = new CatalogueStore(dir, log);
@@ -117,7 +117,7 @@ export async function createPackagesParser(deps: PackagesParserDeps): Promise<Pa
     }
   }
 
-  void publisher.publish();
+  await publisher.publish();
   for (const { state: archive } of table.all()) indexes.ensure(archive.key);
 
   return {
