@@ -1,0 +1,39 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import t from 'tap';
+
+import { createHashing } from '../../src/actors/hashing.ts';
+import { rejectsWith } from '../kernel/contract.ts';
+import { randomBytes } from '../support/random.ts';
+import { hashOf, temporaryDirectory } from './fixtures/fetch-stack.ts';
+
+t.test('files are hashed as far as asked, in threads of their own', async (t) => {
+  const hashing = createHashing({ threads: 2, maxQueue: 100 });
+  t.teardown(() => hashing.close());
+  const directory = await temporaryDirectory(t);
+  const sizes = [0, 1, 1024 * 1024 - 1, 1024 * 1024, 3 * 1024 * 1024 + 7];
+  for (const size of sizes) await writeFile(join(directory, String(size)), randomBytes('x', size));
+  const hashes = await Promise.all(sizes.map((size) => hashing.sha256(join(directory, String(size)), size)));
+  t.strictSame(
+    hashes,
+    sizes.map((size) => hashOf(randomBytes('x', size))),
+  );
+  t.equal(await hashing.sha256(join(directory, String(sizes.at(-1))), 1), hashOf(randomBytes('x', 1)));
+  await rejectsWith(t, hashing.sha256(join(directory, '1'), 2), 'STORE_IO', /ends at 1 of 2/);
+  await rejectsWith(t, hashing.sha256(join(directory, 'none'), 1), 'STORE_IO');
+});
+
+t.test('the queue has a bound, and closing settles what waits', async (t) => {
+  const hashing = createHashing({ threads: 1, maxQueue: 3 });
+  const path = join(await temporaryDirectory(t), 'f');
+  await writeFile(path, randomBytes('y', 1000));
+  const all = Array.from({ length: 20 }, () =>
+    hashing.sha256(path, 1000).catch((error: { code: string }) => error.code),
+  );
+  const codes = new Set(await Promise.all(all));
+  t.ok(codes.has('OVERLOADED') && codes.has(hashOf(randomBytes('y', 1000))), [...codes].join());
+  const last = hashing.sha256(path, 1000).catch((error: { code: string }) => error.code);
+  await hashing.close();
+  t.ok(['STORE_IO', hashOf(randomBytes('y', 1000))].includes(await last));
+});

@@ -1,0 +1,410 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { createServer, type Server, type Socket, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+
+import t, { type Test } from 'tap';
+
+import { compileHostRules } from '../../../src/core/host-rules.ts';
+import type { MirrorUrl } from '../../../src/core/ids.ts';
+import { createHttpBackup, type HttpBackup } from '../../../src/actors/http-backup/http-backup.ts';
+import type { RangeJob, RangeOutcome } from '../../../src/actors/source.ts';
+import { until } from '../../kernel/contract.ts';
+import { Mirror, type MirrorOptions } from '../../support/mirror.ts';
+import { randomBytes } from '../../support/random.ts';
+import { makeTlsKeys } from '../../support/tls-keys.ts';
+import { hashOf, temporaryDirectory } from '../fixtures/fetch-stack.ts';
+
+t.setTimeout(40_000);
+
+interface Scene {
+  readonly backup: HttpBackup;
+  readonly path: string;
+  /** What the sink was told. */
+  readonly told: unknown[][];
+  fetch(url: string, job?: Partial<RangeJob>): Promise<RangeOutcome>;
+  cancel(id: number): void;
+}
+
+let nextId = 1;
+
+async function scene(t: Test, options: { allow?: string[]; connections?: number; ca?: string } = {}): Promise<Scene> {
+  const path = join(await temporaryDirectory(t), 'partial');
+  await writeFile(path, '');
+  const told: unknown[][] = [];
+  const { ca } = options;
+  const backup = createHttpBackup({
+    rules: compileHostRules(options.allow ?? ['127.0.0.1']),
+    connections: options.connections ?? 2,
+    timeouts: { connectMs: 1000, headersMs: 1000, stallMs: 1000 },
+    userAgent: 'test',
+    sink: {
+      tell: (...message) => {
+        told.push(message);
+        return true;
+      },
+    },
+    ca: ca === undefined ? undefined : () => [ca],
+    now: Date.now,
+  });
+  t.teardown(() => backup.stop());
+  return {
+    backup,
+    path,
+    told,
+    fetch: async (url, job = {}) =>
+      backup.behaviour.fetch({ id: nextId++, url: url as MirrorUrl, path, start: 0, maxSize: 1e8, ...job }),
+    cancel: (id) => backup.behaviour.cancel(id),
+  };
+}
+
+async function startMirror(t: Test, options: Partial<MirrorOptions> = {}): Promise<{ web: Mirror; files: string }> {
+  const files = await temporaryDirectory(t);
+  const web = await Mirror.start({ root: files, ...options });
+  t.teardown(() => web.close());
+  return { web, files };
+}
+
+/** A server that does with each connection what it is told, with the sockets that are open. */
+async function rawServer(
+  t: Test,
+  serve: (socket: Socket, count: number) => void,
+): Promise<{ url: string; open: Set<Socket>; peak(): number }> {
+  const open = new Set<Socket>();
+  let count = 0;
+  let peak = 0;
+  const server: Server = createServer((socket) => {
+    open.add(socket);
+    peak = Math.max(peak, open.size);
+    socket.on('error', () => undefined);
+    socket.on('close', () => open.delete(socket));
+    serve(socket, ++count);
+    socket.resume();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => {
+    for (const socket of open) socket.destroy();
+    server.close();
+  });
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, open, peak: () => peak };
+}
+
+const reply = (body: string, ...headers: string[]) =>
+  ['HTTP/1.1 200 OK', `Content-Length: ${body.length}`, ...headers, '', body].join('\r\n');
+
+t.test('a whole file is written, hashed on the way and reported', async (t) => {
+  const s = await scene(t);
+  const { web, files } = await startMirror(t);
+  const data = randomBytes('whole', 3_000_000);
+  await writeFile(join(files, 'a'), data);
+  t.match(await s.fetch(`${web.url}/a`), {
+    kind: 'done',
+    end: data.length,
+    sha256: hashOf(data),
+    info: { size: data.length },
+  });
+  t.ok((await readFile(s.path)).equals(data));
+  t.equal(s.told[0]?.[0], 'started');
+  const wrote = s.told.filter(([kind]) => kind === 'wrote').map(([, , start, end]) => [start, end] as [number, number]);
+  t.ok(
+    wrote.every(([start], n) => start === (wrote[n - 1]?.[1] ?? 0)),
+    'in order and without gaps',
+  );
+  t.equal(wrote.at(-1)?.[1], data.length);
+  t.strictSame(s.backup.behaviour.stats(), [{ host: '127.0.0.1', bytes: data.length, errors: 0 }]);
+});
+
+t.test('a range is written where it belongs, and nothing beside it', async (t) => {
+  const s = await scene(t);
+  const { web, files } = await startMirror(t);
+  const data = randomBytes('range', 1_000_000);
+  await writeFile(join(files, 'a'), data);
+  await writeFile(s.path, Buffer.alloc(1_000_000));
+  t.match(await s.fetch(`${web.url}/a`, { start: 100_000, end: 900_000, size: 1_000_000 }), {
+    kind: 'done',
+    end: 900_000,
+  });
+  const expected = Buffer.alloc(1_000_000);
+  data.copy(expected, 100_000, 100_000, 900_000);
+  t.ok((await readFile(s.path)).equals(expected));
+});
+
+t.test('each way in which a mirror breaks is an outcome', async (t) => {
+  const s = await scene(t);
+  const { web, files } = await startMirror(t);
+  await writeFile(join(files, 'a'), randomBytes('ways', 400_000));
+  for (const [what, fault, code] of [
+    ['cut short', { truncateAt: 200_000 }, 'MIRROR_TRUNCATED'],
+    ['reset', { resetAt: 200_000 }, 'MIRROR_TRUNCATED'],
+    ['reset at once', { reset: true }, 'MIRROR_TRUNCATED'],
+    ['stalls', { stallAt: 200_000 }, 'MIRROR_TIMEOUT'],
+    ['says nothing', { hold: new Promise(() => undefined) }, 'MIRROR_TIMEOUT'],
+    ['cut in chunks', { chunked: 'only', truncateAt: 100 }, 'MIRROR_TRUNCATED'],
+    ['cut with both lengths', { chunked: 'with-length', truncateAt: 100 }, 'MIRROR_TRUNCATED'],
+    ['more than it said', { closeDelimited: true, contentLength: '5', headers: { 'content-length': '5' } }, undefined],
+    ['another protocol', { raw: 'SSH-2.0-x\r\n\r\n' }, 'MIRROR_PROTOCOL'],
+    [
+      'two lengths',
+      { raw: 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!' },
+      'MIRROR_PROTOCOL',
+    ],
+    ['a 404', { status: 404 }, 'NOT_FOUND'],
+    ['a 503', { status: 503 }, 'MIRROR_ERROR'],
+  ] as const) {
+    const stop = web.rule('/a', fault);
+    const outcome = await s.fetch(`${web.url}/a`);
+    if (code !== undefined) t.match(outcome, { kind: 'failed', code }, what);
+    stop();
+    web.dropConnections();
+  }
+  t.match(await s.fetch(`${web.url}/a`), { kind: 'done', end: 400_000 }, 'and then it works');
+});
+
+t.test('less than the range or the index says is truncated, and ends nothing else', async (t) => {
+  const s = await scene(t);
+  const { url } = await rawServer(t, (socket) =>
+    socket.on('data', () => socket.end(reply('hello', 'Connection: close').replace('Content-Length: 5\r\n', ''))),
+  );
+  t.match(await s.fetch(`${url}/a`, { size: 10 }), { kind: 'failed', code: 'MIRROR_TRUNCATED', transient: true });
+  t.match(await s.fetch(`${url}/a`, { size: 3 }), { kind: 'failed', code: 'HASH_MISMATCH' });
+  t.match(await s.fetch(`${url}/a`, { maxSize: 3 }), { kind: 'failed', code: 'TOO_LARGE' });
+});
+
+t.test('an answer with both lengths is taken if they agree', async (t) => {
+  const s = await scene(t);
+  const body = (length: number, ...more: string[]) =>
+    [
+      'HTTP/1.1 200 OK',
+      `Content-Length: ${length}`,
+      'Transfer-Encoding: chunked',
+      ...more,
+      '',
+      '5\r\nhello\r\n0\r\n\r\n',
+    ].join('\r\n');
+  let answer = body(5);
+  const { url } = await rawServer(t, (socket) => socket.on('data', () => socket.end(answer)));
+  t.match(await s.fetch(`${url}/a`), { kind: 'done', end: 5, sha256: hashOf(Buffer.from('hello')) });
+  t.match(await s.fetch(`${url}/a`), { kind: 'done', end: 5 }, 'and again');
+  for (const [what, bad] of [
+    ['a length that lies', body(6)],
+    ['two codings', body(5, 'Transfer-Encoding: chunked')],
+    ['another coding', body(5).replace(': chunked', ': gzip, chunked')],
+  ] as const) {
+    answer = bad;
+    t.match(await s.fetch(`${url}/a`), { kind: 'failed', code: /MIRROR_(TRUNCATED|PROTOCOL)/ }, what);
+  }
+});
+
+t.test('gzip on the fly is undone; what is no gzip, or too much of it, is refused', async (t) => {
+  const s = await scene(t);
+  const data = Buffer.alloc(5_000_000, 'abc');
+  let body = gzipSync(data);
+  const { url } = await rawServer(t, (socket) =>
+    socket.on('data', () => {
+      socket.write(`HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: ${body.length}\r\n\r\n`);
+      socket.end(body);
+    }),
+  );
+  t.match(await s.fetch(`${url}/a`), { kind: 'done', end: data.length, sha256: hashOf(data) });
+  t.match(await s.fetch(`${url}/a`, { size: data.length }), { kind: 'done', end: data.length });
+  t.match(
+    await s.fetch(`${url}/a.gz`),
+    { kind: 'done', end: body.length, sha256: hashOf(body) },
+    'by its name it is the file',
+  );
+  t.match(await s.fetch(`${url}/a`, { maxSize: 1_000_000 }), { kind: 'failed', code: 'TOO_LARGE' });
+  t.match(await s.fetch(`${url}/a`, { size: 1_000_000 }), { kind: 'failed', code: 'HASH_MISMATCH' });
+  body = body.subarray(0, body.length - 10);
+  t.match(await s.fetch(`${url}/a`), { kind: 'failed', code: 'MIRROR_PROTOCOL' }, 'cut');
+  body = Buffer.from('this is no gzip');
+  t.match(await s.fetch(`${url}/a`), { kind: 'failed', code: 'MIRROR_PROTOCOL' });
+});
+
+t.test('redirects are followed inside, each hop checked', async (t) => {
+  const { web, files } = await startMirror(t);
+  const s = await scene(t, { allow: [web.host, 'ftp.us.debian.org'], connections: 1 });
+  const elsewhere = await startMirror(t);
+  await writeFile(join(files, 'a'), 'here');
+  await writeFile(join(elsewhere.files, 'a'), 'there');
+  const redirect = async (location: string) => {
+    web.clearRules();
+    web.rule('/r', { redirect: location });
+    return s.fetch(`${web.url}/r`);
+  };
+  t.match(await redirect('/a'), { kind: 'done', end: 4 });
+  t.match(await redirect(`${web.url}/a`), { kind: 'done', end: 4 });
+  t.equal(web.connections, 1, 'on one connection');
+  for (const [what, location] of [
+    ['a loop', '/r'],
+    ['another host', 'http://evil.example/a'],
+    ['another port', `${elsewhere.web.url}/a`],
+    ['link-local', 'http://169.254.169.254/latest'],
+    ['a password', `http://u:p@${web.host}/a`],
+    ['another scheme', 'file:///etc/passwd'],
+    ['a control character', '/a%00b'],
+  ] as const) {
+    t.match(await redirect(location), { kind: 'failed', code: 'REDIRECT_REFUSED', transient: false }, what);
+  }
+  t.match(await redirect('http://'), { kind: 'failed', code: 'MIRROR_PROTOCOL' });
+  t.equal(elsewhere.web.connections, 0);
+});
+
+t.test('https is not left for http', async (t) => {
+  const tls = makeTlsKeys();
+  t.teardown(() => tls.close());
+  const { web, files } = await startMirror(t, { tls });
+  const plain = await startMirror(t);
+  await writeFile(join(files, 'a'), 'safe');
+  const s = await scene(t, { ca: tls.cert });
+  t.match(await s.fetch(`${web.url}/a`), { kind: 'done', end: 4 });
+  web.rule('/r', { redirect: `${plain.web.url}/a` });
+  t.match(await s.fetch(`${web.url}/r`), { kind: 'failed', code: 'REDIRECT_REFUSED' });
+  t.equal(plain.web.connections, 0);
+  t.match(
+    await (await scene(t)).fetch(`${web.url}/a`),
+    { kind: 'failed', code: 'MIRROR_UNREACHABLE' },
+    'who is not trusted',
+  );
+});
+
+t.test('names that lead to this machine are refused unless they are named', async (t) => {
+  const { web, files } = await startMirror(t);
+  await writeFile(join(files, 'a'), 'x');
+  for (const [allow, host, code] of [
+    [['*'], 'localhost', 'ADDRESS_NOT_ALLOWED'],
+    [['*'], '127.0.0.1', 'ADDRESS_NOT_ALLOWED'],
+    [['*'], '[::1]', 'ADDRESS_NOT_ALLOWED'],
+    [['*.debian.org'], 'localhost', 'HOST_NOT_ALLOWED'],
+  ] as const) {
+    const s = await scene(t, { allow: [...allow] });
+    t.match(await s.fetch(`http://${host}:${web.port}/a`), { kind: 'failed', code, transient: false }, host);
+  }
+  t.equal(web.connections, 0);
+  const s = await scene(t, { allow: ['localhost'] });
+  t.match(await s.fetch(`http://localhost:${web.port}/a`), { kind: 'done' });
+});
+
+t.test('there are never more connections than were allowed, and what waits is served in turn', async (t) => {
+  const s = await scene(t, { connections: 3 });
+  const server = await rawServer(t, (socket) => socket.on('data', () => setTimeout(() => socket.write(reply('x')), 5)));
+  const outcomes = await Promise.all(Array.from({ length: 60 }, (_, n) => s.fetch(`${server.url}/${n}`)));
+  t.ok(outcomes.every(({ kind }) => kind === 'done'));
+  t.equal(server.peak(), 3);
+});
+
+t.test('connections outlive errors and answers that were not wanted', async (t) => {
+  const s = await scene(t, { connections: 1 });
+  const { web, files } = await startMirror(t);
+  await writeFile(join(files, 'a'), 'x'.repeat(1000));
+  await s.fetch(`${web.url}/none`);
+  await s.fetch(`${web.url}/a`, { start: 5000, ifRange: '"x"' });
+  web.rule('/b', { status: 503 });
+  await s.fetch(`${web.url}/b`);
+  await s.fetch(`${web.url}/a`, { revalidate: { lastModified: new Date(Date.now() + 60_000).toUTCString() } });
+  t.match(await s.fetch(`${web.url}/a`), { kind: 'done' });
+  t.equal(web.connections, 1);
+});
+
+t.test('a kept connection that the mirror closes is replaced without a failure', async (t) => {
+  const s = await scene(t, { connections: 1 });
+  for (const close of ['end', 'reset'] as const) {
+    // Answers once, and closes when the next request comes: the moment at which nobody can know.
+    const server = await rawServer(t, (socket) => {
+      let requests = 0;
+      socket.on('data', () => {
+        if (requests++ === 0) socket.write(reply('x'));
+        else if (close === 'end') socket.end();
+        else socket.resetAndDestroy();
+      });
+    });
+    for (let n = 0; n < 6; n++) t.match(await s.fetch(`${server.url}/${n}`), { kind: 'done' }, `${close} ${n}`);
+  }
+  const never = await rawServer(t, (socket) => socket.on('data', () => socket.end()));
+  t.match(await s.fetch(`${never.url}/x`), { kind: 'failed', code: 'MIRROR_TRUNCATED' }, 'but not for ever');
+});
+
+t.test('a job can be cancelled while it waits and while it runs; its connection is closed', async (t) => {
+  const s = await scene(t, { connections: 1 });
+  const server = await rawServer(t, (socket) => {
+    socket.on('data', () => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nsome'));
+  });
+  const running = s.fetch(`${server.url}/1`, { id: 7001 });
+  const waiting = s.fetch(`${server.url}/2`, { id: 7002 });
+  await until(() => server.open.size === 1);
+  s.cancel(7002);
+  t.match(await waiting, { kind: 'failed', code: 'CANCELLED' });
+  await until(() => s.told.some(([kind]) => kind === 'started'));
+  s.cancel(7001);
+  t.match(await running, { kind: 'failed', code: 'CANCELLED' });
+  await until(() => server.open.size === 0);
+  s.cancel(7001);
+  s.cancel(123456);
+  t.match(s.backup.behaviour.stats(), [{ errors: 0 }]);
+});
+
+t.test('the queue of a mirror has a bound', async (t) => {
+  const s = await scene(t, { connections: 1 });
+  const server = await rawServer(t, () => undefined);
+  const first = Array.from({ length: 4097 }, (_, n) => s.fetch(`${server.url}/${n}`, { id: 100_000 + n }));
+  t.match(await s.fetch(`${server.url}/x`), { kind: 'failed', code: 'OVERLOADED', transient: true });
+  for (let n = 4096; n >= 0; n--) s.cancel(100_000 + n);
+  t.ok((await Promise.all(first)).every((outcome) => outcome.kind === 'failed' && outcome.code === 'CANCELLED'));
+});
+
+t.test('a partial file that cannot be written is a fault of the store', async (t) => {
+  const s = await scene(t);
+  const { web, files } = await startMirror(t);
+  for (const size of [1000, 3_000_000]) {
+    await writeFile(join(files, 'a'), Buffer.alloc(size));
+    t.match(await s.fetch(`${web.url}/a`, { path: join(s.path, 'not', 'there') }), {
+      kind: 'failed',
+      code: 'STORE_IO',
+    });
+    t.match(await s.fetch(`${web.url}/a`, { path: '/dev/full' }), { kind: 'failed', code: 'STORE_FULL' });
+  }
+});
+
+t.test('headers alone come without a body', async (t) => {
+  const s = await scene(t);
+  const { web, files } = await startMirror(t);
+  await writeFile(join(files, 'a'), Buffer.alloc(5000));
+  t.match(await s.fetch(`${web.url}/a`, { headersOnly: true, path: '' }), {
+    kind: 'done',
+    end: 0,
+    info: { size: 5000 },
+  });
+  t.match(await s.fetch(`${web.url}/b`, { headersOnly: true, path: '' }), { kind: 'failed', code: 'NOT_FOUND' });
+  t.equal(web.bytes(/./), 0);
+});
+
+t.test('a stop ends what runs and what waits, and leaves no connection', async (t) => {
+  const s = await scene(t, { connections: 1 });
+  const server = await rawServer(t, () => undefined);
+  const jobs = [1, 2, 3].map((n) => s.fetch(`${server.url}/${n}`));
+  await until(() => server.open.size === 1);
+  await s.backup.stop();
+  for (const job of jobs) t.match(await job, { kind: 'failed', code: /CANCELLED|STOPPING/ });
+  await until(() => server.open.size === 0);
+  t.match(await s.fetch(`${server.url}/4`), { kind: 'failed', code: 'STOPPING' });
+});
+
+t.test('many mirrors do not mean many connections for ever', async (t) => {
+  const s = await scene(t, { allow: ['127.*'] });
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.on('data', () => socket.write(reply('x')));
+  });
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '0.0.0.0', resolve));
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  for (let n = 1; n <= 200; n++) t.equal((await s.fetch(`http://127.0.1.${n}:${port}/x`)).kind, 'done');
+  await until(() => sockets.size <= 128);
+});

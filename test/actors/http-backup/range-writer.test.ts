@@ -1,0 +1,90 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import fc from 'fast-check';
+import t from 'tap';
+
+import { RangeWriter } from '../../../src/actors/http-backup/range-writer.ts';
+import { randomBytes } from '../../support/random.ts';
+import { temporaryDirectory } from '../fixtures/fetch-stack.ts';
+
+const pieces = fc.array(
+  fc
+    .oneof(fc.nat(100), fc.constant(16_384), fc.constant(700_000))
+    .chain((size) => fc.record({ size: fc.constant(size), pauseMs: fc.constantFrom(0, 0, 0, 1, 35) })),
+  { maxLength: 12 },
+);
+
+t.test('however the bytes come, the file has them in order, and each is told once', async (t) => {
+  const path = join(await temporaryDirectory(t), 'f');
+  await fc.assert(
+    fc.asyncProperty(pieces, fc.nat(1000), async (parts, start) => {
+      await writeFile(path, Buffer.alloc(start));
+      const told: [number, number][] = [];
+      const writer = new RangeWriter({
+        path,
+        start,
+        wrote: (from, to) => told.push([from, to]),
+        pause: () => undefined,
+        resume: () => undefined,
+      });
+      const sent: Buffer[] = [];
+      for (const [n, { size, pauseMs }] of parts.entries()) {
+        const chunk = randomBytes(String(n), size);
+        sent.push(chunk);
+        writer.push(chunk);
+        if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      }
+      await writer.finish();
+      const all = Buffer.concat([Buffer.alloc(start), ...sent]);
+      if (!(await readFile(path)).equals(all)) throw new Error('bytes');
+      if (writer.end !== all.length) throw new Error('end');
+      let at = start;
+      for (const [from, to] of told) {
+        if (from !== at) throw new Error('gap');
+        at = to;
+      }
+      if (at !== all.length) throw new Error('not told');
+    }),
+    { numRuns: 40 },
+  );
+});
+
+t.test('very many small pieces that end while others are being written stay in order', async (t) => {
+  const path = join(await temporaryDirectory(t), 'f');
+  const data = randomBytes('many', 6_000_000);
+  for (let round = 0; round < 5; round++) {
+    await writeFile(path, '');
+    let paused = 0;
+    const writer = new RangeWriter({
+      path,
+      start: 0,
+      wrote: () => undefined,
+      pause: () => (paused += 1),
+      resume: () => (paused -= 1),
+    });
+    const step = 1400 + round;
+    for (let at = 0; at < data.length; at += step) writer.push(data.subarray(at, at + step));
+    t.equal(paused, 1, 'more than it wants to hold');
+    await writer.finish();
+    t.equal(paused, 0);
+    t.ok((await readFile(path)).equals(data));
+  }
+});
+
+t.test('a file that is not there is the error of finish, also of a second one', async (t) => {
+  const path = join(await temporaryDirectory(t), 'none');
+  for (const size of [10, 5_000_000]) {
+    const writer = new RangeWriter({
+      path,
+      start: 0,
+      wrote: () => undefined,
+      pause: () => undefined,
+      resume: () => undefined,
+    });
+    writer.push(Buffer.alloc(size));
+    await t.rejects(writer.finish(), { code: 'ENOENT' });
+    writer.push(Buffer.alloc(size));
+    await t.rejects(writer.finish(), { code: 'ENOENT' });
+  }
+});
