@@ -155,9 +155,17 @@ t.test('corrupt file: damaged files in the cache are refetched', { skip }, async
       const answer = await scene.get(archive.file(name).path);
       return isWhole(answer, archive.file(name)) && answer.headers['x-debtorrent-source'] === 'cache';
     });
-    const path = cachedFile(daemon.cacheDir, archive.file(name));
-    t.ok(path, 'and is a file of the cache directory');
-    paths.set(name, path ?? '');
+  }
+  /** After a stop all that was fetched is in its place. */
+  async function restart(whileStopped: () => void): Promise<void> {
+    t.equal((await daemon.stop()).code, 0);
+    for (const name of names) {
+      const path = cachedFile(daemon.cacheDir, archive.file(name));
+      t.ok(path, `${name} is a file of the cache directory`);
+      paths.set(name, path ?? '');
+    }
+    whileStopped();
+    await daemon.start();
   }
   const damage = (): void => {
     const at = (name: string): string => paths.get(name) ?? '';
@@ -167,6 +175,7 @@ t.test('corrupt file: damaged files in the cache are refetched', { skip }, async
     writeFileSync(at('longer'), Buffer.concat([archive.read(archive.file('longer').path), Buffer.from('more')]));
   };
   await t.test('while the daemon runs', async (t) => {
+    await restart(() => undefined);
     damage();
     for (const name of ['cut', 'emptied', 'gone', 'longer']) {
       await until(`${name} is right again`, async () =>
@@ -176,15 +185,13 @@ t.test('corrupt file: damaged files in the cache are refetched', { skip }, async
     t.pass();
   });
   await t.test('while it does not run', async (t) => {
-    const stopped = await daemon.stop();
-    t.equal(stopped.code, 0);
-    for (const name of names) paths.set(name, cachedFile(daemon.cacheDir, archive.file(name)) ?? '');
-    damage();
-    const altered = paths.get('altered') ?? '';
-    const data = readFileSync(altered);
-    data[200_000] = (data[200_000] ?? 0) ^ 1;
-    writeFileSync(altered, data);
-    await daemon.start();
+    await restart(() => {
+      damage();
+      const altered = paths.get('altered') ?? '';
+      const data = readFileSync(altered);
+      data[200_000] = (data[200_000] ?? 0) ^ 1;
+      writeFileSync(altered, data);
+    });
     for (const name of ['cut', 'emptied', 'gone', 'longer']) {
       const answer = await scene.get(archive.file(name).path);
       t.ok(isWhole(answer, archive.file(name)), `${name} at once`);
