@@ -12,7 +12,7 @@ import { isKeybox, readKeys } from './openpgp-keys.ts';
 export interface Keyrings {
   /** Files for gpgv; the first is there always. */
   readonly files: readonly [string, ...string[]];
-  /** Changes when any of the keyrings does. */
+  /** Changes when the keys do; not when a keyring is only written anew. */
   readonly stamp: string;
 }
 
@@ -35,6 +35,8 @@ const MAX_KEYBOXES = 30;
 export class KeyringSource {
   readonly #deps: KeyringSourceDeps;
   #current: Keyrings | undefined;
+  /** Paths, sizes and times that `#current` was made from. */
+  #seen = '';
   /** The common file is as it should be. */
   #written = false;
 
@@ -51,30 +53,36 @@ export class KeyringSource {
       paths.push(path);
       digest.update(`${path}\0${found.size}\0${found.mtimeMs}\0${found.ino}\0`);
     }
-    const stamp = digest.digest('hex');
-    if (this.#current?.stamp === stamp) return this.#current;
-    const built: Keyrings = { files: await this.#build(paths), stamp };
-    if (this.#written) this.#current = built;
+    const seen = digest.digest('hex');
+    if (this.#current !== undefined && this.#seen === seen) return this.#current;
+    const built = await this.#build(paths);
+    if (this.#written) {
+      this.#current = built;
+      this.#seen = seen;
+    }
     return built;
   }
 
-  async #build(paths: readonly string[]): Promise<Keyrings['files']> {
+  async #build(paths: readonly string[]): Promise<Keyrings> {
     const { dir, name, log } = this.#deps;
     const parts: Buffer[] = [];
     const boxes: string[] = [];
+    const stamp = createHash('sha256');
     for (const path of paths) {
       const file = await readFile(path).catch(() => undefined);
       if (file?.length === 0) continue;
       const keys = file && readKeys(file);
       if (keys) parts.push(keys);
-      else if (file && isKeybox(file) && boxes.length < MAX_KEYBOXES) boxes.push(path);
-      else log.warn({ path }, 'keyring cannot be read and is left out');
+      else if (file && isKeybox(file) && boxes.length < MAX_KEYBOXES) {
+        boxes.push(path);
+        stamp.update(file);
+      } else log.warn({ path }, 'keyring cannot be read and is left out');
     }
     const target = join(dir, `${name}.gpg`);
     const keys = Buffer.concat(parts);
     const before = await readFile(target).catch(() => undefined);
     this.#written = before?.equals(keys) === true || (await this.#write(target, keys));
-    return [target, ...boxes];
+    return { files: [target, ...boxes], stamp: stamp.update(keys).digest('hex') };
   }
 
   /** False on a full disk: nothing new is verified until there is room, and what is known stays in force. */
