@@ -5,6 +5,8 @@
 const MIB = 1024 * 1024;
 export const MIN_JOB_BYTES = MIB;
 export const MAX_JOB_BYTES = 32 * MIB;
+/** Files up to this size are written in one piece, and made by whoever writes them. */
+export const SMALL_FILE_BYTES = 256 * 1024;
 export const FIRST_JOB_BYTES = 4 * MIB;
 /** Files up to this size are one request: splitting them gains less than the extra round trip costs. */
 export const WHOLE_FILE_BYTES = 4 * MIB;

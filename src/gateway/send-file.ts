@@ -118,7 +118,7 @@ export async function sendWhole(
   try {
     const extent = sendFileHead(client, file, signed, deps.now());
     if (extent === undefined) return;
-    const sent = await sendRange(client, handle, extent.start, extent.end ?? file.size);
+    const sent = await sendRange(client, handle, extent.start, extent.end ?? file.size, false);
     if (sent) client.res.end();
     else client.cutShort();
   } finally {
@@ -156,7 +156,7 @@ export async function sendArriving(
       if (progress.kind === 'file') end ??= progress.size;
       const available = progress.kind === 'file' ? progress.size : progress.end;
       const until = Math.min(available, end ?? available);
-      if (until > position && !(await sendRange(client, handle, position, until))) {
+      if (until > position && !(await sendRange(client, handle, position, until, file.source !== 'cache'))) {
         client.cutShort();
         return true;
       }

@@ -66,8 +66,9 @@ export async function fetchRange(deps: FetchRangeDeps, job: RangeJob, signal: Ab
 async function oneHop(deps: FetchRangeDeps, job: RangeJob, url: MirrorUrl, signal: AbortSignal): Promise<Hop> {
   const request = mirrorRequest(url);
   checkHost(deps.rules, request.host, request.port);
-  const cancelled = new DebtorrentError('CANCELLED', 'the job was cancelled');
-  if (signal.aborted) throw cancelled;
+  // Made when it is needed: an error costs its stack trace.
+  const cancelled = () => new DebtorrentError('CANCELLED', 'the job was cancelled');
+  if (signal.aborted) throw cancelled();
   return new Promise<Hop>((resolve, reject) => {
     let exchange: Exchange | undefined;
     let body: BodySink | undefined;
@@ -89,9 +90,9 @@ async function oneHop(deps: FetchRangeDeps, job: RangeJob, url: MirrorUrl, signa
         .catch((error: unknown) => settle(fault ?? (error as Error)));
     };
     const cancel = () => {
-      exchange?.abort(cancelled);
-      if (body === undefined) settle(cancelled);
-      else finish(body, cancelled);
+      exchange?.abort(cancelled());
+      if (body === undefined) settle(cancelled());
+      else finish(body, cancelled());
     };
     /** Settles without the body of the answer, which is read to its end if that is near. */
     const withoutBody = (hop: Hop, length: unknown) => {

@@ -2,8 +2,10 @@
  * Writes one answer's body into a partial file, in order. While one write is under way the chunks that arrive are
  * gathered, so a fast source costs few system calls and a slow one no delay.
  */
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
+
+import { SMALL_FILE_BYTES } from '../../core/job-size.ts';
 
 export interface BodyWriterOptions {
   readonly path: string;
@@ -29,11 +31,6 @@ const HIGH_WATER = 4 * 1024 * 1024;
 const PIECE_BYTES = 512 * 1024;
 /** A slow source's bytes are written after this time at the latest, in milliseconds, for those who wait for them. */
 const GATHER_MS = 30;
-/**
- * A body of at most this many bytes is written at once when it has ended, without leaving the thread: into the page
- * cache that takes less time than handing the work over (measured: a tenth). Most packages are smaller.
- */
-const SMALL_BYTES = 256 * 1024;
 const MAX_CHUNKS = 256;
 
 export class RangeWriter implements BodyWriter {
@@ -74,7 +71,7 @@ export class RangeWriter implements BodyWriter {
   }
 
   async finish(): Promise<void> {
-    if (this.#handle === undefined && !this.#busy && this.#queuedBytes <= SMALL_BYTES) this.#writeSmall();
+    if (this.#handle === undefined && !this.#busy && this.#queuedBytes <= SMALL_FILE_BYTES) this.#writeSmall();
     while (this.#busy || this.#queue.length > 0) {
       this.#kick();
       await this.#loop;
@@ -97,7 +94,7 @@ export class RangeWriter implements BodyWriter {
   /** The only place that writes, and never twice at once: `#busy` is set from its beginning to its end. */
   async #run(): Promise<void> {
     try {
-      this.#handle ??= await open(this.#deps.path, 'r+');
+      this.#handle ??= await open(this.#deps.path, constants.O_RDWR | constants.O_CREAT, 0o600);
       do {
         const chunks = this.#queue.splice(0, MAX_CHUNKS);
         if (chunks.length > 0) await writeAll(this.#handle, chunks, this.#position);
@@ -114,11 +111,15 @@ export class RangeWriter implements BodyWriter {
     if (this.#queue.length > 0) this.#timer ??= setTimeout(() => this.#kick(), GATHER_MS);
   }
 
+  /**
+   * Writes a small body when it has ended, without leaving the thread: into the page cache that takes less time than
+   * handing the work over (measured: a tenth). Most packages are small.
+   */
   #writeSmall(): void {
     if (this.#queuedBytes === 0) return;
     const chunks = this.#queue.splice(0);
     try {
-      const fd = openSync(this.#deps.path, 'r+');
+      const fd = openSync(this.#deps.path, constants.O_RDWR | constants.O_CREAT, 0o600);
       try {
         const bytes = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
         for (let done = 0; done < bytes.length;) {

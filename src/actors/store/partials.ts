@@ -7,6 +7,7 @@ import { closeSync, fstatSync, ftruncateSync, openSync } from 'node:fs';
 import { readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
+import { SMALL_FILE_BYTES } from '../../core/job-size.ts';
 import { RangeSet } from '../../core/range-set.ts';
 import { parseSha256, type TransferKey } from '../../core/ids.ts';
 import type { Logger } from '../../core/logging.ts';
@@ -157,7 +158,9 @@ export class Partials {
 
   async #open(path: string, size: number, resume: boolean): Promise<PartialFile> {
     let ranges = resume ? await this.#left(path, size) : new RangeSet();
-    this.#leftovers.delete(path);
+    const left = this.#leftovers.delete(path) || this.#noted.has(path);
+    // The first write of a small file makes it; most files are small, and making one is dear.
+    if (!left && size > 0 && size <= SMALL_FILE_BYTES) return { path, ranges: [] };
     const fd = openSync(path, ranges.bytes > 0 ? 'a' : 'w', 0o600);
     try {
       const written = ranges.bytes > 0 ? fstatSync(fd).size : 0;

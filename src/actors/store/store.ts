@@ -8,7 +8,7 @@
  */
 import { closeSync, fstatSync, futimesSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs';
 import { chmod, mkdir, rm, stat, statfs, utimes } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import type { Clock } from '../../core/clock.ts';
 import { DebtorrentError } from '../../core/errors.ts';
@@ -70,6 +70,12 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
     throw new DebtorrentError('STORE_IO', `cache-dir ${deps.root}: ${(error as Error).message}`);
   }
 
+  // One after another, beside everything else: making a directory is dear, and a new cache needs them all soon.
+  void (async () => {
+    for (let index = 0; index < 256; index++) {
+      await mkdir(join(layout.files, index.toString(16).padStart(2, '0')), { recursive: true, mode: 0o700 });
+    }
+  })().catch((error: unknown) => log.warn({ err: error }, 'directories of the cache could not be made'));
   const recovery = recover(layout, files, log).then(
     () => {
       recovered = true;

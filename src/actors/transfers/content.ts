@@ -2,6 +2,8 @@
  * The bytes of one transfer: its partial file in the store, which ranges are there, and what is known of the whole.
  * `epoch` changes whenever bytes that somebody may have read are thrown away.
  */
+import { closeSync, openSync } from 'node:fs';
+
 import { RangeSet } from '../../core/range-set.ts';
 import type { Sha256, TransferKey } from '../../core/ids.ts';
 import type { ActorRef } from '../../kernel/protocol.ts';
@@ -47,6 +49,16 @@ export class Content {
 
   /** Empty until `open` or `adopt`. */
   get path(): string {
+    return this.#path;
+  }
+
+  /** The same, for somebody who opens it now: the file of small content is made when its bytes are written. */
+  readable(): string {
+    try {
+      if (this.#opened) closeSync(openSync(this.#path, 'a', 0o600));
+    } catch {
+      // Whoever writes to it fails as well, and says why.
+    }
     return this.#path;
   }
 

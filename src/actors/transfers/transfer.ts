@@ -115,8 +115,15 @@ export class Transfer {
   }
 
   view(): ArrivingFile {
-    const { path, epoch } = this.#content;
-    return { kind: 'arriving', id: this.id, path, epoch, source: this.#source(), ...this.#head() };
+    const { epoch } = this.#content;
+    return {
+      kind: 'arriving',
+      id: this.id,
+      path: this.#content.readable(),
+      epoch,
+      source: this.#source(),
+      ...this.#head(),
+    };
   }
 
   async wait(position: number, epoch: number): Promise<Progress> {

@@ -5,6 +5,7 @@
 import type { Clock } from '../../core/clock.ts';
 import { DebtorrentError } from '../../core/errors.ts';
 import type { FetchPlan } from '../../core/fetch-plan.ts';
+import { SMALL_FILE_BYTES } from '../../core/job-size.ts';
 import { mirrorRequest } from '../../core/http/mirror-url.ts';
 import type { MirrorUrl, Sha256, TransferKey } from '../../core/ids.ts';
 import type { Logger } from '../../core/logging.ts';
@@ -31,8 +32,6 @@ export interface TransfersDeps {
 const MAX_TRANSFERS = 4096;
 /** An ended transfer is remembered for readers that have not heard of its end, in milliseconds. */
 const REMEMBER_MS = 30_000;
-/** Small files are answered when they are whole: their size is known then, and nothing can go wrong any more. */
-const SMALL_BYTES = 256 * 1024;
 /** Headers go out after this time at the latest when the size is known, in milliseconds. */
 const HEADERS_MS = 1_000;
 /** When a mirror fails they wait for what becomes of that, but not so long that APT gives up (30 s), in milliseconds. */
@@ -172,7 +171,8 @@ export function createTransfers(deps: TransfersDeps): Transfers {
       while (!found.ended) {
         const waited = clock.now() - openedAt;
         const late = waited >= HEADERS_MS;
-        const small = found.size !== undefined && found.size <= SMALL_BYTES;
+        // A small file is answered when it is whole: nothing can go wrong any more then.
+        const small = found.size !== undefined && found.size <= SMALL_FILE_BYTES;
         const ready = (found.started || found.readable) && (!found.troubled || waited >= TROUBLED_MS);
         if (ready && (late || (found.started && !small))) {
           found.clients += 1;
