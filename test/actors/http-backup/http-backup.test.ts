@@ -54,7 +54,7 @@ async function scene(t: Test, options: { allow?: string[]; connections?: number;
     told,
     fetch: async (url, job = {}) =>
       backup.behaviour.fetch({ id: nextId++, url: url as MirrorUrl, path, start: 0, maxSize: 1e8, ...job }),
-    cancel: (id) => backup.behaviour.cancel(id),
+    cancel: (id) => void backup.behaviour.cancel(id),
   };
 }
 
