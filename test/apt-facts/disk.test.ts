@@ -56,95 +56,103 @@ function cachedFile(cacheDir: string, file: { size: number; sha256: string }): s
   );
 }
 
-t.test('disk full: the daemon becomes a plain proxy', { skip: skipMount }, async (t) => {
-  const disk = smallDisk(12);
-  if (disk === undefined) throw new Error('a mount that worked before does not work now');
-  const large = Array.from({ length: 4 }, (_, n) => `large${n}`);
-  const scene = await Scene.start(t, {
-    state: { add: [...large.map((name) => ({ name, size: 7_000_000 })), { name: 'small', size: 20_000 }] },
-    daemon: { cacheDir: join(disk.path, 'cache') },
-  });
-  scene.later(async () => {
-    await scene.daemon.kill9();
-    disk.close();
-  });
-  const { archive, daemon } = scene;
-  await scene.adopt();
-  for (const name of large) {
-    const answer = await scene.get(archive.file(name).path);
-    t.ok(isWhole(answer, archive.file(name)), `${name}: ${answer.status} ${answer.body.length} ${answer.complete}`);
-  }
-  t.ok(isWhole(await scene.get(archive.file('small').path), archive.file('small')));
-  const both = await Promise.all(large.map((name) => scene.get(archive.file(name).path)));
-  t.ok(
-    both.every((answer, n) => isWhole(answer, archive.file(large[n] ?? ''))),
-    'all at once as well',
-  );
-  t.equal((await daemon.request('/healthz')).status, 200);
-  for (const form of ['prefix', 'proxy'] as const) {
-    const apt = scene.apt(form);
+t.test(
+  'disk full, power loss, corrupt file: on a full disk the daemon becomes a plain proxy',
+  { skip: skipMount },
+  async (t) => {
+    const disk = smallDisk(12);
+    if (disk === undefined) throw new Error('a mount that worked before does not work now');
+    const large = Array.from({ length: 4 }, (_, n) => `large${n}`);
+    const scene = await Scene.start(t, {
+      state: { add: [...large.map((name) => ({ name, size: 7_000_000 })), { name: 'small', size: 20_000 }] },
+      daemon: { cacheDir: join(disk.path, 'cache') },
+    });
+    scene.later(async () => {
+      await scene.daemon.kill9();
+      disk.close();
+    });
+    const { archive, daemon } = scene;
+    await scene.adopt();
+    for (const name of large) {
+      const answer = await scene.get(archive.file(name).path);
+      t.ok(isWhole(answer, archive.file(name)), `${name}: ${answer.status} ${answer.body.length} ${answer.complete}`);
+    }
+    t.ok(isWhole(await scene.get(archive.file('small').path), archive.file('small')));
+    const both = await Promise.all(large.map((name) => scene.get(archive.file(name).path)));
+    t.ok(
+      both.every((answer, n) => isWhole(answer, archive.file(large[n] ?? ''))),
+      'all at once as well',
+    );
+    t.equal((await daemon.request('/healthz')).status, 200);
+    for (const form of ['prefix', 'proxy'] as const) {
+      const apt = scene.apt(form);
+      const updated = await apt.update();
+      t.equal(updated.code, 0, updated.output);
+      const got = await apt.download(...large);
+      t.same(downloaded(got), hashesOf(archive, ...large), got.output);
+    }
+    // Not even a directory can be made now.
+    const filler = join(disk.path, 'filler');
+    try {
+      writeFileSync(filler, Buffer.alloc(64 * 1024 * 1024));
+    } catch {
+      // that was the point
+    }
+    archive.publish({ add: [{ name: 'late', size: 2_000_000 }] });
+    const apt = scene.apt('prefix');
     const updated = await apt.update();
     t.equal(updated.code, 0, updated.output);
-    const got = await apt.download(...large);
-    t.same(downloaded(got), hashesOf(archive, ...large), got.output);
-  }
-  // Not even a directory can be made now.
-  const filler = join(disk.path, 'filler');
-  try {
-    writeFileSync(filler, Buffer.alloc(64 * 1024 * 1024));
-  } catch {
-    // that was the point
-  }
-  archive.publish({ add: [{ name: 'late', size: 2_000_000 }] });
-  const apt = scene.apt('prefix');
-  const updated = await apt.update();
-  t.equal(updated.code, 0, updated.output);
-  const got = await apt.download('late');
-  t.same(downloaded(got), hashesOf(archive, 'late'), got.output);
-  await daemon.kill9();
-  await daemon.start();
-  t.ok(isWhole(await scene.get(archive.file('large0').path), archive.file('large0')), 'after a start on a full disk');
-  rmSync(filler);
-  await until('small files are cached once there is room', async () => {
-    const answer = await scene.get(archive.file('small').path);
-    return isWhole(answer, archive.file('small')) && answer.headers['x-debtorrent-source'] === 'cache';
-  });
-});
+    const got = await apt.download('late');
+    t.same(downloaded(got), hashesOf(archive, 'late'), got.output);
+    await daemon.kill9();
+    await daemon.start();
+    t.ok(isWhole(await scene.get(archive.file('large0').path), archive.file('large0')), 'after a start on a full disk');
+    rmSync(filler);
+    await until('small files are cached once there is room', async () => {
+      const answer = await scene.get(archive.file('small').path);
+      return isWhole(answer, archive.file('small')) && answer.headers['x-debtorrent-source'] === 'cache';
+    });
+  },
+);
 
-t.test('power loss: what was finished is served from the cache, what was not is fetched', { skip }, async (t) => {
-  const scene = await Scene.start(t, {
-    state: {
-      add: [
-        { name: 'done', size: 300_000 },
-        { name: 'half', size: 3_000_000 },
-      ],
-    },
-  });
-  const { archive, daemon, mirror } = scene;
-  await scene.adopt();
-  await until('one is in the cache', async () => {
-    const answer = await scene.get(archive.file('done').path);
-    return isWhole(answer, archive.file('done')) && answer.headers['x-debtorrent-source'] === 'cache';
-  });
-  t.equal((await daemon.stop()).code, 0);
-  await daemon.start();
-  const half = archive.url(archive.file('half').path);
-  const stop = mirror.rule(half, { rate: 2_000_000 });
-  const broken = scene.get(archive.file('half').path).catch(() => undefined);
-  await until('half of it is there', () => mirror.bytes(half) > 1_000_000);
-  await daemon.kill9();
-  await broken;
-  stop();
-  mirror.forget();
-  await daemon.start();
-  const done = await scene.get(archive.file('done').path);
-  t.ok(isWhole(done, archive.file('done')));
-  t.equal(done.headers['x-debtorrent-source'], 'cache');
-  t.ok(isWhole(await scene.get(archive.file('half').path), archive.file('half')));
-  t.equal(mirror.bytes(archive.url(archive.file('done').path)), 0);
-});
+t.test(
+  'disk full, power loss, corrupt file: what was finished is served from the cache, what was not is fetched',
+  { skip },
+  async (t) => {
+    const scene = await Scene.start(t, {
+      state: {
+        add: [
+          { name: 'done', size: 300_000 },
+          { name: 'half', size: 3_000_000 },
+        ],
+      },
+    });
+    const { archive, daemon, mirror } = scene;
+    await scene.adopt();
+    await until('one is in the cache', async () => {
+      const answer = await scene.get(archive.file('done').path);
+      return isWhole(answer, archive.file('done')) && answer.headers['x-debtorrent-source'] === 'cache';
+    });
+    t.equal((await daemon.stop()).code, 0);
+    await daemon.start();
+    const half = archive.url(archive.file('half').path);
+    const stop = mirror.rule(half, { rate: 2_000_000 });
+    const broken = scene.get(archive.file('half').path).catch(() => undefined);
+    await until('half of it is there', () => mirror.bytes(half) > 1_000_000);
+    await daemon.kill9();
+    await broken;
+    stop();
+    mirror.forget();
+    await daemon.start();
+    const done = await scene.get(archive.file('done').path);
+    t.ok(isWhole(done, archive.file('done')));
+    t.equal(done.headers['x-debtorrent-source'], 'cache');
+    t.ok(isWhole(await scene.get(archive.file('half').path), archive.file('half')));
+    t.equal(mirror.bytes(archive.url(archive.file('done').path)), 0);
+  },
+);
 
-t.test('corrupt file: damaged files in the cache are refetched', { skip }, async (t) => {
+t.test('disk full, power loss, corrupt file: damaged files in the cache are refetched', { skip }, async (t) => {
   const names = ['cut', 'emptied', 'gone', 'altered', 'longer'];
   const scene = await Scene.start(t, { state: { add: names.map((name) => ({ name, size: 400_000 })) } });
   const { archive, daemon } = scene;

@@ -7,7 +7,7 @@ import { Scene, isWhole } from '../support/scene.ts';
 
 t.setTimeout(240_000);
 
-t.test('requests that no client sends', { skip: skipWithoutApt }, async (t) => {
+t.test('bare LF, huge headers, absolute URI with another Host, .. in paths', { skip: skipWithoutApt }, async (t) => {
   const scene = await Scene.start(t, { state: { add: [{ name: 'tool' }] } });
   const { archive, mirror, daemon } = scene;
   await scene.adopt();
