@@ -202,6 +202,8 @@ t.test('the daemon and metadata that lies', { skip: skipWithoutApt }, async (t) 
     await offer(other, `${INDEX}.gz`);
     const answers = await Promise.all(names.map((name) => scene.get(archive.file(name).path)));
     t.ok(answers.every((answer, n) => isWhole(answer, archive.file(names[n] ?? ''))));
+    const resident = /^process_resident_memory_bytes (\S+)$/m.exec(await daemon.metrics())?.[1];
+    t.ok(Number(resident) < 400e6, `${resident} bytes are resident`);
     await restWorks(t);
   });
 
