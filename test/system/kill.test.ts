@@ -10,13 +10,17 @@ t.setTimeout(240_000);
 
 const KILLS = 20;
 
-/** Files of the cache that are named after a SHA-256 which is not theirs. */
-function badFiles(cacheDir: string): string[] {
+/** Finished files of the cache: those named after a SHA-256. */
+function finishedFiles(cacheDir: string): string[] {
   return readdirSync(cacheDir, { recursive: true, encoding: 'utf8' })
+    .filter((name) => /^[0-9a-f]{64}$/.test(basename(name)) && !name.startsWith('partial'))
     .map((name) => join(cacheDir, name))
-    .filter((path) => /^[0-9a-f]{64}$/.test(basename(path)) && existsSync(path) && statSync(path).isFile())
-    .filter((path) => !/partial|incoming|tmp/.test(path.slice(cacheDir.length)))
-    .filter((path) => sha256(readFileSync(path)) !== basename(path));
+    .filter((path) => existsSync(path) && statSync(path).isFile());
+}
+
+/** Those whose content is another than their name says. */
+function badFiles(cacheDir: string): string[] {
+  return finishedFiles(cacheDir).filter((path) => sha256(readFileSync(path)) !== basename(path));
 }
 
 t.test('kill -9 in the middle of downloads, 20 times at random moments', { skip: skipWithoutApt }, async (t) => {
@@ -54,9 +58,10 @@ t.test('kill -9 in the middle of downloads, 20 times at random moments', { skip:
     const got = await apt.download(...all);
     t.same(downloaded(got), hashesOf(archive, ...all), `${form}\n${got.output.slice(-2000)}`);
   }
-  t.same(badFiles(daemon.cacheDir), [], 'every file in the cache is what its name says');
   const stopped = await daemon.stop();
   t.equal(stopped.code, 0);
+  t.same(badFiles(daemon.cacheDir), [], 'every file in the cache is what its name says');
+  t.ok(finishedFiles(daemon.cacheDir).length >= archive.packages.length, 'and all are there');
 });
 
 t.test('kill -9 while APT downloads: APT completes when the daemon is back', { skip: skipWithoutApt }, async (t) => {

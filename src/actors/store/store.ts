@@ -6,7 +6,7 @@
  * them to the I/O threads measured 200 with both processors busy, a dozen times for each file. Flushes, which wait for
  * the disk, are handed over.
  */
-import { closeSync, fstatSync, futimesSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, futimesSync, mkdirSync, openSync, readdirSync, renameSync, statSync } from 'node:fs';
 import { chmod, mkdir, rm, stat, statfs, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
@@ -47,6 +47,23 @@ const TOUCH_MS = 3_600_000;
 const SAVE_MS = 60_000;
 const DISK_CHECK_MS = 1000;
 
+const FAN_OUT = 256;
+
+/**
+ * A new cache gets all its directories at once: a first rush of packages needs them all, and making one then is dear.
+ * What cannot be made now, on a full disk, is tried again when it is needed.
+ */
+function makeFanOut(files: string): void {
+  try {
+    if (readdirSync(files).length >= FAN_OUT) return;
+    for (let index = 0; index < FAN_OUT; index++) {
+      mkdirSync(join(files, index.toString(16).padStart(2, '0')), { recursive: true, mode: 0o700 });
+    }
+  } catch {
+    // A file of the cache that has no directory yet makes its own.
+  }
+}
+
 /** Opens the cache directory, creating it (mode 0700) when needed; STORE_IO when that cannot be done. */
 export async function openStore(deps: StoreDeps): Promise<Store> {
   const { clock, log, limitBytes } = deps;
@@ -70,12 +87,7 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
     throw new DebtorrentError('STORE_IO', `cache-dir ${deps.root}: ${(error as Error).message}`);
   }
 
-  // One after another, beside everything else: making a directory is dear, and a new cache needs them all soon.
-  void (async () => {
-    for (let index = 0; index < 256; index++) {
-      await mkdir(join(layout.files, index.toString(16).padStart(2, '0')), { recursive: true, mode: 0o700 });
-    }
-  })().catch((error: unknown) => log.warn({ err: error }, 'directories of the cache could not be made'));
+  makeFanOut(layout.files);
   const recovery = recover(layout, files, log).then(
     () => {
       recovered = true;

@@ -72,8 +72,8 @@ t.test('very many small pieces that end while others are being written stay in o
   }
 });
 
-t.test('a file that is not there is the error of finish, also of a second one', async (t) => {
-  const path = join(await temporaryDirectory(t), 'none');
+t.test('a file that cannot be made is the error of finish, also of a second one', async (t) => {
+  const path = join(await temporaryDirectory(t), 'none', 'file');
   for (const size of [10, 5_000_000]) {
     const writer = new RangeWriter({
       path,

@@ -58,6 +58,8 @@ t.test('keyrings', { skip: skipWithout('gpg', 'gpgconf') }, async (t) => {
     t.strictSame(warnings, [{ path: broken }]);
     t.equal(await source.current(), first, 'nothing is read again while nothing changes');
     utimesSync(gpg, 1, statSync(gpg).mtimeMs / 1000 + 5);
+    t.equal((await source.current()).stamp, first.stamp, 'a keyring that was only written anew does not');
+    writeFileSync(gpg, binary);
     t.not((await source.current()).stamp, first.stamp, 'a changed keyring changes the stamp');
   });
 });
