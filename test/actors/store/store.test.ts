@@ -45,7 +45,7 @@ const keyOf = (data: Buffer) => hashOf(data) as unknown as TransferKey;
 
 async function put(ref: ActorRef<StoreProtocol>, data: Buffer, lastModified?: string): Promise<Sha256> {
   const { path } = await ref.ask('openPartial', keyOf(data), data.length, true);
-  await writeFile(path, data);
+  await writeFile(path, data, { mode: 0o600 });
   await ref.ask('commit', keyOf(data), hashOf(data), lastModified);
   return hashOf(data);
 }
@@ -264,7 +264,9 @@ t.test('a new file of the same key survives the removal of the one before it', a
     if (round % 2 === 0) ref.tell('discardPartial', keyOf(data));
     else ref.tell('parkPartial', keyOf(data), [[0, 1000]]);
     const again = await ref.ask('openPartial', keyOf(data), data.length, round % 4 < 2);
-    t.equal((await stat(again.path)).size, again.ranges.length === 0 ? 0 : 1000);
+    // A small file is made by whoever writes it.
+    const { size } = await stat(again.path).catch(() => ({ size: 0 }));
+    t.equal(size, again.ranges.length === 0 ? 0 : 1000);
   }
 });
 
