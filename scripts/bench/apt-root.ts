@@ -1,6 +1,7 @@
 /** Real apt-get with a root of its own: lists, caches and configuration apart from the machine's. */
 import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { quiet } from './quiet.ts';
 import { type Scope, run } from './scope.ts';
 
 export interface AptRoot {
@@ -64,6 +65,7 @@ quiet "2";
       out = join(directory, `out-${++downloads}`);
       await mkdir(out);
       await run(scope, 'sync', []);
+      await quiet();
       const { ms } = await apt(['download', ...names(packages)]);
       const files = await readdir(out);
       let bytes = 0;

@@ -8,6 +8,7 @@ import { type Daemon, daemonIsBuilt, daemonMetric, residentMemory, startDaemon }
 import { type Figure, type Target, compare } from './figures.ts';
 import { httpDrain } from './http-client.ts';
 import { startNginx } from './nginx.ts';
+import { quiet } from './quiet.ts';
 import { type Scope, freeLowPort, withScope } from './scope.ts';
 import { type SignedArchive, createSignedArchive } from './signed-archive.ts';
 import { wrk } from './wrk.ts';
@@ -66,6 +67,7 @@ async function measure(scope: Scope, { directory, say }: BenchContext): Promise<
     const raw: Record<string, number[]> = {};
     for (let round = 0; round < ROUNDS; round++) {
       for (const [name, base] of Object.entries(bases)) {
+        await quiet();
         const load = await wrk(scope, `${base}/${archive.paths[i] ?? ''}`, SECONDS);
         const value = course.unit === 'req/s' ? load.requestsPerSecond : load.megabytesPerSecond;
         (raw[name] ??= []).push(value);

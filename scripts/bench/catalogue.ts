@@ -13,6 +13,7 @@ import { type Figure, type Target, compare } from './figures.ts';
 import { httpDrain } from './http-client.ts';
 import type { ProbeReport } from './loop-probe.ts';
 import { startNginx } from './nginx.ts';
+import { quiet } from './quiet.ts';
 import { type Scope, stopProcess, withScope } from './scope.ts';
 
 const ROUNDS = 3;
@@ -52,6 +53,7 @@ async function measure(scope: Scope, { directory, mirror, say }: BenchContext): 
       const probe = startProbe(life, `${daemon.base}/healthz`);
       // Lets the start-up's own delays pass, and with a reading of /metrics, which resets it, out of the figure.
       await sleep(500);
+      await quiet();
       await longestDelay(daemon);
       const started = performance.now();
       for (const file of files) await httpDrain(`${daemon.base}/127.0.0.1:${mirrorPort}/${main.archive}/${file}`);
@@ -62,6 +64,7 @@ async function measure(scope: Scope, { directory, mirror, say }: BenchContext): 
       raw.probe.push((await probe()).maxMs);
       await stopProcess(daemon.child);
     });
+    await quiet();
     await withScope(scope, async (life) => {
       const daemon = await startDaemon(life, options);
       await indexIsLoaded(daemon, 1);
