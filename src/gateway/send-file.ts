@@ -6,7 +6,8 @@ import { open, type FileHandle } from 'node:fs/promises';
 
 import { DebtorrentError } from '../core/errors.ts';
 import { evaluateConditions } from '../core/http/conditional.ts';
-import { contentRange, evaluateRange, unsatisfiedRange, type ByteRange } from '../core/http/range.ts';
+import { contentRange, evaluateRange, unsatisfiedRange } from '../core/http/range.ts';
+import type { ByteRange } from '../core/range-set.ts';
 import type { ActorRef } from '../kernel/protocol.ts';
 import type { ArrivingFile, FileHead, TransfersProtocol, WholeFile } from '../actors/transfers/protocol.ts';
 import { etagOf, fileHeaders } from './answer.ts';

@@ -1,15 +1,10 @@
 /** Byte ranges of requests, RFC 9110 section 14: single ranges only, everything else is answered in full. */
+import type { ByteRange } from '../range-set.ts';
 
 /** One `range-spec` as the client wrote it, in bytes; numbers may exceed any file. */
 export type ByteRangeSpec =
   | { readonly first: number; /** Inclusive; undefined to the end. */ readonly last: number | undefined }
   | { readonly suffix: number };
-
-/** Bytes of a representation: `start` inclusive, `end` exclusive, start < end. */
-export interface ByteRange {
-  readonly start: number;
-  readonly end: number;
-}
 
 const SINGLE = /^bytes=[ \t]*(?:(\d+)-(\d*)|-(\d+))[ \t]*$/i;
 
