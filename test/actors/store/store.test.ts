@@ -1,6 +1,5 @@
 import { execFileSync } from 'node:child_process';
 import { mkdir, readFile, readdir, rename, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
 import t, { type Test } from 'tap';
@@ -16,6 +15,7 @@ import { rejectsWith } from '../../kernel/contract.ts';
 import { Recorder } from '../../kernel/fixtures/recorder.ts';
 import { randomBytes } from '../../support/random.ts';
 import { hashOf, temporaryDirectory } from '../fixtures/fetch-stack.ts';
+import { skipWithoutMount } from '../../support/tmpfs.ts';
 
 interface Opened {
   readonly ref: ActorRef<StoreProtocol>;
@@ -382,39 +382,21 @@ t.test('a directory that cannot be made is one clear error', async (t) => {
   );
 });
 
-const probe = join(tmpdir(), `dt-probe-${process.pid}`);
-const mountable = (() => {
-  try {
-    execFileSync(
-      'sh',
-      ['-c', `mkdir -p ${probe} && mount -t tmpfs -o size=1M tmpfs ${probe} && umount ${probe} && rmdir ${probe}`],
-      { stdio: 'ignore' },
-    );
-    return true;
-  } catch {
-    return false;
-  }
-})();
-
-t.test(
-  'a full disk is STORE_FULL after what can go has gone',
-  { skip: !mountable && 'mounting is not permitted here' },
-  async (t) => {
-    const root = await temporaryDirectory(t);
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8M', 'tmpfs', root]);
-    t.teardown(() => execFileSync('umount', ['--lazy', root]));
-    const clock = aheadClock();
-    const { ref, stop } = await open(t, root, 0, clock);
-    const old = await put(ref, content('old', 3_000_000));
-    const young = await put(ref, content('young', 3_000_000));
-    await rejectsWith(t, ref.ask('openPartial', keyOf(content('x')), 5_000_000, true), 'STORE_FULL');
-    t.ok(await ref.ask('find', old), 'what was used just now stays');
-    clock.skip(120_000);
-    await ref.ask('find', young);
-    clock.skip(30_000);
-    await ref.ask('openPartial', keyOf(content('x')), 3_000_000, true);
-    t.equal(await ref.ask('find', old), undefined);
-    t.ok(await ref.ask('find', young));
-    await stop();
-  },
-);
+t.test('a full disk is STORE_FULL after what can go has gone', { skip: skipWithoutMount() }, async (t) => {
+  const root = await temporaryDirectory(t);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8M', 'tmpfs', root]);
+  t.teardown(() => execFileSync('umount', ['--lazy', root]));
+  const clock = aheadClock();
+  const { ref, stop } = await open(t, root, 0, clock);
+  const old = await put(ref, content('old', 3_000_000));
+  const young = await put(ref, content('young', 3_000_000));
+  await rejectsWith(t, ref.ask('openPartial', keyOf(content('x')), 5_000_000, true), 'STORE_FULL');
+  t.ok(await ref.ask('find', old), 'what was used just now stays');
+  clock.skip(120_000);
+  await ref.ask('find', young);
+  clock.skip(30_000);
+  await ref.ask('openPartial', keyOf(content('x')), 3_000_000, true);
+  t.equal(await ref.ask('find', old), undefined);
+  t.ok(await ref.ask('find', young));
+  await stop();
+});
