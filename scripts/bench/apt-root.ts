@@ -3,6 +3,7 @@ import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { quiet } from './quiet.ts';
 import { type Scope, run } from './scope.ts';
+import { touchMemory } from './touched-memory.ts';
 
 export interface AptRoot {
   update(): Promise<void>;
@@ -63,14 +64,15 @@ quiet "2";
     async download(packages) {
       // Directories are left for the end: ext4 makes files slowly where others have just been removed.
       out = join(directory, `out-${++downloads}`);
+      const expected = packages.reduce((sum, p) => sum + p.size, 0);
       await mkdir(out);
       await run(scope, 'sync', []);
       await quiet();
+      await touchMemory(directory, 3 * expected);
       const { ms } = await apt(['download', ...names(packages)]);
       const files = await readdir(out);
       let bytes = 0;
       for (const file of files) bytes += (await stat(join(out, file))).size;
-      const expected = packages.reduce((sum, p) => sum + p.size, 0);
       if (files.length !== packages.length || bytes !== expected) {
         throw new Error(`apt-get left ${files.length} files of ${bytes} bytes, not ${packages.length} of ${expected}`);
       }
