@@ -1,0 +1,85 @@
+/**
+ * One link to one peer, as the swarm sees it: typed messages that have been checked, bounded in length and number. How
+ * they travel (wire, socket, TLS) is behind it.
+ */
+import type { FilesMessage } from '../../../core/swarm/messages.ts';
+import type { InfoHash } from '../../../core/ids.ts';
+
+/** Why a link ended or a peer is banned: one line for the log, with a stable word in front. */
+export interface LinkFault {
+  readonly kind: 'closed' | 'timeout' | 'protocol' | 'flood' | 'duplicate' | 'banned' | 'wrong-bytes' | 'stopping';
+  readonly message: string;
+}
+
+/** A block of a leased piece: offset and length in bytes within the piece. */
+export interface BlockRef {
+  readonly index: number;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** Called in the order in which things happen; never before `Link` is complete (handshakes done). */
+export interface LinkHandler {
+  message(message: FilesMessage): void;
+  /** A have for a leased index; of this link's leases or not: the handler checks. */
+  have(index: number): void;
+  /** Only ever the answer to a request of ours that was not cancelled. `data` is valid until the handler returns. */
+  block(block: BlockRef, data: Buffer): void;
+  /** A request of ours was rejected, or choked away. */
+  rejected(block: BlockRef): void;
+  /** No answer came in time; the request has been cancelled. */
+  timedOut(block: BlockRef): void;
+  /** The peer asks for a block: at most 128 KiB, at most REQQ such requests open. Answer each with piece or reject. */
+  requested(block: BlockRef): void;
+  cancelled(block: BlockRef): void;
+  choked(choked: boolean): void;
+  interested(interested: boolean): void;
+  allowedFast(index: number): void;
+  /** The socket takes bytes again after `writable` was false. */
+  drained(): void;
+  /** Torrents that both ends have, now. */
+  torrents(common: readonly InfoHash[]): void;
+  /** Addresses of other peers that the peer knows (BEP 11). */
+  exchanged(addresses: readonly { readonly host: string; readonly port: number }[]): void;
+  closed(fault: LinkFault): void;
+}
+
+export interface Link {
+  /** 40 hexadecimal digits. */
+  readonly peerId: string;
+  /** IP address without port. */
+  readonly address: string;
+  /** For people: address and port of the socket. */
+  readonly name: string;
+  /** Where the peer can be dialled, when it says so. */
+  readonly listenPort: number | undefined;
+  readonly client: string;
+  readonly common: readonly InfoHash[];
+  readonly openedAt: number;
+  /** Bytes of blocks. */
+  readonly downBytes: number;
+  readonly upBytes: number;
+  readonly peerChoking: boolean;
+  readonly amChoking: boolean;
+  readonly peerInterested: boolean;
+  /** Blocks asked for and not answered. */
+  readonly outstanding: number;
+  /** False while the socket has more to send than it should hold. */
+  readonly writable: boolean;
+  send(message: FilesMessage): void;
+  have(index: number): void;
+  /** False when it cannot be asked now: choked and not allowed fast, too many outstanding, or closed. */
+  request(block: BlockRef): boolean;
+  cancel(block: BlockRef): void;
+  piece(block: BlockRef, data: Uint8Array): void;
+  reject(block: BlockRef): void;
+  allowFast(index: number): void;
+  /** Frees an index that was allowed fast. */
+  disallowFast(index: number): void;
+  choke(choking: boolean): void;
+  interest(interested: boolean): void;
+  /** Reading from the socket stops and goes on: backpressure on what the peer sends. */
+  pause(): void;
+  resume(): void;
+  close(fault: LinkFault): void;
+}
