@@ -17,7 +17,7 @@ import type { PackagesParserProtocol } from './actors/packages-parser/packages-p
 import { layoutOf } from './actors/store/layout.ts';
 import type { StoreProtocol } from './actors/store/protocol.ts';
 import type { TransfersProtocol } from './actors/transfers/protocol.ts';
-import { CatalogueView } from './gateway/catalogue-view.ts';
+import { CatalogueView } from './actors/catalogue-view.ts';
 import { createGateway, type GatewayProtocol } from './gateway/gateway.ts';
 import { listen, type Listeners } from './gateway/listeners.ts';
 import { createMetrics } from './gateway/metrics.ts';

@@ -11,7 +11,7 @@ import type { OwnNames } from '../core/http/target.ts';
 import type { Logger } from '../core/logging.ts';
 import type { Behaviour } from '../kernel/protocol.ts';
 import { sendError } from './answer.ts';
-import type { CatalogueView } from './catalogue-view.ts';
+import type { CatalogueView } from '../actors/catalogue-view.ts';
 import { ClientExchange } from './exchange.ts';
 import type { Metrics } from './metrics.ts';
 import type { MirrorFiles } from './mirror-files.ts';
@@ -32,6 +32,8 @@ export interface GatewayDeps {
   readonly tunnels: Tunnels;
   readonly metrics: Metrics;
   readonly log: Logger;
+  /** Whoever else goes by the catalogue. */
+  catalogueChanged?(update: CatalogueUpdate): void;
   own(): OwnNames;
 }
 
@@ -119,6 +121,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   return {
     behaviour: {
       async catalogueChanged(update) {
+        deps.catalogueChanged?.(update);
         await deps.view.update(update);
         return true;
       },

@@ -13,6 +13,8 @@ export interface Observed {
   readonly cacheFiles: number;
   readonly torrents: readonly { readonly name: string; readonly peers: number }[];
   readonly mirrors: readonly { readonly host: string; readonly bytes: number }[];
+  /** Since the swarm thread has started. */
+  readonly peers: { readonly downBytes: number; readonly upBytes: number; readonly bans: number };
 }
 
 export interface Metrics {
@@ -111,6 +113,14 @@ export function createMetrics(): Metrics {
       hashFailures.reset();
       hashFailures.inc(observed.hashFailures);
       mirror.reset();
+      for (const [counter, value] of [
+        [peerDown, observed.peers.downBytes],
+        [peerUp, observed.peers.upBytes],
+        [bans, observed.peers.bans],
+      ] as const) {
+        counter.reset();
+        counter.inc(value);
+      }
       cacheBytes.set(observed.cacheBytes);
       cacheFiles.set(observed.cacheFiles);
       peers.reset();

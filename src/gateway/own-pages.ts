@@ -3,6 +3,7 @@ import { asDebtorrentError, DebtorrentError } from '../core/errors.ts';
 import type { Catalogue } from '../core/archive/catalogue.ts';
 import type { ActorRef } from '../kernel/protocol.ts';
 import type { HttpBackupProtocol, MirrorStats } from '../actors/http-backup/http-backup.ts';
+import type { PeersProtocol, PeersStatus } from '../actors/swarm/protocol.ts';
 import type { StoreProtocol, StoreStats } from '../actors/store/protocol.ts';
 import type { TransfersProtocol } from '../actors/transfers/protocol.ts';
 import { sendText } from './answer.ts';
@@ -15,11 +16,19 @@ export interface OwnPagesDeps {
   readonly transfers: ActorRef<TransfersProtocol>;
   readonly store: ActorRef<StoreProtocol>;
   readonly mirror: ActorRef<HttpBackupProtocol>;
+  /** Absent when peers are off. */
+  readonly peers?: ActorRef<PeersProtocol> | undefined;
   readonly metrics: Metrics;
   ready(): boolean;
 }
 
 const ASK_MS = 2_000;
+const NO_PEERS: PeersStatus = {
+  listening: null,
+  peers: [],
+  torrents: {},
+  totals: { downBytes: 0, upBytes: 0, bans: 0 },
+};
 const JSON_TYPE = 'application/json; charset=utf-8';
 const TEXT_TYPE = 'text/plain; charset=utf-8';
 
@@ -55,7 +64,7 @@ export class OwnPages {
   async #readiness(client: ClientExchange): Promise<void> {
     try {
       if (!this.#deps.ready()) throw new DebtorrentError('STOPPING', 'starting or stopping');
-      await Promise.all([this.#transfers(), this.#store(), this.#mirrors()]);
+      await Promise.all([this.#transfers(), this.#store(), this.#mirrors(), this.#peers()]);
       sendText(client.res, 200, TEXT_TYPE, 'ready\n');
     } catch (error) {
       const { code, message } = asDebtorrentError(error);
@@ -77,33 +86,42 @@ export class OwnPages {
     return this.#deps.mirror.within(ASK_MS).ask('stats');
   }
 
-  #torrents() {
-    return this.#deps.catalogue.torrents().map(({ name, id, files, bytes }) => ({ name, id, files, bytes, peers: 0 }));
+  async #peers(): Promise<PeersStatus> {
+    return (await this.#deps.peers?.within(ASK_MS).ask('status')) ?? NO_PEERS;
+  }
+
+  #torrents(swarms: PeersStatus['torrents']) {
+    return this.#deps.catalogue.torrents().map(({ name, id, files, bytes }) => {
+      const { peers, wanted } = swarms[id] ?? { peers: 0, wanted: 0 };
+      return { name, id, files, bytes, peers, wanted };
+    });
+  }
+
+  #observe() {
+    // The daemon serves without its swarms, and says so by an empty list.
+    const peers = this.#peers().catch(() => NO_PEERS);
+    return Promise.all([this.#transfers(), this.#store(), this.#mirrors(), peers]);
   }
 
   async #status(): Promise<object> {
-    const [{ transfers, totals }, cache, mirrors] = await Promise.all([
-      this.#transfers(),
-      this.#store(),
-      this.#mirrors(),
-    ]);
+    const [{ transfers, totals }, cache, mirrors, swarm] = await this.#observe();
     const { servedBytes, bySource, requests, errors } = this.#deps.metrics.totals();
     return {
       version: this.#deps.version,
       uptime_s: Math.round((performance.now() - this.#startedAt) / 1000),
-      torrents: this.#torrents().map((torrent) => ({ ...torrent, wanted: 0 })),
-      peers: [],
+      torrents: this.#torrents(swarm.torrents),
+      peers: swarm.peers,
       transfers,
       totals: {
         served_bytes: servedBytes,
         from_cache_bytes: bySource.cache,
         from_peers_bytes: totals.fromPeersBytes,
         from_mirror_bytes: mirrors.reduce((sum, { bytes }) => sum + bytes, 0),
-        uploaded_bytes: 0,
+        uploaded_bytes: swarm.totals.upBytes,
         requests,
         errors,
         hash_failures: totals.hashFailures,
-        bans: 0,
+        bans: swarm.totals.bans,
       },
       cache: { files: cache.files, bytes: cache.bytes, limit_bytes: cache.limitBytes },
       mirrors,
@@ -111,18 +129,15 @@ export class OwnPages {
   }
 
   async #metrics(): Promise<string> {
-    const [{ transfers, totals }, cache, mirrors] = await Promise.all([
-      this.#transfers(),
-      this.#store(),
-      this.#mirrors(),
-    ]);
+    const [{ transfers, totals }, cache, mirrors, swarm] = await this.#observe();
     return this.#deps.metrics.render({
       transfers: transfers.length,
       hashFailures: totals.hashFailures,
       cacheBytes: cache.bytes,
       cacheFiles: cache.files,
-      torrents: this.#torrents(),
+      torrents: this.#torrents(swarm.torrents),
       mirrors,
+      peers: swarm.totals,
     });
   }
 

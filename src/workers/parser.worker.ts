@@ -20,10 +20,13 @@ const MAILBOX = { limit: 8_192 };
 
 runThread(async ({ boot, ref, log }) => {
   const { keyrings, publicKeyrings: shared, ...settings } = boot as ParserBoot;
+  const trusted = async () => (keyrings.length > 0 ? keyrings : aptTrustedKeyrings('/'));
+  const open = async () => (shared.length > 0 ? shared : publicKeyrings('/'));
   const parser = await createPackagesParser({
     ...settings,
-    keyrings: async () => (keyrings.length > 0 ? keyrings : aptTrustedKeyrings('/')),
-    publicKeyrings: async () => (shared.length > 0 ? shared : publicKeyrings('/')),
+    keyrings: trusted,
+    // Whoever holds the key of a private swarm may have all that its members verify.
+    publicKeyrings: settings.swarmKey === undefined ? open : trusted,
     fetcher: ref<FetcherProtocol>('fetcher'),
     gateway: ref<CatalogueReaderProtocol>('gateway'),
     clock: systemClock,

@@ -4,6 +4,7 @@
  */
 import type { ArchiveKey, ArchiveState } from '../../core/archive/archive-state.ts';
 import { archiveKey } from '../../core/archive/archive-state.ts';
+import { torrentId } from '../../core/archive/torrent-id.ts';
 import { locate } from '../../core/archive/location.ts';
 import type { Clock } from '../../core/clock.ts';
 import { asDebtorrentError } from '../../core/errors.ts';
@@ -62,6 +63,8 @@ export interface PackagesParser {
 /** A Release that was confirmed is looked at again after this, in milliseconds. */
 const CONFIRM_MS = 30_000;
 const MAX_CONFIRMED = 1024;
+/** Of no archive: its id stands for the key alone. */
+const NO_SUBJECT = { origin: '', codename: '', suite: '', component: '', architecture: '' };
 
 /** Reads the saved catalogue; resolves when the gateway goes by it. Nothing is parsed for that. */
 export async function createPackagesParser(deps: PackagesParserDeps): Promise<PackagesParser> {
@@ -75,6 +78,7 @@ export async function createPackagesParser(deps: PackagesParserDeps): Promise<Pa
     trusted: new KeyringSource({ dir, name: 'trusted', list: deps.keyrings, log }),
     sharing: new KeyringSource({ dir, name: 'public', list: deps.publicKeyrings, log }),
     checkValidUntil: deps.checkValidUntil ?? true,
+    swarm: deps.swarmKey && ` ${torrentId(NO_SUBJECT, deps.swarmKey)}`,
     clock,
   });
   const table = new ArchiveTable(deps.swarmKey);

@@ -14,6 +14,8 @@ export interface ReleaseCheckDeps {
   readonly trusted: KeyringSource;
   readonly sharing: KeyringSource;
   readonly checkValidUntil: boolean;
+  /** Which private swarm torrents belong to: their ids are of that swarm alone. */
+  readonly swarm?: string | undefined;
   readonly clock: Clock;
 }
 
@@ -32,10 +34,10 @@ export class ReleaseCheck {
     this.#deps = deps;
   }
 
-  /** Changes when keyrings do: what was verified before has to be verified again. */
+  /** Changes when keyrings or the private swarm do: what was verified before has to be verified again. */
   async trust(): Promise<string> {
-    const { trusted, sharing } = this.#deps;
-    return `${(await trusted.current()).stamp} ${(await sharing.current()).stamp}`;
+    const { trusted, sharing, swarm = '' } = this.#deps;
+    return `${(await trusted.current()).stamp} ${(await sharing.current()).stamp}${swarm}`;
   }
 
   /** Rejects with SIGNATURE_BAD, SIGNATURE_UNKNOWN_KEY, VERIFIER_MISSING, RELEASE_MALFORMED, RELEASE_EXPIRED. */

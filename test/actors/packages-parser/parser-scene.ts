@@ -20,7 +20,7 @@ import { systemClock } from '../../../src/core/clock.ts';
 import { DebtorrentError } from '../../../src/core/errors.ts';
 import type { FetchPlan } from '../../../src/core/fetch-plan.ts';
 import type { MirrorUrl, Sha256 } from '../../../src/core/ids.ts';
-import { CatalogueView } from '../../../src/gateway/catalogue-view.ts';
+import { CatalogueView } from '../../../src/actors/catalogue-view.ts';
 import { spawn, type LocalActor } from '../../../src/kernel/actor.ts';
 import type { Archive } from '../../support/archive.ts';
 import { until } from '../../support/process.ts';
