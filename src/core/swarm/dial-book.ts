@@ -1,0 +1,126 @@
+/**
+ * Which addresses to dial, and when: what discovery found, what became of earlier attempts. Pure; times are
+ * milliseconds. Every list is bounded, so whoever reports addresses, a hostile tracker included, costs a bounded number
+ * of attempts.
+ */
+import type { InfoHash } from '../ids.ts';
+
+export interface DialAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface Dial extends DialAddress {
+  /** The torrent that the handshake names. */
+  readonly torrent: InfoHash;
+}
+
+interface Entry extends DialAddress {
+  readonly torrents: Set<InfoHash>;
+  /** Addresses that the configuration names are never forgotten and tried more often. */
+  fixed: boolean;
+  failures: number;
+  nextAt: number;
+  state: 'idle' | 'dialling' | 'linked';
+}
+
+export interface DialBookOptions {
+  /** A number in [0, 1). */
+  random(): number;
+  readonly maxEntries?: number;
+  readonly maxDialling?: number;
+}
+
+const MAX_ENTRIES = 1_000;
+const MAX_DIALLING = 8;
+const MAX_TORRENTS = 64;
+const FIRST_RETRY_MS = 2_000;
+const FIXED_RETRY_MS = 30_000;
+const LONGEST_RETRY_MS = 30 * 60_000;
+/** Found addresses that never answered are forgotten after so many attempts. */
+const MAX_FAILURES = 6;
+
+export class DialBook {
+  readonly #options: DialBookOptions;
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(options: DialBookOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Notes addresses for a torrent. What is beyond the bound is left out, fixed addresses excepted. */
+  found(torrent: InfoHash, addresses: readonly DialAddress[], fixed: boolean): void {
+    for (const { host, port } of addresses) {
+      const key = keyOf(host, port);
+      let entry = this.#entries.get(key);
+      if (entry === undefined) {
+        if (!fixed && this.#entries.size >= (this.#options.maxEntries ?? MAX_ENTRIES) && !this.#dropOne()) return;
+        entry = { host, port, torrents: new Set(), fixed, failures: 0, nextAt: 0, state: 'idle' };
+        this.#entries.set(key, entry);
+      }
+      entry.fixed ||= fixed;
+      if (entry.torrents.size < MAX_TORRENTS) entry.torrents.add(torrent);
+    }
+  }
+
+  /** Addresses to dial now, which count as being dialled from now on. */
+  due(now: number, torrents: ReadonlySet<InfoHash>, room: number): Dial[] {
+    const entries = [...this.#entries.values()];
+    const dialling = entries.filter(({ state }) => state === 'dialling').length;
+    const most = Math.min(room, (this.#options.maxDialling ?? MAX_DIALLING) - dialling);
+    const dials: Dial[] = [];
+    for (const entry of entries.toSorted((a, b) => a.failures - b.failures)) {
+      if (dials.length >= most) break;
+      if (entry.state !== 'idle' || entry.nextAt > now) continue;
+      const torrent = [...entry.torrents].find((id) => torrents.has(id));
+      if (torrent === undefined) continue;
+      entry.state = 'dialling';
+      dials.push({ host: entry.host, port: entry.port, torrent });
+    }
+    return dials;
+  }
+
+  linked({ host, port }: DialAddress): void {
+    const entry = this.#entries.get(keyOf(host, port));
+    if (entry !== undefined) Object.assign(entry, { state: 'linked', failures: 0 });
+  }
+
+  /** An attempt failed, or the link has ended. */
+  ended({ host, port }: DialAddress, now: number): void {
+    const key = keyOf(host, port);
+    const entry = this.#entries.get(key);
+    if (entry === undefined || entry.state === 'idle') return;
+    entry.state = 'idle';
+    entry.failures += 1;
+    if (!entry.fixed && entry.failures > MAX_FAILURES) {
+      this.#entries.delete(key);
+      return;
+    }
+    const longest = entry.fixed ? FIXED_RETRY_MS : LONGEST_RETRY_MS;
+    const wait = Math.min(FIRST_RETRY_MS * 2 ** (entry.failures - 1), longest);
+    // Many machines that lost the same peer must not come back in step.
+    entry.nextAt = now + wait * (0.75 + this.#options.random() / 2);
+  }
+
+  /** Never dialled again: it is this machine itself, or banned. */
+  forget({ host, port }: DialAddress): void {
+    this.#entries.delete(keyOf(host, port));
+  }
+
+  #dropOne(): boolean {
+    for (const [key, { fixed, state, failures }] of this.#entries) {
+      if (fixed || state !== 'idle' || failures === 0) continue;
+      this.#entries.delete(key);
+      return true;
+    }
+    return false;
+  }
+}
+
+function keyOf(host: string, port: number): string {
+  return `${host} ${port}`;
+}

@@ -1,0 +1,75 @@
+import fc from 'fast-check';
+import t from 'tap';
+
+import { DialBook } from '../../../src/core/swarm/dial-book.ts';
+import type { InfoHash } from '../../../src/core/ids.ts';
+
+const A = 'a'.repeat(40) as InfoHash;
+const B = 'b'.repeat(40) as InfoHash;
+const own = new Set([A]);
+const book = (maxEntries = 10) => new DialBook({ random: () => 0.5, maxEntries, maxDialling: 3 });
+const address = (port: number) => ({ host: '192.0.2.1', port });
+
+t.test('an address is dialled once at a time, for a torrent that this machine has', async (t) => {
+  const dials = book();
+  dials.found(B, [address(1)], false);
+  t.same(dials.due(0, own, 10), [], 'not for the torrent of others');
+  dials.found(A, [address(1)], false);
+  t.same(dials.due(0, own, 10), [{ ...address(1), torrent: A }]);
+  t.same(dials.due(0, own, 10), []);
+  dials.linked(address(1));
+  t.same(dials.due(1e9, own, 10), [], 'nor while it is linked');
+});
+
+t.test('what fails is tried again later and later, and given up unless the configuration names it', async (t) => {
+  for (const fixed of [false, true]) {
+    const dials = book();
+    dials.found(A, [address(1)], fixed);
+    let now = 0;
+    const waits: number[] = [];
+    for (let attempt = 0; attempt < 12; attempt++) {
+      const start = now;
+      while (dials.due(now, own, 1).length === 0 && now < start + 3_600_000) now += 250;
+      if (now >= start + 3_600_000) break;
+      waits.push(now - start);
+      dials.ended(address(1), now);
+    }
+    t.equal(waits.length, fixed ? 12 : 7);
+    t.ok(
+      waits.every((wait, i) => i === 0 || wait >= (waits[i - 1] as number)),
+      `${waits.join(' ')} never shrink`,
+    );
+    if (fixed) t.ok((waits.at(-1) as number) <= 40_000, 'a fixed peer is asked about twice a minute');
+  }
+});
+
+t.test('a million addresses cost a bounded book and a bounded number of attempts', async (t) => {
+  const dials = book(100);
+  for (let port = 1; port <= 65_535; port++) dials.found(A, [address(port)], false);
+  t.equal(dials.size, 100);
+  t.equal(dials.due(0, own, 50).length, 3);
+  dials.found(A, [{ host: '192.0.2.9', port: 9 }], true);
+  t.equal(dials.size, 101, 'fixed peers always have room');
+});
+
+t.test('there is never more under way than allowed, whatever happens', async () => {
+  const event = fc.record({ kind: fc.constantFrom('found', 'due', 'linked', 'ended', 'forget'), port: fc.nat(20) });
+  fc.assert(
+    fc.property(fc.array(event, { maxLength: 200 }), (events) => {
+      const dials = book();
+      const open = new Set<number>();
+      let now = 0;
+      for (const { kind, port } of events) {
+        now += 10_000;
+        if (kind === 'found') dials.found(A, [address(port)], port % 2 === 0);
+        if (kind === 'linked') dials.linked(address(port));
+        if (kind === 'ended') dials.ended(address(port), now);
+        if (kind === 'forget') dials.forget(address(port));
+        if (kind === 'linked' || kind === 'ended' || kind === 'forget') open.delete(port);
+        if (kind === 'due') for (const dial of dials.due(now, own, 5)) open.add(dial.port);
+        if (open.size > 3) return false;
+      }
+      return true;
+    }),
+  );
+});
