@@ -68,8 +68,11 @@ export interface Link {
   readonly writable: boolean;
   send(message: FilesMessage): void;
   have(index: number): void;
-  /** False when it cannot be asked now: choked and not allowed fast, too many outstanding, or closed. */
-  request(block: BlockRef): boolean;
+  /**
+   * False when it cannot be asked now: choked and not allowed fast, too many outstanding, asked already, or closed.
+   * `timeoutMs` counts from now; without it the request times out 10 s after the peer's last block, 60 s at most.
+   */
+  request(block: BlockRef, timeoutMs?: number): boolean;
   cancel(block: BlockRef): void;
   piece(block: BlockRef, data: Uint8Array): void;
   reject(block: BlockRef): void;
@@ -78,6 +81,8 @@ export interface Link {
   disallowFast(index: number): void;
   choke(choking: boolean): void;
   interest(interested: boolean): void;
+  /** Addresses of other peers (BEP 11): the first 50; nothing is sent within a minute of the last time. */
+  sendPeers(added: readonly { readonly host: string; readonly port: number }[]): void;
   /** Reading from the socket stops and goes on: backpressure on what the peer sends. */
   pause(): void;
   resume(): void;
