@@ -34,6 +34,10 @@ async function run(line: CommandLine): Promise<number> {
       const { status } = await import('./commands/status.ts');
       return status(configOf(line.flags), line.json);
     }
+    case 'seed': {
+      const { seed } = await import('./commands/seed/seed.ts');
+      return seed(configOf(line.flags), line);
+    }
     case 'serve': {
       const config = configOf(line.flags);
       const { serve } = await import('./serve.ts');

@@ -31,8 +31,8 @@ t.test('bad configuration: one line with the key and the value, exit 2', async (
 });
 
 t.test('a command of a later version: one line, exit 2', async (t) => {
-  t.match(await debtorrent('seed', '/tmp'), {
+  t.match(await debtorrent('method'), {
     code: 2,
-    output: "debtorrent: 'seed' is not available in this version\n",
+    output: "debtorrent: 'method' is not available in this version\n",
   });
 });

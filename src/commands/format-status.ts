@@ -1,6 +1,7 @@
 /** /status.json as a few lines for people. */
 import * as v from 'valibot';
 import { DebtorrentError } from '../core/errors.ts';
+import { bytes, printable } from './text.ts';
 
 const count = v.optional(v.number(), 0);
 
@@ -49,17 +50,6 @@ export function formatStatus(report: unknown): string {
     }),
   ];
   return `${lines.join('\n')}\n`;
-}
-
-/** Paths come from clients: nothing in them may steer a terminal. */
-function printable(text: string): string {
-  return text.replaceAll(/[^\x20-\x7e]/g, '?');
-}
-
-function bytes(amount: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-  const power = amount < 1 ? 0 : Math.min(Math.floor(Math.log2(amount) / 10), units.length - 1);
-  return `${(amount / 1024 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`;
 }
 
 function duration(seconds: number): string {

@@ -6,12 +6,19 @@ import { envName, isSettingName, SETTING_NAMES, SETTINGS, type SettingName } fro
 export type CommandLine =
   | { readonly command: 'serve'; readonly flags: Flags }
   | { readonly command: 'status'; readonly flags: Flags; readonly json: boolean }
+  | {
+      readonly command: 'seed';
+      readonly flags: Flags;
+      /** At least one. */
+      readonly paths: readonly string[];
+      readonly verbose: boolean;
+    }
   | { readonly command: 'help' | 'version' };
 
 type Flags = ReadonlyMap<SettingName, readonly string[]>;
 
 /** Commands that are known by name and come with later versions. */
-const LATER = new Set(['seed', 'tracker', 'method', 'setup']);
+const LATER = new Set(['tracker', 'method', 'setup']);
 
 /**
  * @param argv what follows the program's name.
@@ -38,10 +45,17 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
 function toCommand(words: readonly string[], switches: ReadonlySet<string>, flags: Flags): CommandLine {
   if (switches.has('--help') || switches.has('-h')) return { command: 'help' };
   if (switches.has('--version') || switches.has('-V')) return { command: 'version' };
-  const strange = [...switches].find((name) => name !== '--json');
+  const strange = [...switches].find((name) => name !== '--json' && name !== '--verbose');
   if (strange !== undefined) throw invalid(`'${strange}' is not a flag; see --help`);
   const [command = 'serve', ...rest] = words;
   if (LATER.has(command)) throw invalid(`'${command}' is not available in this version`);
+  const verbose = switches.has('--verbose');
+  if (verbose && command !== 'seed') throw invalid(`'--verbose' is not a flag of '${command}'; see --help`);
+  if (command === 'seed') {
+    if (switches.has('--json')) throw invalid("'--json' is not a flag of 'seed'; see --help");
+    if (rest.length === 0) throw invalid("seed: '' is not a file or directory to take files from");
+    return { command, flags, paths: rest, verbose };
+  }
   if (command !== 'serve' && command !== 'status') throw invalid(`'${command}' is not a command; see --help`);
   if (rest[0] !== undefined) throw invalid(`'${rest[0]}' is one argument too many for '${command}'`);
   const json = switches.has('--json');
@@ -56,6 +70,7 @@ export function helpText(): string {
   });
   return `usage: debtorrent [serve] [flags]    run the daemon
        debtorrent status [--json]    say what the running daemon does
+       debtorrent seed PATH… [--verbose]    take packages that exist already (files, directories) into the cache
        debtorrent --version | --help
 
 flags:

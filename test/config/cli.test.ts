@@ -34,6 +34,18 @@ t.test('status takes --json', async (t) => {
   t.match(fails('--json'), /'--json' is not a flag of 'serve'/);
 });
 
+t.test('seed takes paths and --verbose', async (t) => {
+  t.match(parseCommandLine(['seed', 'a', '--cache-dir=c', '--verbose', 'b']), {
+    command: 'seed',
+    paths: ['a', 'b'],
+    verbose: true,
+  });
+  t.match(parseCommandLine(['seed', 'a']), { verbose: false });
+  t.equal(fails('seed'), "seed: '' is not a file or directory to take files from");
+  t.match(fails('--verbose'), /'--verbose' is not a flag of 'serve'/);
+  t.match(fails('seed', 'a', '--json'), /'--json' is not a flag of 'seed'/);
+});
+
 t.test('help and version', async (t) => {
   for (const argv of [['--help'], ['-h'], ['serve', '--help'], ['status', '-h']])
     t.match(parseCommandLine(argv), { command: 'help' });
@@ -53,7 +65,7 @@ t.test('mistakes: one line that names what is wrong', async (t) => {
 });
 
 t.test('commands of later versions say so and are not in the help', async (t) => {
-  for (const command of ['seed', 'tracker', 'method', 'setup']) {
+  for (const command of ['tracker', 'method', 'setup']) {
     t.equal(fails(command, 'x'), `'${command}' is not available in this version`);
     t.notMatch(helpText(), new RegExp(`debtorrent ${command}`));
   }

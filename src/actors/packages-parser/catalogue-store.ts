@@ -32,6 +32,12 @@ export interface LoadedState {
   readonly uses: readonly RememberedUse[];
 }
 
+export interface SavedCatalogue {
+  readonly archives: readonly ArchiveState[];
+  /** All that the archives name. */
+  readonly segments: ReadonlyMap<SegmentFile, Segment>;
+}
+
 /** Grows when the meaning of the state or of segments changes: what an earlier version wrote is then made again. */
 const FORMAT = 'debtorrent catalogue 1';
 const STATE = 'state.json';
@@ -67,6 +73,21 @@ export class CatalogueStore {
     this.#settled = segmentsOf(archives.map((a) => a.state));
     await this.#sweep();
     return { archives, uses: state.uses };
+  }
+
+  /**
+   * The saved catalogue for another process, beside the one that keeps it: nothing is changed. Undefined when a part
+   * of it is not there, as while the keeper replaces it: to be read again.
+   */
+  async look(): Promise<SavedCatalogue | undefined> {
+    const { archives } = await this.#readState();
+    const segments = new Map<SegmentFile, Segment>();
+    for (const name of segmentsOf(archives.map((a) => a.state))) {
+      const segment = await this.#readSegment(name);
+      if (!segment) return undefined;
+      segments.set(name, segment);
+    }
+    return { archives: archives.map((a) => a.state), segments };
   }
 
   /** The file's name, once it is safely on disk. */

@@ -23,6 +23,7 @@ import { Names } from './names.ts';
 import { Partials } from './partials.ts';
 import type { StoredFile, StoreProtocol } from './protocol.ts';
 import { fingerprintOf, recover, saveVerified } from './recovery.ts';
+import { Seeded } from './seeded.ts';
 
 export interface StoreDeps {
   readonly root: string;
@@ -87,10 +88,16 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
     throw new DebtorrentError('STORE_IO', `cache-dir ${deps.root}: ${(error as Error).message}`);
   }
 
+  const counted = () => {
+    dirty = true;
+    if (limitBytes > 0) quietly(evict(limitBytes - partials.reservedBytes), 'evicting failed');
+  };
+  const seeded = new Seeded({ layout, files, clock, log, counted });
   makeFanOut(layout.files);
   const recovery = recover(layout, files, log).then(
     () => {
       recovered = true;
+      seeded.take();
     },
     (error: unknown) => log.warn({ err: error }, 'reading the cache directory failed'),
   );
@@ -103,8 +110,13 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
   };
   let timer = clock.setTimeout(tick, SAVE_MS);
   function tick() {
+    seeded.take();
     void save();
     timer = clock.setTimeout(tick, SAVE_MS);
+  }
+
+  function quietly(work: Promise<unknown>, what: string): void {
+    work.catch((error: unknown) => log.warn({ err: error }, what));
   }
 
   /** Removes files until at most so many bytes are left: what was interrupted before what is finished. */
@@ -160,6 +172,7 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
     }
     const now = clock.now();
     const size = Number(found.size);
+    if (files.get(sha256) === undefined) seeded.take();
     const known = files.use(sha256, now);
     let fingerprint = fingerprintOf(found);
     const verified = known !== undefined && known.fingerprint === fingerprint;
@@ -220,9 +233,6 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
       throw new DebtorrentError(full ? 'STORE_FULL' : 'STORE_IO', message, { cause: error });
     }
   };
-  const quietly = (work: Promise<unknown>, what: string) => {
-    work.catch((error: unknown) => log.warn({ err: error }, what));
-  };
 
   const behaviour: Behaviour<StoreProtocol> = {
     find: (sha256) => io(find(sha256)),
@@ -260,7 +270,10 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
     name: (url) => names.get(url),
     putName: (record) => quietly(names.put(record), 'a name was not noted'),
     dropName: (url) => quietly(names.drop(url), 'a name was not removed'),
-    stats: () => ({ files: files.files + flushes.files, bytes: files.bytes + flushes.bytes, limitBytes }),
+    stats: () => {
+      seeded.take();
+      return { files: files.files + flushes.files, bytes: files.bytes + flushes.bytes, limitBytes };
+    },
   };
 
   return {
@@ -268,6 +281,7 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
     async stop() {
       flushes.close();
       timer.clear();
+      seeded.stop();
       await recovery;
       await inOrder.idle();
       await save();
