@@ -102,10 +102,20 @@ export class Catalogue {
     return undefined;
   }
 
-  /** What is known of some content, whatever its name. */
+  /** What is known of some content, whatever its name: a file of an index, or one that a Release lists. */
   lookupSha(sha256: Sha256): ContentHit | undefined {
     const found = this.#whereIs(sha256);
-    return found.size === undefined ? undefined : { size: found.size, torrents: found.torrents, urls: found.urls };
+    let { size } = found;
+    const torrents = new Set(found.torrents);
+    const urls = new Set(found.urls);
+    for (const { state, release } of this.#archives.values()) {
+      const entry = release?.lookupSha(sha256);
+      if (!entry) continue;
+      size ??= entry.size;
+      urls.add(joinMirrorUrl(state.releaseDir, entry.path));
+      if (state.public) for (const torrent of metadataTorrents(state, entry.path)) torrents.add(torrent);
+    }
+    return size === undefined ? undefined : { size, torrents: [...torrents], urls: [...urls] };
   }
 
   /**

@@ -142,6 +142,25 @@ t.test('private archives have no torrents for peers', async (t) => {
   t.match(catalogue.torrents(), [{ id: id(1), files: 1, bytes: 5, public: false }]);
 });
 
+t.test(
+  'an index is content of its own torrent, other metadata of those near it, unless the archive is private',
+  async (t) => {
+    const catalogue = new Catalogue();
+    const listed = { [`${PACKAGES}.xz`]: 7, [BY_HASH]: 7, 'main/i18n/Translation-en.xz': 8, README: 9 };
+    adopt(catalogue, { listed, indexes: { [PACKAGES]: {}, 'contrib/source/Sources': {} } });
+    t.strictSame(catalogue.lookupSha(sha(7)), {
+      size: 7,
+      torrents: [id(1)],
+      urls: [url(`${ROOT}/dists/bookworm/${PACKAGES}.xz`)],
+    });
+    t.strictSame(catalogue.lookupSha(sha(8))?.torrents, [id(1)]);
+    t.strictSame(catalogue.lookupSha(sha(9))?.torrents, [id(1), id(2)]);
+    t.equal(catalogue.lookupSha(sha(10)), undefined);
+    adopt(catalogue, { public: false, listed, indexes: { [PACKAGES]: {} } });
+    t.match(catalogue.lookupSha(sha(7)), { size: 7, torrents: [] });
+  },
+);
+
 t.test('the same content under other roots is an alternate', async (t) => {
   const catalogue = new Catalogue();
   adopt(catalogue, { listed: { 'main/x': 7 }, indexes: { [PACKAGES]: { files: { 'pool/a.deb': 5 } } } });
