@@ -54,7 +54,7 @@ export class Jobs {
   }
 
   /** Hands a job to the source; `path` gives the partial file, which may have to be made first. */
-  start(job: Omit<RangeJob, 'id' | 'path'>, path: () => Promise<string>): void {
+  start(job: Omit<RangeJob, 'id' | 'path'>, path: () => Promise<string>): JobId {
     const { mirror, nextJobId, register, now } = this.#deps;
     const id = nextJobId();
     const running = { job: { ...job, id, path: '' }, startedAt: now(), bytes: 0, cancelled: false };
@@ -72,6 +72,7 @@ export class Jobs {
         this.#ended(id, { kind: 'failed', code, message, transient: code === 'MAILBOX_FULL' });
       },
     );
+    return id;
   }
 
   /** Counts bytes that came; the job that they belong to, or undefined when it has ended. */

@@ -1,0 +1,271 @@
+/**
+ * The mirrors' part of one transfer: which of them is asked, how much at once, what follows from each outcome. Which
+ * ranges are theirs to fetch, and what is done with the bytes, is for the host to say.
+ */
+import type { FetchPlan } from '../../core/fetch-plan.ts';
+import type { MirrorUrl } from '../../core/ids.ts';
+import { FIRST_JOB_BYTES, nextJobBytes } from '../../core/job-size.ts';
+import type { ByteRange, RangeSet } from '../../core/range-set.ts';
+import type { FileInfo, JobId, RangeJob, RangeOutcome } from '../source.ts';
+import { Candidates, type Fault } from './candidates.ts';
+import type { Content } from './content.ts';
+import type { FetchingDeps, FetchingOptions } from './fetching-deps.ts';
+import { Jobs, type EndedJob } from './jobs.ts';
+import { rangeJob, strongValidator } from './range-job.ts';
+import { nextRanges } from './range-plan.ts';
+
+/** New bytes after which earlier failures of a mirror do not count any more. */
+const PROGRESS_BYTES = 256 * 1024;
+/** Faults that no other mirror can mend. */
+const OWN_FAULTS = new Set<string>([
+  'STORE_FULL',
+  'STORE_IO',
+  'CANCELLED',
+  'ACTOR_STOPPED',
+  'ACTOR_FAILED',
+  'INTERNAL',
+]);
+
+type Failed = Extract<RangeOutcome, { kind: 'failed' }>;
+
+/** Who the mirrors work for. */
+export interface MirrorHost {
+  /** What comes is wanted; else it is only waited for its end. */
+  readonly active: boolean;
+  /** The partial file, which is made if need be. */
+  path(): Promise<string>;
+  /** Headers were accepted. */
+  started(): void;
+  wrote(job: RangeJob, start: number, end: number): void;
+  /** Something else may be asked for now. */
+  ready(): void;
+  /** The bytes that are there do not go with those that the mirror has now, and nobody can be blamed. */
+  anew(fault: Fault): void;
+  /** The bytes that are there do not go with those that come next. */
+  restart(): void;
+  notModified(info: FileInfo): void;
+  /** No mirror can help with this. */
+  end(fault: Fault): void;
+}
+
+export class MirrorSide {
+  readonly #deps: FetchingDeps;
+  readonly #host: MirrorHost;
+  readonly #plan: FetchPlan;
+  readonly #content: Content;
+  readonly #focus: number;
+  readonly #jobs: Jobs;
+  readonly #candidates: Candidates;
+  #revalidate: RangeJob['revalidate'];
+  #info: FileInfo | undefined;
+  #jobBytes = FIRST_JOB_BYTES;
+  #noRanges = false;
+  #received = 0;
+  #troubled = false;
+  /** Most bytes that were there when progress was last counted: the same bytes again are no progress. */
+  #counted = 0;
+  #deliverers = new Set<MirrorUrl>();
+  #retry: { clear(): void } | undefined;
+
+  constructor(deps: FetchingDeps, options: FetchingOptions, host: MirrorHost) {
+    this.#deps = deps;
+    this.#host = host;
+    this.#plan = options.plan;
+    this.#content = options.content;
+    this.#focus = options.focus;
+    this.#revalidate = options.revalidate;
+    this.#candidates = new Candidates([options.plan.url, ...options.plan.alternates], deps.failing);
+    this.#jobs = new Jobs(deps, (ended, outcome) => this.#jobEnded(ended, outcome));
+  }
+
+  /** What mirrors said of the file. */
+  get info(): FileInfo | undefined {
+    return this.#info;
+  }
+
+  /** The last that was heard of a mirror was a failure. */
+  get troubled(): boolean {
+    return this.#troubled;
+  }
+
+  /** Who delivered what is there now. */
+  get deliverers(): readonly MirrorUrl[] {
+    return [...this.#deliverers];
+  }
+
+  /** Bytes that came from mirrors. */
+  get received(): number {
+    return this.#received;
+  }
+
+  /** Jobs under way. */
+  get count(): number {
+    return this.#jobs.count;
+  }
+
+  /** No mirror is left to ask. */
+  get exhausted(): boolean {
+    return this.#candidates.current() === undefined;
+  }
+
+  /** What the client is told when none is left. */
+  verdict(): Fault {
+    return this.#candidates.verdict(this.#plan.url);
+  }
+
+  /** Notes that the whole, which only this mirror delivered, is wrong; false when no other is left. */
+  blame(url: MirrorUrl, fault: Fault): boolean {
+    return this.#candidates.failed(url, fault) !== undefined;
+  }
+
+  /** Asks for as much as makes sense now of what is not in `taken`. */
+  pump(taken: RangeSet): void {
+    if (this.#retry !== undefined) return;
+    const url = this.#candidates.current();
+    if (url === undefined) return;
+    const { size } = this.#content;
+    if (size === undefined || this.#plan.sha256 === undefined || this.#noRanges) {
+      if (this.#jobs.count === 0) this.#pumpInOrder(url);
+      return;
+    }
+    const inFlight = this.ranges(size);
+    const { connections } = this.#deps;
+    const input = { size, have: taken, inFlight, focus: this.#focus, jobBytes: this.#jobBytes, connections };
+    for (const { start, end } of nextRanges(input)) this.#startJob(url, start, end);
+  }
+
+  /** Ranges under way; those without an end go to `size`. */
+  ranges(size: number): ByteRange[] {
+    return this.#jobs.ranges(size);
+  }
+
+  /** What is under way is cancelled; a failure's delay before the next try stays. */
+  cancelAll(): void {
+    this.#jobs.cancelAll();
+  }
+
+  /** Nothing is asked for any more. */
+  stop(): void {
+    this.#retry?.clear();
+    this.#jobs.cancelAll();
+  }
+
+  /** Resolves when no mirror writes to the partial file any more. */
+  drained(): Promise<void> {
+    return this.#jobs.drained();
+  }
+
+  /** The bytes that are there are thrown away. */
+  forget(): void {
+    this.#info = undefined;
+    this.#deliverers = new Set();
+  }
+
+  /** A mirror has sent an answer's headers. */
+  jobStarted(id: JobId, info: FileInfo): void {
+    if (!this.#jobs.has(id) || !this.#host.active) return;
+    this.#info = { ...this.#info, ...info };
+    this.#content.size ??= info.size;
+    this.#revalidate = undefined;
+    this.#troubled = false;
+    this.#host.started();
+  }
+
+  /** Bytes of a mirror are in the partial file. */
+  jobWrote(id: JobId, start: number, end: number): void {
+    const job = this.#jobs.wrote(id, end - start);
+    if (job === undefined) return;
+    this.#received += end - start;
+    if (!this.#host.active) return;
+    this.#deliverers.add(job.url);
+    this.#content.wrote(start, end);
+    const { bytes } = this.#content.have;
+    if (bytes >= this.#counted + PROGRESS_BYTES) {
+      this.#counted = bytes;
+      this.#troubled = false;
+      this.#candidates.progressed(job.url);
+    }
+    this.#host.wrote(job, start, end);
+  }
+
+  /** One request for all that is missing at the end. */
+  #pumpInOrder(url: MirrorUrl): void {
+    const from = this.#noRanges ? 0 : this.#content.have.contiguousEnd(0);
+    // Without a hash, bytes of two answers belong together only if the mirror vouches for it.
+    const begun = this.#plan.sha256 === undefined && this.#info !== undefined;
+    if (begun && (from === 0 || strongValidator(this.#info) === undefined)) this.#host.restart();
+    else this.#startJob(url, from, undefined);
+  }
+
+  #startJob(url: MirrorUrl, start: number, end: number | undefined): JobId {
+    const job = rangeJob({
+      url,
+      start,
+      end,
+      size: this.#content.size,
+      maxSize: this.#deps.maxSize,
+      ifRange: this.#plan.sha256 === undefined && start > 0 ? strongValidator(this.#info) : undefined,
+      revalidate: this.#revalidate,
+    });
+    return this.#jobs.start(job, () => this.#host.path());
+  }
+
+  #jobEnded({ job, bytes, tookMs }: EndedJob, outcome: RangeOutcome): void {
+    if (!this.#host.active) return;
+    if (outcome.kind !== 'failed') this.#deps.mirrorFailed(job.url, false);
+    switch (outcome.kind) {
+      case 'done':
+        this.#jobBytes = nextJobBytes(this.#jobBytes, bytes, tookMs);
+        this.#info = { ...this.#info, ...outcome.info };
+        this.#content.size ??= outcome.info.size ?? outcome.end;
+        this.#content.have.add(job.start, outcome.end);
+        if (job.start === 0 && outcome.end === this.#content.size) this.#content.wholeSha256 = outcome.sha256;
+        break;
+      case 'not-modified':
+        this.#host.notModified(outcome.info);
+        return;
+      case 'no-ranges':
+        this.#noRanges = true;
+        break;
+      case 'changed':
+        this.#changed(job);
+        return;
+      case 'failed':
+        this.#jobFailed(job.url, outcome);
+        return;
+    }
+    this.#host.ready();
+  }
+
+  #changed({ url }: RangeJob): void {
+    const message = `${url} changed while it was fetched`;
+    // What an earlier transfer left may be longer than the file: only then the mirror is not to blame.
+    if (this.#plan.sha256 === undefined || this.#content.resumed) {
+      this.#host.anew({ code: 'HASH_MISMATCH', message, transient: true });
+    } else {
+      this.#jobFailed(url, { kind: 'failed', code: 'HASH_MISMATCH', message, transient: false });
+    }
+  }
+
+  #jobFailed(url: MirrorUrl, { code, message, transient, retryAfterMs }: Failed): void {
+    if (OWN_FAULTS.has(code)) {
+      this.#host.end({ code, message, transient });
+      return;
+    }
+    this.#troubled = true;
+    this.#deps.mirrorFailed(url, transient);
+    this.#deps.log.debug({ url, code, reason: message }, 'a request to a mirror failed');
+    // Connections that break together are one failure.
+    if (transient && this.#retry !== undefined) return;
+    const patient = this.#revalidate === undefined;
+    const delay = this.#candidates.failed(url, { code, message, transient }, retryAfterMs, patient);
+    if (delay === undefined) {
+      this.#host.ready();
+      return;
+    }
+    this.#retry ??= this.#deps.clock.setTimeout(() => {
+      this.#retry = undefined;
+      this.#host.ready();
+    }, delay);
+  }
+}
