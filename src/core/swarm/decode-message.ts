@@ -1,6 +1,6 @@
-import { DebtorrentError } from '../errors.ts';
 import type { Sha256 } from '../ids.ts';
 import { decodeBencode, field } from './bencode.ts';
+import { bytesIn, checkedNumber, listIn, malformed, numberIn } from './fields.ts';
 import { Bitmap, isBitmap } from './bitmap.ts';
 import { MESSAGE_NUMBERS } from './encode-message.ts';
 import {
@@ -82,35 +82,4 @@ function fileNumber(dictionary: unknown): number {
 
 function numbersIn(dictionary: unknown, key: string): number[] {
   return listIn(dictionary, key, MAX_LISTED).map((value) => checkedNumber(value, key, 0, NUMBERS - 1));
-}
-
-function numberIn(dictionary: unknown, key: string, least: number, most: number): number {
-  return checkedNumber(field(dictionary, key), key, least, most);
-}
-
-function checkedNumber(value: unknown, key: string, least: number, most: number): number {
-  if (typeof value !== 'number') throw malformed(`${key} is no number`);
-  if (value < least || value > most) throw malformed(`${key} is out of range`);
-  return value;
-}
-
-/** A list of 1 to `most` values. */
-function listIn(dictionary: unknown, key: string, most: number): unknown[] {
-  const value = field(dictionary, key);
-  if (!Array.isArray(value)) throw malformed(`${key} is no list`);
-  if (value.length === 0 || value.length > most) throw malformed(`${key} has ${value.length} entries`);
-  return value;
-}
-
-function bytesIn(dictionary: unknown, key: string, least: number, most: number, unit = 1): Uint8Array {
-  const value = field(dictionary, key);
-  if (!(value instanceof Uint8Array)) throw malformed(`${key} is no string`);
-  if (value.length < least || value.length > most || value.length % unit !== 0) {
-    throw malformed(`${key} has ${value.length} bytes`);
-  }
-  return value;
-}
-
-function malformed(what: string): DebtorrentError {
-  return new DebtorrentError('PEER_PROTOCOL', `malformed dt_files message: ${what}`);
 }

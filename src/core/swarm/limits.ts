@@ -4,6 +4,8 @@
 
 /** A frame of the wire, its length prefix aside. */
 export const MAX_FRAME_BYTES = 262_144;
+/** An extended handshake. */
+export const MAX_HANDSHAKE_BYTES = 16_384;
 /** Files in one want. */
 export const MAX_WANTS_PER_MESSAGE = 64;
 /** Wants open on a link in each direction. */
