@@ -1,0 +1,175 @@
+/** Announces torrents to one tracker, one after the other, and reports the peers that it names. */
+import { randomInt } from 'node:crypto';
+import type { Clock } from '../../core/clock.ts';
+import type { InfoHash } from '../../core/ids.ts';
+import type { Logger } from '../../core/logging.ts';
+import type { TrackerAnswer } from '../../core/swarm/tracker-answer.ts';
+import type { Announcement, AnnounceEvent } from '../../core/swarm/udp-tracker-messages.ts';
+import { backOff, jittered } from './back-off.ts';
+import { DueQueue, type Turn } from './due-queue.ts';
+import { announceHttp, type AnnounceResult } from './http-announce.ts';
+import type { DiscoverySource, Finder, Report } from './protocol.ts';
+import { announceUdp } from './udp-announce.ts';
+
+/** One announcement, from the name's lookup to the last byte. */
+const TIMEOUT_MS = 15_000;
+/** What a tracker says about when to come again is kept within these bounds, in seconds. */
+const LEAST_INTERVAL_S = 60;
+const MOST_INTERVAL_S = 7_200;
+const DEFAULT_INTERVAL_S = 1_800;
+/** After failures of the tracker. */
+const FIRST_RETRY_MS = 30_000;
+const MOST_RETRY_MS = 1_800_000;
+const GOODBYE_MS = 1_000;
+const NO_LISTENER_MS = 5_000;
+/** Failures are logged when they begin and after this time again, in milliseconds. */
+const WARN_AGAIN_MS = 3_600_000;
+/** Goodbyes on their way at once when torrents leave; more are not sent, the tracker forgets by itself. */
+const MAX_GOODBYES = 32;
+
+export interface TrackerFinderDeps {
+  readonly url: string;
+  readonly listenPort: () => number | undefined;
+  /** 40 hexadecimal digits. */
+  readonly peerId: string;
+  readonly report: Report;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly random: () => number;
+  readonly ca: (() => string[]) | undefined;
+}
+
+export class TrackerFinder implements Finder {
+  readonly #deps: TrackerFinderDeps;
+  readonly #url: URL;
+  /** For status and log: without path and query, where passkeys are. */
+  readonly #name: string;
+  readonly #queue: DueQueue;
+  readonly #announced = new Map<InfoHash, { readonly port: number; refusals: number }>();
+  readonly #key = randomInt(2 ** 32);
+  readonly #stop = new AbortController();
+  #goodbyes = 0;
+  #failures = 0;
+  #found = 0;
+  #answered = false;
+  #error: string | undefined;
+  #warnedAt = -Infinity;
+
+  constructor(deps: TrackerFinderDeps) {
+    this.#deps = deps;
+    // a special scheme, so that the parts of udp URLs are parsed by the same rules
+    this.#url = new URL(deps.url.replace(/^udp:/, 'http:'));
+    this.#name = `${deps.url.slice(0, deps.url.indexOf(':'))}://${this.#url.host}`;
+    this.#queue = new DueQueue({ clock: deps.clock, work: (torrent) => this.#turn(torrent) });
+  }
+
+  torrents(ids: readonly InfoHash[]): void {
+    for (const id of this.#queue.set(ids)) void this.#goodbye(id);
+  }
+
+  status(): readonly DiscoverySource[] {
+    const state = this.#error !== undefined ? 'failing' : this.#answered ? 'working' : 'starting';
+    const error = this.#error === undefined ? {} : { error: this.#error };
+    return [{ via: 'tracker', name: this.#name, state, found: this.#found, ...error }];
+  }
+
+  async stop(): Promise<void> {
+    this.#queue.stop();
+    this.#stop.abort(new Error('stopping'));
+    await Promise.all([...this.#announced.keys()].map((id) => this.#goodbye(id)));
+  }
+
+  async #turn(torrent: InfoHash): Promise<Turn> {
+    const { listenPort, clock } = this.#deps;
+    const port = listenPort();
+    if (port === undefined) return { againMs: NO_LISTENER_MS };
+    const known = this.#announced.get(torrent);
+    const event = known === undefined || known.refusals > 0 ? 'started' : 'none';
+    const deadline = new AbortController();
+    const timer = clock.setTimeout(() => deadline.abort(new Error('it is too slow')), TIMEOUT_MS);
+    try {
+      const signal = AbortSignal.any([deadline.signal, this.#stop.signal]);
+      const { answer, tracker } = await this.#announce(torrent, port, event, signal);
+      return this.#answer(torrent, port, answer, tracker);
+    } catch (error) {
+      const pauseMs = this.#failed(error instanceof Error ? error.message : String(error));
+      return { againMs: pauseMs, pauseMs };
+    } finally {
+      timer.clear();
+    }
+  }
+
+  #answer(torrent: InfoHash, port: number, answer: TrackerAnswer, tracker: string | undefined): Turn {
+    const { random, report } = this.#deps;
+    switch (answer.kind) {
+      case 'peers': {
+        this.#recovered();
+        this.#announced.set(torrent, { port, refusals: 0 });
+        this.#found += report(torrent, answer.peers, 'tracker', tracker);
+        const asked = answer.intervalS ?? DEFAULT_INTERVAL_S;
+        const interval = Math.min(MOST_INTERVAL_S, Math.max(LEAST_INTERVAL_S, asked));
+        return { againMs: Math.max(LEAST_INTERVAL_S * 1000, jittered(interval * 1000, random)) };
+      }
+      case 'refused': {
+        // this torrent only: others may be welcome
+        const refusals = (this.#announced.get(torrent)?.refusals ?? 0) + 1;
+        this.#announced.set(torrent, { port, refusals });
+        this.#warn(`it refuses: ${answer.reason}`);
+        return { againMs: backOff(refusals, LEAST_INTERVAL_S * 1000, MOST_RETRY_MS, random) };
+      }
+      case 'malformed': {
+        const pauseMs = this.#failed(answer.reason);
+        return { againMs: pauseMs, pauseMs };
+      }
+    }
+  }
+
+  async #goodbye(torrent: InfoHash): Promise<void> {
+    const known = this.#announced.get(torrent);
+    this.#announced.delete(torrent);
+    if (known === undefined || known.refusals > 0 || this.#failures > 0 || this.#goodbyes >= MAX_GOODBYES) return;
+    const end = new AbortController();
+    const timer = this.#deps.clock.setTimeout(() => end.abort(new Error('too slow')), GOODBYE_MS);
+    this.#goodbyes += 1;
+    try {
+      await this.#announce(torrent, known.port, 'stopped', end.signal);
+    } catch {
+      // the tracker forgets this machine by itself
+    } finally {
+      this.#goodbyes -= 1;
+      timer.clear();
+    }
+  }
+
+  #announce(torrent: InfoHash, port: number, event: AnnounceEvent, signal: AbortSignal): Promise<AnnounceResult> {
+    const { url, peerId, ca } = this.#deps;
+    const wanted = event === 'stopped' ? 0 : 50;
+    const what: Announcement = { infoHash: torrent, peerId, port, event, key: this.#key, wanted };
+    return url.startsWith('udp:') ? announceUdp(this.#url, what, signal) : announceHttp(this.#url, what, signal, ca);
+  }
+
+  /** Returns how long to leave the tracker alone. */
+  #failed(reason: string): number {
+    this.#failures += 1;
+    if (!this.#stop.signal.aborted) this.#warn(reason);
+    return backOff(this.#failures, FIRST_RETRY_MS, MOST_RETRY_MS, this.#deps.random);
+  }
+
+  #recovered(): void {
+    const { log } = this.#deps;
+    if (this.#failures > 0) log.info({ tracker: this.#name }, 'tracker answers again');
+    this.#failures = 0;
+    this.#error = undefined;
+    this.#answered = true;
+    this.#warnedAt = -Infinity;
+  }
+
+  #warn(reason: string): void {
+    const { clock, log } = this.#deps;
+    this.#error = reason.replaceAll(/[^\x20-\x7e]+/g, ' ').slice(0, 200);
+    const now = clock.now();
+    if (now - this.#warnedAt < WARN_AGAIN_MS) return;
+    this.#warnedAt = now;
+    log.warn({ tracker: this.#name, reason: this.#error }, 'tracker does not work');
+  }
+}
