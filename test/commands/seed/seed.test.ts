@@ -161,7 +161,7 @@ t.test(
       const found = statSync(cached(scene, file.sha256), { throwIfNoEntry: false });
       return found !== undefined && found.ino !== ino;
     });
-    t.equal(daemon.logged('has changed on disk').length, 1);
+    await until('the log says so', () => daemon.logged('has changed on disk').length === 1);
   },
 );
 
@@ -262,7 +262,7 @@ t.test('on a terminal it shows how far it is', { skip: skipWithoutApt || notRoot
   const [code] = (await once(child, 'close')) as [number];
   t.equal(code, 0);
   t.match(output, /\r\[#*\.*\] +\d+% {2}\d+ of \d+ files/);
-  t.match(output, /\r\x1b\[Ktook /, 'and the line makes room for the report');
+  t.ok(output.includes('\r\x1b[Ktook '), 'and the line makes room for the report');
 });
 
 function exists(path: string): boolean {
