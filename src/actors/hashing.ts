@@ -1,13 +1,18 @@
-/** SHA-256 of whole files, in a pool of threads of their own. */
+/** Hashes of files, in a pool of threads of their own. */
 import { Piscina } from 'piscina';
 
 import { DebtorrentError } from '../core/errors.ts';
 import { parseSha256, type Sha256 } from '../core/ids.ts';
 import { workerUrl } from '../kernel/worker-url.ts';
 
+/** All reject with OVERLOADED when too many wait, and with STORE_IO when the file is not there or too short. */
 export interface Hashing {
-  /** Hashes the first `size` bytes. Rejects with OVERLOADED when too many wait, STORE_IO when the file is not there. */
+  /** Hashes the first `size` bytes. */
   sha256(path: string, size: number): Promise<Sha256>;
+  /** Roots of all pieces of the first `size` bytes (docs/PROTOCOL.md), 32 bytes each. */
+  pieceRoots(path: string, size: number): Promise<Uint8Array>;
+  /** The root, 32 bytes, of the piece of `length` bytes (1 to 1 MiB) from `start` on. */
+  pieceRoot(path: string, start: number, length: number): Promise<Uint8Array>;
   close(): Promise<void>;
 }
 
@@ -22,28 +27,30 @@ export interface HashingOptions {
 const IDLE_MS = 20_000;
 
 export function createHashing({ threads, maxQueue }: HashingOptions): Hashing {
-  const pool = new Piscina<{ path: string; size: number }, string>({
+  const pool = new Piscina<unknown, unknown>({
     filename: workerUrl('hash').href,
-    name: 'sha256OfFile',
     minThreads: 0,
     maxThreads: threads,
     idleTimeout: IDLE_MS,
     maxQueue,
     resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 4 },
   });
+  async function run(name: string, task: object): Promise<unknown> {
+    if (pool.queueSize >= maxQueue) throw new DebtorrentError('OVERLOADED', 'too many files wait to be hashed');
+    try {
+      return await pool.run(task, { name });
+    } catch (error) {
+      throw new DebtorrentError('STORE_IO', `hashing failed: ${(error as Error).message}`, { cause: error });
+    }
+  }
   return {
     async sha256(path, size) {
-      if (pool.queueSize >= maxQueue) throw new DebtorrentError('OVERLOADED', 'too many files wait to be hashed');
-      let digest: string;
-      try {
-        digest = await pool.run({ path, size });
-      } catch (error) {
-        throw new DebtorrentError('STORE_IO', `hashing failed: ${(error as Error).message}`, { cause: error });
-      }
-      const sha256 = parseSha256(digest);
+      const sha256 = parseSha256(String(await run('sha256OfFile', { path, size })));
       if (sha256 === undefined) throw new DebtorrentError('INTERNAL', 'the hashing pool gave no digest');
       return sha256;
     },
+    pieceRoots: async (path, size) => (await run('pieceRootsOfFile', { path, size })) as Uint8Array,
+    pieceRoot: async (path, start, length) => (await run('pieceRootOfFile', { path, start, length })) as Uint8Array,
     close: () => pool.close({ force: true }),
   };
 }

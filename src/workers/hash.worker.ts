@@ -1,8 +1,11 @@
-/** The task that the hashing pool runs: SHA-256 of a file, read with one buffer. */
+/** The tasks that the hashing pool runs: SHA-256 of a file, and roots of its pieces, read with one buffer. */
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
 
-const BUFFER_BYTES = 1024 * 1024;
+import { PIECE_BYTES } from '../core/swarm/pieces.ts';
+import { pieceRoot, RootHasher } from '../core/swarm/tree.ts';
+
+const BUFFER_BYTES = PIECE_BYTES;
 let buffer: Buffer | undefined;
 
 export interface HashTask {
@@ -11,21 +14,55 @@ export interface HashTask {
   readonly size: number;
 }
 
+export interface PieceTask {
+  readonly path: string;
+  readonly start: number;
+  /** Bytes, 1 to 1 MiB; a file that ends before gives an error. */
+  readonly length: number;
+}
+
 /** 64 hexadecimal digits. */
 export function sha256OfFile({ path, size }: HashTask): string {
-  buffer ??= Buffer.allocUnsafeSlow(BUFFER_BYTES);
   const hash = createHash('sha256');
+  read(path, 0, size, (bytes) => hash.update(bytes));
+  return hash.digest('hex');
+}
+
+/** Roots of all pieces (docs/PROTOCOL.md), 32 bytes each. */
+export function pieceRootsOfFile({ path, size }: HashTask): Uint8Array {
+  const hasher = new RootHasher();
+  read(path, 0, size, (bytes) => hasher.update(bytes));
+  return hasher.finish();
+}
+
+/** The root of one piece, 32 bytes. */
+export function pieceRootOfFile({ path, start, length }: PieceTask): Uint8Array {
+  let root: Uint8Array | undefined;
+  read(path, start, length, (bytes) => {
+    root = pieceRoot(bytes);
+  });
+  if (root === undefined) throw new RangeError('a piece has at least one byte');
+  return root;
+}
+
+/** Gives the bytes in chunks of BUFFER_BYTES, the last one aside. */
+function read(path: string, start: number, length: number, take: (bytes: Buffer) => void): void {
+  buffer ??= Buffer.allocUnsafeSlow(BUFFER_BYTES);
+  const end = start + length;
   const fd = openSync(path, 'r');
   try {
-    let position = 0;
-    while (position < size) {
-      const read = readSync(fd, buffer, 0, Math.min(buffer.length, size - position), position);
-      if (read === 0) throw new Error(`${path} ends at ${position} of ${size} bytes`);
-      hash.update(buffer.subarray(0, read));
-      position += read;
+    for (let position = start; position < end;) {
+      const wanted = Math.min(BUFFER_BYTES, end - position);
+      let filled = 0;
+      while (filled < wanted) {
+        const count = readSync(fd, buffer, filled, wanted - filled, position + filled);
+        if (count === 0) throw new Error(`${path} ends at ${position + filled} of ${end} bytes`);
+        filled += count;
+      }
+      take(buffer.subarray(0, filled));
+      position += filled;
     }
   } finally {
     closeSync(fd);
   }
-  return hash.digest('hex');
 }

@@ -1,0 +1,136 @@
+/**
+ * Open files that are read for peers, the most recently used. Opening and looking at a file are done in this thread
+ * (some 10 microseconds; handing that to the I/O threads costs more), reading is not: it may have to wait for the disk.
+ */
+import { closeSync, fstatSync, openSync, read as readWithCallback } from 'node:fs';
+import { promisify } from 'node:util';
+
+import type { Clock } from '../../../core/clock.ts';
+import { DebtorrentError } from '../../../core/errors.ts';
+import { MOVING_MS, type SharedFile } from './shared-file.ts';
+
+const read = promisify(readWithCallback);
+
+interface Handle {
+  readonly fd: number;
+  /** Opened under a name that lasts: neither size nor time of modification change any more. */
+  readonly lasting: boolean;
+  readonly modified: number;
+  readonly openedAt: number;
+  /** Reads under way. */
+  users: number;
+  /** To be closed when the last read is done. */
+  dropped: boolean;
+}
+
+/** Files open at once, those that are being read aside. */
+const MAX_OPEN = 64;
+
+export class FileHandles {
+  readonly #clock: Clock;
+  /** In order of use, least recent first. */
+  readonly #open = new Map<SharedFile, Handle>();
+  #reading = 0;
+  #idle: (() => void) | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** Rejects with STORE_IO when the file cannot be read, or is not as it was when it was opened. */
+  async read(file: SharedFile, start: number, length: number): Promise<Buffer> {
+    let handle: Handle | undefined;
+    this.#reading += 1;
+    try {
+      handle = this.#use(file);
+      handle.users += 1;
+      const buffer = Buffer.allocUnsafeSlow(length);
+      const { bytesRead } = await read(handle.fd, buffer, 0, length, start);
+      if (bytesRead !== length) throw new Error(`it ends at ${start + bytesRead} of ${file.size} bytes`);
+      return buffer;
+    } catch (error) {
+      if (handle !== undefined && this.#open.get(file) === handle) this.close(file);
+      throw new DebtorrentError('STORE_IO', (error as Error).message, { cause: error });
+    } finally {
+      if (handle !== undefined) {
+        handle.users -= 1;
+        if (handle.dropped && handle.users === 0) closeSync(handle.fd);
+      }
+      this.#reading -= 1;
+      if (this.#reading === 0) this.#idle?.();
+    }
+  }
+
+  close(file: SharedFile): void {
+    const handle = this.#open.get(file);
+    if (handle === undefined) return;
+    this.#open.delete(file);
+    handle.dropped = true;
+    if (handle.users === 0) closeSync(handle.fd);
+  }
+
+  /** Resolves when nothing is open any more. */
+  closeAll(): Promise<void> {
+    for (const file of [...this.#open.keys()]) this.close(file);
+    return new Promise((resolve) => {
+      if (this.#reading === 0) resolve();
+      else this.#idle = resolve;
+    });
+  }
+
+  #use(file: SharedFile): Handle {
+    const known = this.#open.get(file);
+    if (known !== undefined && this.#isCurrent(file, known)) {
+      this.#open.delete(file);
+      this.#open.set(file, known);
+      return known;
+    }
+    this.close(file);
+    const opened = this.#openFile(file);
+    this.#open.set(file, opened);
+    for (const [oldest, { users }] of this.#open) {
+      if (this.#open.size <= MAX_OPEN) break;
+      if (users === 0 && oldest !== file) this.close(oldest);
+    }
+    return opened;
+  }
+
+  /** False when it has to be opened again under its lasting name. */
+  #isCurrent(file: SharedFile, handle: Handle): boolean {
+    if (!handle.lasting) return !file.isWhole || this.#clock.now() - handle.openedAt < MOVING_MS;
+    const { size, mtimeMs } = fstatSync(handle.fd);
+    if (size !== file.size || mtimeMs !== handle.modified) throw new Error('it has changed');
+    return true;
+  }
+
+  #openFile(file: SharedFile): Handle {
+    let failure: unknown;
+    for (const { path, lasting } of file.locations(this.#clock.now())) {
+      let fd: number;
+      try {
+        fd = openSync(path, 'r');
+      } catch (error) {
+        failure ??= error;
+        continue;
+      }
+      const found = fstatSync(fd);
+      if (found.isFile() && (!file.isWhole || found.size === file.size)) {
+        return {
+          fd,
+          lasting,
+          modified: found.mtimeMs,
+          openedAt: this.#clock.now(),
+          users: 0,
+          dropped: false,
+        };
+      }
+      closeSync(fd);
+      failure ??= new Error(`it has ${found.size} of ${file.size} bytes`);
+    }
+    throw failure;
+  }
+}
