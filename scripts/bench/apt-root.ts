@@ -7,10 +7,19 @@ import { touchMemory } from './touched-memory.ts';
 
 export interface AptRoot {
   update(): Promise<void>;
-  /** Downloads packages into an empty directory and returns the wall time; throws if one is missing. */
-  download(packages: readonly { readonly name: string; readonly version: string; readonly size: number }[]): Promise<number>;
+  /**
+   * Downloads packages into an empty directory and returns the wall time; throws if one is missing. Waits for a
+   * machine that is ready (`settle`) first, unless the caller has done so for several roots at once.
+   */
+  download(packages: readonly Wanted[], settled?: 'settled'): Promise<number>;
   /** What `download` costs without the download: reading lists and working out the addresses. */
   plan(packages: readonly { readonly name: string; readonly version: string }[]): Promise<number>;
+}
+
+interface Wanted {
+  readonly name: string;
+  readonly version: string;
+  readonly size: number;
 }
 
 export interface AptRootOptions {
@@ -18,6 +27,15 @@ export interface AptRootOptions {
   readonly architecture: string;
   /** Lines of a sources.list. */
   readonly sources: readonly string[];
+  /** A command that runs the command after it, such as `ip netns exec NAME`. */
+  readonly through?: readonly string[];
+}
+
+/** Before a turn that writes about that many bytes: nothing left to be written, a quiet machine, touched memory. */
+export async function settle(scope: Scope, directory: string, bytes: number): Promise<void> {
+  await run(scope, 'sync', []);
+  await quiet();
+  await touchMemory(directory, bytes);
 }
 
 export async function createAptRoot(scope: Scope, options: AptRootOptions): Promise<AptRoot> {
@@ -52,7 +70,8 @@ quiet "2";
   let out = join(directory, 'out');
   let downloads = 0;
   const env = { ...process.env, APT_CONFIG: configuration, LC_ALL: 'C' };
-  const apt = (args: readonly string[]) => run(scope, 'apt-get', args, { cwd: out, env });
+  const [program = 'apt-get', ...before] = [...(options.through ?? []), 'apt-get'];
+  const apt = (args: readonly string[]) => run(scope, program, [...before, ...args], { cwd: out, env });
   const names = (packages: readonly { name: string; version: string }[]) => packages.map((p) => `${p.name}=${p.version}`);
   return {
     async update() {
@@ -61,14 +80,12 @@ quiet "2";
     async plan(packages) {
       return (await apt(['download', '--print-uris', ...names(packages)])).ms;
     },
-    async download(packages) {
+    async download(packages, settled) {
       // Directories are left for the end: ext4 makes files slowly where others have just been removed.
       out = join(directory, `out-${++downloads}`);
       const expected = packages.reduce((sum, p) => sum + p.size, 0);
       await mkdir(out);
-      await run(scope, 'sync', []);
-      await quiet();
-      await touchMemory(directory, 3 * expected);
+      if (settled === undefined) await settle(scope, directory, 3 * expected);
       const { ms } = await apt(['download', ...names(packages)]);
       const files = await readdir(out);
       let bytes = 0;

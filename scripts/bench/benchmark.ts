@@ -16,5 +16,7 @@ export interface BenchContext {
 export interface Benchmark {
   readonly name: string;
   readonly title: string;
+  /** Why it cannot run here, in a few words; its last results are kept then. */
+  readonly unable?: (scope: Scope) => Promise<string | undefined>;
   run(context: BenchContext): Promise<readonly Figure[]>;
 }

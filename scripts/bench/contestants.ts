@@ -5,16 +5,18 @@
 import { join } from 'node:path';
 import { startAptCacherNg } from './apt-cacher-ng.ts';
 import { type AptRoot, createAptRoot } from './apt-root.ts';
-import { type Daemon, daemonIsBuilt, daemonStatus, startDaemon } from './daemon.ts';
+import { type Daemon, type PeerOptions, daemonIsBuilt, daemonStatus, startDaemon } from './daemon.ts';
 import { until } from './http-client.ts';
 import type { LocalMirror } from './local-mirror.ts';
 import { type Scope, createScope, freeLowPort, freePort } from './scope.ts';
 
 export interface Contestant {
-  readonly name: 'apt' | 'debtorrent' | 'apt-cacher-ng';
+  readonly name: string;
   readonly apt: AptRoot;
   /** Empties its cache and lets it see the indexes again; nothing to do for plain apt. */
   cool(): Promise<void>;
+  /** Stops what runs until it is next made cold; nothing to do for plain apt. */
+  rest(): Promise<void>;
 }
 
 export interface ContestantOptions {
@@ -27,7 +29,7 @@ export interface ContestantOptions {
 /** Contestants with their lists updated, each through its own path. Ours is left out until it is built. */
 export async function createContestants(scope: Scope, options: ContestantOptions): Promise<Contestant[]> {
   const contestants = [await plainApt(scope, options)];
-  if (daemonIsBuilt()) contestants.push(await debtorrent(scope, options));
+  if (daemonIsBuilt()) contestants.push(await daemonContestant(scope, options, 'debtorrent'));
   contestants.push(await aptCacherNg(scope, options));
   for (const contestant of contestants) {
     await contestant.cool();
@@ -49,27 +51,35 @@ function aptRoot(scope: Scope, options: ContestantOptions, name: string, prefix:
 
 async function plainApt(scope: Scope, options: ContestantOptions): Promise<Contestant> {
   const apt = await aptRoot(scope, options, 'plain', 'http://');
-  return { name: 'apt', apt, cool: () => Promise.resolve() };
+  return { name: 'apt', apt, cool: async () => undefined, rest: async () => undefined };
 }
 
-async function debtorrent(scope: Scope, options: ContestantOptions): Promise<Contestant> {
+/** Our daemon, without peers unless they are given. */
+export async function daemonContestant(
+  scope: Scope,
+  options: ContestantOptions,
+  name: string,
+  peers?: PeerOptions,
+): Promise<Contestant> {
   const port = await freePort();
-  const apt = await aptRoot(scope, options, 'debtorrent', `http://127.0.0.1:${port}/`);
+  const apt = await aptRoot(scope, options, name, `http://127.0.0.1:${port}/`);
   let runs = 0;
   let life = createScope();
   scope.defer(() => life.close());
   return {
-    name: 'debtorrent',
+    name,
     apt,
+    rest: () => life.close(),
     async cool() {
       await life.close();
       scope.assertOpen();
       life = createScope();
       const daemon = await startDaemon(life, {
-        cacheDir: join(options.directory, `debtorrent-cache-${++runs}`),
+        cacheDir: join(options.directory, `${name}-cache-${++runs}`),
         port,
         mirrors: [options.mirrorPort],
         logFile: options.logFile,
+        ...(peers === undefined ? {} : { peers }),
       });
       await apt.update();
       await indexIsLoaded(daemon, 1);
@@ -92,6 +102,7 @@ async function aptCacherNg(scope: Scope, options: ContestantOptions): Promise<Co
   return {
     name: 'apt-cacher-ng',
     apt,
+    rest: () => life.close(),
     async cool() {
       await life.close();
       scope.assertOpen();

@@ -3,7 +3,7 @@ import { existsSync, openSync, readFileSync } from 'node:fs';
 import { readFile, readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { ChildProcess } from 'node:child_process';
-import { httpText } from './http-client.ts';
+import { httpText, socketText } from './http-client.ts';
 import { type Scope, startProcess } from './scope.ts';
 
 /** Seen from dist/scripts/bench/daemon.js; BENCH_DAEMON names another build to measure. */
@@ -13,16 +13,35 @@ export interface DaemonOptions {
   readonly cacheDir: string;
   /** 0 lets it pick one. */
   readonly port: number;
-  /** Ports of 127.0.0.1 that it may fetch from. */
-  readonly mirrors: readonly number[];
+  /** What it may fetch from: ports of 127.0.0.1, or hosts. */
+  readonly mirrors: readonly (number | string)[];
   readonly logFile: string;
   readonly keyrings?: readonly string[];
+  /** Archives under these are shared with peers. */
+  readonly publicKeyrings?: readonly string[];
+  /** Left out: no peers at all. */
+  readonly peers?: PeerOptions;
+  /** The same HTTP on a Unix socket, for daemons on a loopback interface that is not ours. */
+  readonly socket?: string;
+  /** A command that runs the command after it, such as `ip netns exec NAME`. */
+  readonly through?: readonly string[];
+}
+
+export interface PeerOptions {
+  /** 127.0.0.1 and a port of its choice unless given. */
+  readonly listen?: string;
+  readonly lan: boolean;
+  /** HOST:PORT */
+  readonly fixed: readonly string[];
 }
 
 export interface Daemon {
   readonly child: ChildProcess;
   readonly pid: number;
   readonly base: string;
+  /** ADDR:PORT of its BitTorrent port; null when it has none. */
+  readonly peer: string | null;
+  readonly socket: string | undefined;
   /** From spawn to the `ready` line. */
   readonly readyMs: number;
   /** performance.now() at spawn. */
@@ -32,6 +51,8 @@ export interface Daemon {
 export interface Status {
   readonly torrents: readonly { readonly name: string; readonly files: number }[];
   readonly transfers: readonly { readonly state: string }[];
+  readonly peers: readonly { readonly address: string; readonly banned: boolean }[];
+  readonly totals: Readonly<Record<string, number>>;
 }
 
 export function daemonIsBuilt(): boolean {
@@ -47,15 +68,17 @@ export async function startDaemon(scope: Scope, options: DaemonOptions): Promise
     `127.0.0.1:${options.port}`,
     '--cache-dir',
     options.cacheDir,
-    ...options.mirrors.flatMap((port) => ['--allow-mirror', `127.0.0.1:${port}`]),
+    ...options.mirrors.flatMap((one) => ['--allow-mirror', typeof one === 'number' ? `127.0.0.1:${one}` : one]),
     ...(options.keyrings ?? []).flatMap((path) => ['--keyring', path]),
-    '--peer-listen=off',
-    '--lan=off',
+    ...(options.publicKeyrings ?? []).flatMap((path) => ['--public-keyring', path]),
+    ...(options.socket === undefined ? [] : ['--socket', options.socket]),
+    ...peerFlags(options.peers),
     '--log-format=json',
   ];
   const spawnedAt = performance.now();
   const log = openSync(options.logFile, 'a');
-  const child = startProcess(scope, process.execPath, args, { stdio: ['ignore', 'pipe', log] });
+  const [command = process.execPath, ...rest] = [...(options.through ?? []), process.execPath, ...args];
+  const child = startProcess(scope, command, rest, { stdio: ['ignore', 'pipe', log] });
   const line = await new Promise<string>((resolve, reject) => {
     let text = '';
     child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
@@ -69,19 +92,43 @@ export async function startDaemon(scope: Scope, options: DaemonOptions): Promise
     setTimeout(() => reject(new Error('the daemon was not ready within 20 s')), 20_000).unref();
   });
   const readyMs = performance.now() - spawnedAt;
-  const ready = JSON.parse(/^ready (.*)$/m.exec(line)?.[1] ?? '{}') as { http: string; pid: number };
-  return { child, pid: ready.pid, base: `http://${ready.http}`, readyMs, spawnedAt };
+  const ready = JSON.parse(/^ready (.*)$/m.exec(line)?.[1] ?? '{}') as {
+    http: string;
+    peer: string | null;
+    pid: number;
+  };
+  const { pid, peer } = ready;
+  return { child, pid, base: `http://${ready.http}`, peer, socket: options.socket, readyMs, spawnedAt };
+}
+
+function peerFlags(peers: PeerOptions | undefined): string[] {
+  if (peers === undefined) return ['--peer-listen=off', '--lan=off'];
+  const fixed = peers.fixed.flatMap((address) => ['--peer', address]);
+  return [`--peer-listen=${peers.listen ?? '127.0.0.1:0'}`, `--lan=${peers.lan ? 'on' : 'off'}`, ...fixed];
+}
+
+/** A page of its own, over whichever way there is to it. */
+function ownPage(daemon: Daemon, path: string): Promise<string> {
+  return daemon.socket === undefined ? httpText(daemon.base + path) : socketText(daemon.socket, path);
 }
 
 export async function daemonStatus(daemon: Daemon): Promise<Status> {
-  return JSON.parse(await httpText(`${daemon.base}/status.json`)) as Status;
+  return JSON.parse(await ownPage(daemon, '/status.json')) as Status;
 }
 
 /** The largest value of a metric over all of its label sets and suffixes that match; NaN if it is not there. */
 export async function daemonMetric(daemon: Daemon, name: RegExp): Promise<number> {
-  const lines = (await httpText(`${daemon.base}/metrics`)).split('\n');
+  const lines = (await ownPage(daemon, '/metrics')).split('\n');
   const values = lines.filter((line) => !line.startsWith('#') && name.test(line)).map((line) => Number(line.split(' ').at(-1)));
   return values.length > 0 ? Math.max(...values) : Number.NaN;
+}
+
+/** Processor seconds that a process has used since its start, all of its threads together; NaN once it is gone. */
+export async function processorSeconds(pid: number): Promise<number> {
+  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  // Fields 14 and 15 of proc(5), after the name in parentheses, which may contain anything; in ticks of 10 ms.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
 /** Resident megabytes (10^6) of a process and its children, now and at most so far (itself alone). */

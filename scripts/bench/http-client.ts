@@ -22,6 +22,16 @@ export async function httpText(url: string, timeoutMs = 30_000): Promise<string>
   return text;
 }
 
+/** The body of an answer over a Unix socket; throws unless the status is 200. */
+export async function socketText(socketPath: string, path: string, timeoutMs = 30_000): Promise<string> {
+  const request = http.get({ socketPath, path, agent: false, timeout: timeoutMs });
+  const [answer] = (await once(request, 'response')) as [http.IncomingMessage];
+  let text = '';
+  for await (const chunk of answer.setEncoding('utf8')) text += chunk as string;
+  if (answer.statusCode !== 200) throw new Error(`${path}: ${answer.statusCode} ${text.slice(0, 200)}`);
+  return text;
+}
+
 /** Reads a whole body and returns its length; throws unless the status is 200. */
 export async function httpDrain(url: string, timeoutMs = 120_000): Promise<number> {
   const request = http.get(url, { agent: false, timeout: timeoutMs });

@@ -7,17 +7,33 @@ import { join } from 'node:path';
 import type { BenchContext, Benchmark } from './benchmark.ts';
 import { cached } from './cached.ts';
 import { catalogue } from './catalogue.ts';
+import { crowd } from './crowd/crowd.ts';
 import { limited, packages } from './downloads.ts';
 import { type Figure, renderTable } from './figures.ts';
 import { kernel } from './kernel.ts';
 import { benchDirectory, localMirror, type LocalMirror } from './local-mirror.ts';
 import { machineFacts, missingPrograms } from './machine.ts';
 import { memory } from './memory.ts';
+import { noPeers } from './no-peers.ts';
 import { parseIndex } from './parse-index.ts';
+import { peerLarge } from './peer-large.ts';
+import { peerPackages } from './peer-packages.ts';
 import { mergeResults } from './results.ts';
 import { createScope, temporaryDirectory } from './scope.ts';
 
-const BENCHMARKS: readonly Benchmark[] = [packages, limited, cached, catalogue, parseIndex, memory, kernel];
+const BENCHMARKS: readonly Benchmark[] = [
+  packages,
+  limited,
+  cached,
+  catalogue,
+  parseIndex,
+  memory,
+  kernel,
+  peerLarge,
+  peerPackages,
+  noPeers,
+  crowd,
+];
 
 async function main(names: readonly string[]): Promise<number> {
   const unknown = names.find((name) => !BENCHMARKS.some((benchmark) => benchmark.name === name));
@@ -51,6 +67,11 @@ async function main(names: readonly string[]): Promise<number> {
       if (stopped) break;
       say(`${benchmark.name}: ${benchmark.title}`);
       try {
+        const why = await benchmark.unable?.(scope);
+        if (why !== undefined) {
+          say(`  skipped: ${why}`);
+          continue;
+        }
         const figures = await benchmark.run(context);
         await mergeResults(join(process.cwd(), 'bench/results.json'), machine, benchmark.name, figures);
         all.push(...figures);

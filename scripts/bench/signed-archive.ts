@@ -20,6 +20,8 @@ export interface SignedArchive {
   readonly architecture: string;
   /** Paths relative to the archive's root, in the order of the files asked for. */
   readonly paths: readonly string[];
+  /** SHA-256 of the same files. */
+  readonly hashes: readonly string[];
 }
 
 /** Writes the archive to `root`. The key lives as long as the scope. */
@@ -27,19 +29,22 @@ export async function createSignedArchive(scope: Scope, root: string, files: rea
   const suite = 'bench';
   const architecture = 'amd64';
   const paths: string[] = [];
+  const hashes: string[] = [];
   let index = '';
   for (const { name, size } of files) {
     const path = `pool/main/b/bench/${name}_1.0_${architecture}.deb`;
     const content = randomBytes(size);
+    const hash = sha256(content);
     await mkdir(dirname(join(root, path)), { recursive: true });
     await writeFile(join(root, path), content);
     index +=
       `Package: ${name}\nVersion: 1.0\nArchitecture: ${architecture}\nMaintainer: Nobody <nobody@debian.org>\n` +
-      `Filename: ${path}\nSize: ${size}\nSHA256: ${sha256(content)}\nDescription: made up\n\n`;
+      `Filename: ${path}\nSize: ${size}\nSHA256: ${hash}\nDescription: made up\n\n`;
     paths.push(path);
+    hashes.push(hash);
   }
   const keyring = await writeDists(scope, join(root, 'dists', suite), suite, architecture, Buffer.from(index));
-  return { keyring, suite, architecture, paths };
+  return { keyring, suite, architecture, paths, hashes };
 }
 
 function sha256(content: Buffer): string {
