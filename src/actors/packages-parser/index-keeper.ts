@@ -95,6 +95,8 @@ export class IndexKeeper {
       segment: { file, content: content.id, date, files, bytes, skipped },
     }));
     await publisher.publish();
+    // killed from here on, the daemon comes up with it
+    await publisher.saved();
     const ms = Math.round(clock.now() - started);
     log.info({ archive: key, index: name, files, bytes, skipped, ms }, 'index loaded');
   }

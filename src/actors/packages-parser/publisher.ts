@@ -1,12 +1,14 @@
 /**
- * Brings each change to whoever needs it: the gateway first, then the state file, then segments that nobody needs any
- * more are deleted. Changes that come while one is under way are brought together as one.
+ * Brings each change to whoever needs it: to the gateway and to the state file at the same time, neither waiting for
+ * the other; when both have the same, segments that nobody needs any more are deleted. Changes that come while one is
+ * under way are brought together as one.
  */
 import type { ArchiveState } from '../../core/archive/archive-state.ts';
 import type { Clock } from '../../core/clock.ts';
 import { asDebtorrentError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logging.ts';
 import type { ActorRef } from '../../kernel/protocol.ts';
+import { Coalesced } from './coalesced.ts';
 import type { CatalogueReaderProtocol } from './collaborators.ts';
 import type { CatalogueStore, PersistedState } from './catalogue-store.ts';
 
@@ -25,63 +27,77 @@ const RETRY_MS = 2_000;
 
 export class Publisher {
   readonly #deps: PublisherDeps;
-  #running: Promise<void> | undefined;
-  #again: Promise<void> | undefined;
+  readonly #telling = new Coalesced(() => this.#tell());
+  readonly #saving = new Coalesced(() => this.#save());
+  #state: PersistedState;
+  /** States that the gateway and the state file have; undefined before the first and after a failure. */
+  #told: PersistedState | undefined;
+  #saved: PersistedState | undefined;
   #retry: { clear(): void } | undefined;
   #stopped = false;
 
   constructor(deps: PublisherDeps) {
     this.#deps = deps;
+    this.#state = deps.state();
   }
 
   /** Resolves when the gateway goes by the present state or could not be reached; never rejects. */
   publish(): Promise<void> {
     if (this.#stopped) return Promise.resolve();
-    if (!this.#running) return this.#start();
-    this.#again ??= this.#running.then(() => {
-      this.#again = undefined;
-      return this.publish();
-    });
-    return this.#again;
+    this.#retry?.clear();
+    this.#state = this.#deps.state();
+    void this.#saving.run();
+    return this.#telling.run();
   }
 
-  /** Resolves when what was under way is on disk. */
+  /** Resolves when what was published last is on disk, or cannot be; never rejects. */
+  async saved(): Promise<void> {
+    if (this.#saved !== this.#state && !this.#stopped) await this.#saving.run();
+  }
+
+  /** Resolves when what was published is on disk. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#retry?.clear();
-    await this.#running;
+    await this.#telling.idle();
+    await this.#saving.idle();
   }
 
-  #start(): Promise<void> {
-    this.#retry?.clear();
-    const state = this.#deps.state();
-    const archives = state.archives.map((a) => a.state);
-    const told = this.#tell(archives);
-    this.#running = Promise.all([told, this.#save(state)]).then(async ([reached]) => {
-      if (reached) await this.#deps.store.settle(archives);
-      this.#running = undefined;
-      if (!reached && !this.#stopped) this.#retryLater();
-    });
-    return told.then(() => undefined);
+  async #tell(): Promise<void> {
+    const { gateway, store, log, clock } = this.#deps;
+    const state = this.#state;
+    if (this.#stopped) return;
+    const reached = await gateway
+      .within(GATEWAY_MS)
+      .ask('catalogueChanged', { segmentDir: store.dir, archives: archivesOf(state) })
+      .catch((error: unknown) => {
+        if (!this.#stopped) log.warn({ err: asDebtorrentError(error) }, 'the gateway could not take the catalogue');
+        return false;
+      });
+    this.#told = reached ? state : undefined;
+    if (reached) await this.#settle();
+    else if (!this.#stopped) this.#retry = clock.setTimeout(() => void this.publish(), RETRY_MS);
   }
 
-  async #tell(archives: readonly ArchiveState[]): Promise<boolean> {
-    const { gateway, store, log } = this.#deps;
+  async #save(): Promise<void> {
+    const state = this.#state;
+    if (this.#saved === state) return;
     try {
-      return await gateway.within(GATEWAY_MS).ask('catalogueChanged', { segmentDir: store.dir, archives });
+      await this.#deps.store.save(state);
+      this.#saved = state;
     } catch (error) {
-      if (!this.#stopped) log.warn({ err: asDebtorrentError(error) }, 'the gateway could not take the catalogue');
-      return false;
-    }
-  }
-
-  async #save(state: PersistedState): Promise<void> {
-    await this.#deps.store.save(state).catch((error: unknown) => {
+      this.#saved = undefined;
       this.#deps.log.warn({ err: asDebtorrentError(error) }, 'the catalogue cannot be saved');
-    });
+    }
+    await this.#settle();
   }
 
-  #retryLater(): void {
-    this.#retry = this.#deps.clock.setTimeout(() => void this.publish(), RETRY_MS);
+  async #settle(): Promise<void> {
+    const state = this.#told;
+    if (state !== undefined && state === this.#saved) await this.#deps.store.settle(archivesOf(state));
   }
+}
+
+function archivesOf(state: PersistedState): ArchiveState[] {
+  return state.archives.map((a) => a.state);
 }

@@ -38,6 +38,10 @@ export class ParserScene {
   fetched: string[] = [];
   suspects: Sha256[] = [];
   readonly warnings: string[] = [];
+  /** Called while the parser logs at info. */
+  logged: (message: string) => void = () => undefined;
+  /** What the gateway waits for before it takes a catalogue. */
+  gatewayWaits: Promise<void> = Promise.resolve();
   /** Answers instead of the archive: by path below the mirror's root, a file or an error. */
   readonly instead = new Map<string, string | DebtorrentError>();
   #parser: LocalActor<PackagesParserProtocol> | undefined;
@@ -50,7 +54,12 @@ export class ParserScene {
   async start(changes: Partial<PackagesParserDeps> = {}): Promise<this> {
     const warn = (fields: object, message: string): void =>
       void this.warnings.push(`${message} ${JSON.stringify(fields)}`);
-    const log = { debug: () => undefined, info: () => undefined, warn, error: warn };
+    const log = {
+      debug: () => undefined,
+      info: (_: object, message: string) => this.logged(message),
+      warn,
+      error: warn,
+    };
     const view = new CatalogueView(log);
     this.view = view;
     this.fetched = [];
@@ -66,7 +75,7 @@ export class ParserScene {
     const gateway = spawn<CatalogueReaderProtocol>({
       name: 'gateway',
       log,
-      behaviour: { catalogueChanged: async (update) => (await view.update(update), true) },
+      behaviour: { catalogueChanged: async (update) => (await this.gatewayWaits, await view.update(update), true) },
     });
     const parser = await createPackagesParser({
       catalogueDir: this.catalogueDir,

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { Archive } from '../../support/archive.ts';
@@ -42,6 +42,44 @@ t.test('restarts', { skip }, async (t) => {
     t.strictSame(s.view.catalogue.archives(), before);
     t.strictSame(s.fetched, []);
     t.strictSame(s.warnings, []);
+  });
+
+  t.test('killed when it says that an index is loaded, it comes up with it', async (t) => {
+    const archive = new Archive({ keys, seed: t.name });
+    archive.publish({ add: [{ name: 'hello' }] });
+    const s = await new ParserScene(archive).start();
+    const copy = join(s.dir, 'copy');
+    t.teardown(async () => {
+      await s.close();
+      archive.close();
+    });
+    s.logged = (message) => {
+      if (message === 'index loaded') cpSync(s.catalogueDir, copy, { recursive: true });
+    };
+    await s.release();
+    await s.use(s.meta(`${PACKAGES}.xz`));
+    await until('it says so', () => existsSync(copy));
+    await s.restart({ catalogueDir: copy });
+    await until('it is published', () => s.size(hello(s)) !== undefined);
+    t.strictSame(s.fetched, []);
+  });
+
+  t.test('that an index is used is saved at once, however long the gateway takes', async (t) => {
+    const archive = new Archive({ keys, seed: t.name });
+    archive.publish({ add: [{ name: 'hello' }] });
+    const s = await new ParserScene(archive).start();
+    let go = (): void => undefined;
+    t.teardown(async () => {
+      go();
+      await s.close();
+      archive.close();
+    });
+    await s.release();
+    s.gatewayWaits = new Promise((resolve) => (go = resolve));
+    s.parser.tell('indexUsed', s.meta(`${PACKAGES}.xz`));
+    const state = (): string => readFileSync(join(s.catalogueDir, 'state.json'), 'utf8');
+    await until('it is in the state', () => state().includes(`"name":"${PACKAGES}"`));
+    t.pass();
   });
 
   t.test('a damaged segment of an index is loaded again', async (t) => {
