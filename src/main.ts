@@ -38,6 +38,12 @@ async function run(line: CommandLine): Promise<number> {
       const { seed } = await import('./commands/seed/seed.ts');
       return seed(configOf(line.flags), line);
     }
+    case 'tracker': {
+      const { tracker, TRACKER_LISTEN } = await import('./commands/tracker/tracker.ts');
+      const { listen } = configOf(line.flags);
+      // the daemon's address in a configuration file is not the tracker's
+      return tracker(line.flags.has('listen') ? listen : TRACKER_LISTEN);
+    }
     case 'serve': {
       const config = configOf(line.flags);
       const { serve } = await import('./serve.ts');

@@ -4,7 +4,7 @@ import { DebtorrentError } from '../core/errors.ts';
 import { envName, isSettingName, SETTING_NAMES, SETTINGS, type SettingName } from './schema.ts';
 
 export type CommandLine =
-  | { readonly command: 'serve'; readonly flags: Flags }
+  | { readonly command: 'serve' | 'tracker'; readonly flags: Flags }
   | { readonly command: 'status'; readonly flags: Flags; readonly json: boolean }
   | {
       readonly command: 'seed';
@@ -18,7 +18,7 @@ export type CommandLine =
 type Flags = ReadonlyMap<SettingName, readonly string[]>;
 
 /** Commands that are known by name and come with later versions. */
-const LATER = new Set(['tracker', 'method', 'setup']);
+const LATER = new Set(['method', 'setup']);
 
 /**
  * @param argv what follows the program's name.
@@ -56,11 +56,12 @@ function toCommand(words: readonly string[], switches: ReadonlySet<string>, flag
     if (rest.length === 0) throw invalid("seed: '' is not a file or directory to take files from");
     return { command, flags, paths: rest, verbose };
   }
-  if (command !== 'serve' && command !== 'status') throw invalid(`'${command}' is not a command; see --help`);
+  if (command !== 'serve' && command !== 'status' && command !== 'tracker')
+    throw invalid(`'${command}' is not a command; see --help`);
   if (rest[0] !== undefined) throw invalid(`'${rest[0]}' is one argument too many for '${command}'`);
   const json = switches.has('--json');
   if (json && command !== 'status') throw invalid(`'--json' is not a flag of '${command}'; see --help`);
-  return command === 'serve' ? { command, flags } : { command, flags, json };
+  return command === 'status' ? { command, flags, json } : { command, flags };
 }
 
 export function helpText(): string {
@@ -71,6 +72,7 @@ export function helpText(): string {
   return `usage: debtorrent [serve] [flags]    run the daemon
        debtorrent status [--json]    say what the running daemon does
        debtorrent seed PATH… [--verbose]    take packages that exist already (files, directories) into the cache
+       debtorrent tracker [--listen ADDR:PORT]    run a tracker, over HTTP and UDP; default: [::]:6969
        debtorrent --version | --help
 
 flags:

@@ -65,7 +65,7 @@ t.test('mistakes: one line that names what is wrong', async (t) => {
 });
 
 t.test('commands of later versions say so and are not in the help', async (t) => {
-  for (const command of ['tracker', 'method', 'setup']) {
+  for (const command of ['method', 'setup']) {
     t.equal(fails(command, 'x'), `'${command}' is not available in this version`);
     t.notMatch(helpText(), new RegExp(`debtorrent ${command}`));
   }
