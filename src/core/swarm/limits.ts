@@ -4,8 +4,8 @@
 
 /** A frame of the wire, its length prefix aside. */
 export const MAX_FRAME_BYTES = 262_144;
-/** An extended handshake. */
-export const MAX_HANDSHAKE_BYTES = 16_384;
+/** The dictionary of an extended handshake: its frame has 16,384 bytes at most. */
+export const MAX_HANDSHAKE_BYTES = 16_382;
 /** Files in one want. */
 export const MAX_WANTS_PER_MESSAGE = 64;
 /** Wants open on a link in each direction. */
