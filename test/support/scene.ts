@@ -1,4 +1,5 @@
 /** What most black-box tests need together: an archive, a mirror that serves it, and the daemon in front. */
+import type { Test } from 'tap';
 import { Apt } from './apt.ts';
 import type { AptOptions, AptResult, Form } from './apt.ts';
 import { Archive } from './archive.ts';
@@ -122,4 +123,16 @@ export function downloaded(result: AptResult): string[] {
 
 export function hashesOf(archive: Archive, ...names: readonly string[]): string[] {
   return names.map((name) => archive.file(name).sha256).toSorted();
+}
+
+/** APT gets every package of the archive as it is now, in both forms. */
+export async function aptGetsEverything(t: Test, scene: Scene): Promise<void> {
+  for (const form of ['prefix', 'proxy'] as const) {
+    const apt = scene.apt(form);
+    const updated = await apt.update();
+    t.equal(updated.code, 0, updated.output);
+    const all = scene.archive.packages.map(({ spec }) => spec.name);
+    const got = await apt.download(...all);
+    t.same(downloaded(got), hashesOf(scene.archive, ...all), `${form}\n${got.output.slice(-2000)}`);
+  }
 }

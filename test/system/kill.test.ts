@@ -2,8 +2,8 @@
 import t from 'tap';
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { skipWithoutApt, sleep } from '../support/process.ts';
-import { Scene, downloaded, hashesOf, isWhole } from '../support/scene.ts';
+import { skipWithoutApt, sleep, until } from '../support/process.ts';
+import { Scene, aptGetsEverything, downloaded, hashesOf, isWhole } from '../support/scene.ts';
 import { randomNumbers, sha256 } from '../support/random.ts';
 
 t.setTimeout(240_000);
@@ -50,14 +50,7 @@ t.test('kill -9 in the middle of downloads, 20 times at random moments', { skip:
     if (bad.length > 0) t.fail(`bad files after kill ${kill}: ${bad.join()}`);
     await daemon.start();
   }
-  for (const form of ['prefix', 'proxy'] as const) {
-    const apt = scene.apt(form);
-    const updated = await apt.update();
-    t.equal(updated.code, 0, updated.output);
-    const all = archive.packages.map(({ spec }) => spec.name);
-    const got = await apt.download(...all);
-    t.same(downloaded(got), hashesOf(archive, ...all), `${form}\n${got.output.slice(-2000)}`);
-  }
+  await aptGetsEverything(t, scene);
   const stopped = await daemon.stop();
   t.equal(stopped.code, 0);
   t.same(badFiles(daemon.cacheDir), [], 'every file in the cache is what its name says');
@@ -82,4 +75,22 @@ t.test('kill -9 while APT downloads: APT completes when the daemon is back', { s
   const again = got.files.length === names.length ? got : await apt.installDownloadOnly(...names);
   t.same(downloaded(again), hashesOf(archive, ...names), again.output);
   t.same(badFiles(daemon.cacheDir), []);
+});
+
+t.test('kill -9 right after the log says that an index is loaded', { skip: skipWithoutApt }, async (t) => {
+  const scene = await Scene.start(t, {
+    state: { add: [{ name: 'hello' }] },
+    // Lines of this format are written at once.
+    daemon: { flags: ['--log-format', 'pretty'] },
+  });
+  const { archive, daemon, mirror } = scene;
+  await scene.get(archive.metaPath('InRelease'));
+  const asked = scene.get(archive.byHashPath('main/binary-amd64/Packages.xz')).catch(() => undefined);
+  await until('the log says so', () => daemon.logged('index loaded').length > 0);
+  await daemon.kill9();
+  await asked;
+  await mirror.down();
+  await daemon.start();
+  await scene.untilTorrents(1);
+  t.pass('it is there although nobody asks for it and the mirror is down');
 });
