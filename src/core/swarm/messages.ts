@@ -4,7 +4,7 @@
  */
 import type { Sha256 } from '../ids.ts';
 
-/** A number that the wanting side gave a file on this link; 0 to 2^32-1, not reused while the want is open. */
+/** A number that the wanting side gave a file on this link; 0 to 2^32-1, never used again on the link. */
 export type FileNumber = number;
 
 export interface WantedEntry {
