@@ -41,6 +41,7 @@ export const ERRORS = {
   TOO_LARGE: { status: 502, transient: false, summary: 'the file is larger than its index says or than the limit' },
   // what a peer did
   PEER_PROTOCOL: { status: 502, transient: true, summary: 'the peer broke the rules of the protocol' },
+  NO_PEER: { status: 503, transient: true, summary: 'no peer gives the bytes now' },
   // what happened here
   STORE_FULL: { status: 503, transient: true, summary: 'the disk is full' },
   STORE_IO: { status: 503, transient: true, summary: 'the cache directory cannot be read or written' },

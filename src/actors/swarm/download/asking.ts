@@ -1,0 +1,191 @@
+/** Who is asked for which file, and what they answer: wants, offers, leases, trees. */
+import type { Clock } from '../../../core/clock.ts';
+import { Bitmap } from '../../../core/swarm/bitmap.ts';
+import { MAX_TREE_PIECES } from '../../../core/swarm/limits.ts';
+import type { FilesMessage } from '../../../core/swarm/messages.ts';
+import type { EachTurn } from './each-turn.ts';
+import type { Lane } from './lane.ts';
+import type { Requester } from './requester.ts';
+import type { Seller } from './seller.ts';
+import type { Want } from './want.ts';
+
+export type Answer = Extract<FilesMessage, { type: 'offer' | 'none' | 'retract' | 'tree' }>;
+
+export interface AskingDeps {
+  readonly clock: Clock;
+  readonly turn: EachTurn;
+  readonly requester: Requester;
+  lanes(): Iterable<Lane>;
+  /** What peers can do for the want has changed. */
+  changed(want: Want): void;
+  /** Roots were told. */
+  treeTold(want: Want): void;
+  /** The peer broke the rules. */
+  fault(lane: Lane, message: string): void;
+}
+
+/** Links that are asked for one file. */
+const MAX_ASKED = 50;
+/** Times that a peer is asked for one file, when it leaves and comes back. */
+const MAX_ASKS = 4;
+/** Links that are asked for the piece roots of one file. */
+const MAX_TREES = 4;
+
+export class Asking {
+  readonly #deps: AskingDeps;
+  readonly #flushAll = () => {
+    for (const lane of this.#deps.lanes()) lane.flush();
+  };
+
+  constructor(deps: AskingDeps) {
+    this.#deps = deps;
+  }
+
+  /** Asks a link for a file unless it cannot have it or was asked. */
+  ask(want: Want, lane: Lane): void {
+    const { peerId, common } = lane.link;
+    const times = want.asked.get(peerId) ?? 0;
+    if (want.sellers.has(lane) || want.sellers.size >= MAX_ASKED || times >= MAX_ASKS || lane.full) return;
+    if (!want.file.torrents.some((torrent) => common.includes(torrent))) return;
+    want.asked.set(peerId, times + 1);
+    want.sellers.set(lane, lane.ask(want, this.#deps.clock.now()));
+    this.#flush();
+  }
+
+  /** Ends a want on all links. */
+  end(want: Want): void {
+    for (const [lane, seller] of want.sellers) lane.end(seller);
+    want.sellers.clear();
+    this.#flush();
+  }
+
+  /** A lane is gone. */
+  left(lane: Lane): void {
+    for (const seller of lane.sellers) {
+      const { want } = seller;
+      seller.base = undefined;
+      want.sellers.delete(lane);
+      this.#deps.changed(want);
+    }
+    for (const request of [...lane.requests.values()]) {
+      lane.take(request.ref);
+      this.#deps.requester.again(request);
+    }
+  }
+
+  answer(lane: Lane, message: Answer): void {
+    switch (message.type) {
+      case 'offer':
+        this.#offer(lane, message);
+        return;
+      case 'none':
+        for (const file of message.files) this.#none(lane, file);
+        return;
+      case 'retract':
+        for (const base of message.bases) this.#retract(lane, base);
+        return;
+      case 'tree':
+        this.#tree(lane, message);
+        return;
+    }
+  }
+
+  /** A piece that the peer had not before. */
+  have(lane: Lane, index: number): Want | undefined {
+    const found = lane.byIndex(index);
+    if (found === undefined || !found.seller.have.set(found.piece)) return undefined;
+    const { want } = found.seller;
+    want.together.delivered(lane.link.peerId, this.#deps.clock.now());
+    this.#deps.changed(want);
+    return want;
+  }
+
+  allowedFast(lane: Lane, index: number): void {
+    const found = lane.byIndex(index);
+    if (found === undefined) return;
+    found.seller.allowFast(found.piece);
+    this.#deps.changed(found.seller.want);
+    this.#deps.requester.soon();
+  }
+
+  /**
+   * Asks for piece roots where they can tell something: with several who send, or with others to pass pieces on to.
+   * One peer alone would only vouch for itself, and hashing everything twice costs both sides.
+   */
+  askTrees(want: Want): void {
+    if (want.small || want.pieces > MAX_TREE_PIECES) return;
+    const holders = [...want.sellers.values()].filter(({ base }) => base !== undefined);
+    if (holders.length < 2 && want.wanters.size === 0) return;
+    let asked = holders.filter(({ treeAsked }) => treeAsked).length;
+    for (const seller of holders) {
+      if (!seller.whole || seller.treeAsked || asked >= MAX_TREES) continue;
+      asked += 1;
+      seller.treeAsked = true;
+      seller.lane.link.send({ type: 'tree-request', file: seller.file });
+    }
+  }
+
+  #offer(lane: Lane, { file, base, pieces, have }: Extract<Answer, { type: 'offer' }>): void {
+    const seller = this.#about(lane, file);
+    if (seller === undefined) return;
+    if (seller === 'ended') {
+      if (!lane.lease(undefined, base, pieces)) this.#deps.fault(lane, 'leased the same indexes twice');
+      return;
+    }
+    const { want } = seller;
+    const bitmap = have === undefined ? Bitmap.full(want.pieces) : Bitmap.parse(have, want.pieces);
+    if (seller.offered) this.#deps.fault(lane, 'offered the same file twice');
+    else if (pieces !== want.pieces || bitmap === undefined) this.#deps.fault(lane, 'offered a file of another size');
+    else if (!lane.lease(seller, base, pieces)) this.#deps.fault(lane, 'leased the same indexes twice');
+    else {
+      seller.offered = true;
+      seller.whole = bitmap.isFull;
+      seller.have = bitmap;
+      if (!bitmap.isEmpty) want.together.delivered(lane.link.peerId, this.#deps.clock.now());
+      this.#answered(seller);
+      this.askTrees(want);
+      this.#deps.requester.soon();
+      this.#flush();
+    }
+  }
+
+  #none(lane: Lane, file: number): void {
+    const seller = this.#about(lane, file);
+    if (seller !== undefined && seller !== 'ended') this.#answered(seller);
+  }
+
+  #retract(lane: Lane, base: number): void {
+    const seller = lane.byBase(base);
+    if (seller === undefined) return;
+    this.#deps.requester.withdraw(seller);
+    lane.endLease(seller);
+    this.#deps.changed(seller.want);
+    this.#deps.requester.soon();
+    this.#flush();
+  }
+
+  #tree(lane: Lane, { file, roots }: Extract<Answer, { type: 'tree' }>): void {
+    const seller = this.#about(lane, file);
+    if (seller === undefined || seller === 'ended') return;
+    if (!seller.treeAsked) this.#deps.fault(lane, 'told piece roots that were not asked for');
+    else if (roots.length === 0) return;
+    else if (!seller.want.trust.told(lane.peer, roots)) this.#deps.fault(lane, 'told piece roots of another size');
+    else this.#deps.treeTold(seller.want);
+  }
+
+  #answered(seller: Seller): void {
+    if (!seller.answered) seller.lane.window.roundTrip(this.#deps.clock.now() - seller.askedAt);
+    seller.answered = true;
+    this.#deps.changed(seller.want);
+  }
+
+  #about(lane: Lane, file: number): Seller | 'ended' | undefined {
+    const seller = lane.byFile(file);
+    if (seller === undefined) this.#deps.fault(lane, 'answered a want that never was');
+    return seller;
+  }
+
+  #flush(): void {
+    this.#deps.turn.soon(this.#flushAll);
+  }
+}

@@ -1,0 +1,187 @@
+/**
+ * One link as downloads see it: the files that were asked of it, its leases, the requests that are open, how fast it is
+ * and how reliable. Messages to it that belong together go out together.
+ */
+import { RangeSet } from '../../../core/range-set.ts';
+import { MAX_LISTED, MAX_OPEN_WANTS, MAX_WANTS_PER_MESSAGE, NUMBERS } from '../../../core/swarm/limits.ts';
+import type { WantedEntry } from '../../../core/swarm/messages.ts';
+import { BLOCK_BYTES } from '../../../core/swarm/pieces.ts';
+import { BLOCKS_PER_PIECE } from '../../../core/swarm/picker.ts';
+import { RequestWindow } from '../../../core/swarm/request-window.ts';
+import type { BlockRef, Link } from '../link/link.ts';
+import type { PeerKey } from '../protocol.ts';
+import { Seller } from './seller.ts';
+import type { Want } from './want.ts';
+
+/** A block that was asked for. */
+export interface Request {
+  readonly seller: Seller;
+  /** Numbered through the file. */
+  readonly block: number;
+  readonly ref: BlockRef;
+  readonly askedAt: number;
+}
+
+/** Files that were too slow until the link is left alone, and for how long, in milliseconds. */
+const MAX_SNUBS = 3;
+export const SNUBBED_MS = 30_000;
+/** Pieces that were promised and then refused, more than blocks that came, until the peer is at fault. */
+const MAX_BROKEN = 64;
+
+export class Lane {
+  readonly link: Link;
+  readonly peer: PeerKey;
+  readonly window = new RequestWindow();
+  /** By index and offset. */
+  readonly requests = new Map<number, Request>();
+  readonly #byFile = new Map<number, Seller>();
+  /** With a lease, ascending by its first index. */
+  readonly #leases: Seller[] = [];
+  /** Indexes of all leases that ever were. */
+  readonly #used = new RangeSet();
+  #nextFile = 1;
+  #wants: WantedEntry[] = [];
+  #unwants: number[] = [];
+  #interested = false;
+  #snubs = 0;
+  #snubbedUntil = 0;
+  #broken = 0;
+
+  constructor(link: Link) {
+    this.link = link;
+    // The link itself is not kept by what outlives it.
+    this.peer = { address: link.address, peerId: link.peerId };
+  }
+
+  get sellers(): Iterable<Seller> {
+    return this.#byFile.values();
+  }
+
+  get full(): boolean {
+    return this.#byFile.size + this.#unwants.length >= MAX_OPEN_WANTS || this.#nextFile >= NUMBERS;
+  }
+
+  snubbed(now: number): boolean {
+    return this.#snubbedUntil > now;
+  }
+
+  /** A file did not come in time. True when the link is left alone from now on for a while. */
+  wasSlow(now: number): boolean {
+    this.#snubs += 1;
+    if (this.#snubs < MAX_SNUBS) return false;
+    this.#snubs = 0;
+    this.#snubbedUntil = now + SNUBBED_MS;
+    return true;
+  }
+
+  delivered(): void {
+    this.#snubs = 0;
+    this.#broken = Math.max(this.#broken - 1, 0);
+  }
+
+  /** It refused what it had promised. True when that was once too often. */
+  brokePromise(): boolean {
+    this.#broken += 1;
+    return this.#broken > MAX_BROKEN;
+  }
+
+  /** Notes that the link is to be asked for a file; `flush` sends it. */
+  ask(want: Want, now: number): Seller {
+    const seller = new Seller(this, want, this.#nextFile++, now);
+    this.#byFile.set(seller.file, seller);
+    this.#wants.push({ file: seller.file, sha256: want.file.sha256, size: want.file.size });
+    return seller;
+  }
+
+  /** The file is no longer wanted; its lease ends. */
+  end(seller: Seller): void {
+    if (!this.#byFile.delete(seller.file)) return;
+    this.endLease(seller);
+    const unsent = this.#wants.findIndex(({ file }) => file === seller.file);
+    if (unsent >= 0) this.#wants.splice(unsent, 1);
+    else this.#unwants.push(seller.file);
+  }
+
+  /** Sends what was noted, and whether the peer has anything of interest. */
+  flush(): void {
+    const unwants = this.#unwants.splice(0);
+    for (let at = 0; at < unwants.length; at += MAX_LISTED) {
+      this.link.send({ type: 'unwant', files: unwants.slice(at, at + MAX_LISTED) });
+    }
+    const wants = this.#wants.splice(0);
+    for (let at = 0; at < wants.length; at += MAX_WANTS_PER_MESSAGE) {
+      this.link.send({ type: 'want', files: wants.slice(at, at + MAX_WANTS_PER_MESSAGE) });
+    }
+    const interested = this.#leases.some(({ have }) => !have.isEmpty);
+    if (interested === this.#interested) return;
+    this.#interested = interested;
+    this.link.interest(interested);
+  }
+
+  /** Who a message about a file number is about: `ended` for what is no longer wanted, undefined for what never was. */
+  byFile(file: number): Seller | 'ended' | undefined {
+    return this.#byFile.get(file) ?? (file >= 1 && file < this.#nextFile ? 'ended' : undefined);
+  }
+
+  /** Takes note of a lease, also of one that came too late. False when it overlaps one that is or was. */
+  lease(seller: Seller | undefined, base: number, pieces: number): boolean {
+    const end = base + pieces;
+    const [free] = this.#used.missing(base, end);
+    if (end > NUMBERS || free?.start !== base || free.end !== end) return false;
+    this.#used.add(base, end);
+    if (seller === undefined) return true;
+    seller.base = base;
+    this.#leases.splice(this.#position(base) + 1, 0, seller);
+    return true;
+  }
+
+  endLease(seller: Seller): void {
+    const at = this.#leases.indexOf(seller);
+    if (at >= 0) this.#leases.splice(at, 1);
+    seller.base = undefined;
+  }
+
+  byBase(base: number): Seller | undefined {
+    const seller = this.#leases[this.#position(base)];
+    return seller?.base === base ? seller : undefined;
+  }
+
+  /** Whose piece an index is. */
+  byIndex(index: number): { seller: Seller; piece: number } | undefined {
+    const seller = this.#leases[this.#position(index)];
+    if (seller?.base === undefined || index >= seller.base + seller.want.pieces) return undefined;
+    return { seller, piece: index - seller.base };
+  }
+
+  open(request: Request): void {
+    if (this.requests.size === 0) this.window.began(request.askedAt);
+    this.requests.set(keyOf(request.ref), request);
+    request.seller.open += 1;
+  }
+
+  /** The request that this answers, which is open no longer. */
+  take(ref: BlockRef): Request | undefined {
+    const key = keyOf(ref);
+    const request = this.requests.get(key);
+    if (request === undefined || request.ref.length !== ref.length) return undefined;
+    this.requests.delete(key);
+    request.seller.open -= 1;
+    return request;
+  }
+
+  /** Where the last lease is that begins at or before the index; -1 when there is none. */
+  #position(index: number): number {
+    let low = 0;
+    let high = this.#leases.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#leases[middle]?.base ?? 0) <= index) low = middle + 1;
+      else high = middle;
+    }
+    return low - 1;
+  }
+}
+
+function keyOf({ index, offset }: BlockRef): number {
+  return index * BLOCKS_PER_PIECE + Math.floor(offset / BLOCK_BYTES);
+}

@@ -1,0 +1,52 @@
+/**
+ * Bytes of blocks that were asked for or wait to be written, all files together. Nothing comes that was not asked for,
+ * so that no link has to be paused: at the bound nothing more is asked for. Buffers of written blocks are used again.
+ */
+import { BLOCK_BYTES } from '../../../core/swarm/pieces.ts';
+
+export const MAX_BYTES = 32 * 1024 * 1024;
+const MAX_SPARE = 64;
+
+export class MemoryBudget {
+  readonly #freed: () => void;
+  readonly #spare: Buffer[] = [];
+  #used = 0;
+  #refused = false;
+
+  /** @param freed called when there is room again after a refusal */
+  constructor(freed: () => void) {
+    this.#freed = freed;
+  }
+
+  get used(): number {
+    return this.#used;
+  }
+
+  reserve(bytes: number): boolean {
+    if (this.#used + bytes > MAX_BYTES) {
+      this.#refused = true;
+      return false;
+    }
+    this.#used += bytes;
+    return true;
+  }
+
+  release(bytes: number): void {
+    this.#used -= bytes;
+    if (!this.#refused || this.#used > MAX_BYTES / 2) return;
+    this.#refused = false;
+    this.#freed();
+  }
+
+  /** A copy in a buffer of ours: what a link hands over is valid only while it does. */
+  copy(data: Buffer): Buffer {
+    const buffer = this.#spare.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES);
+    data.copy(buffer);
+    return buffer.subarray(0, data.length);
+  }
+
+  /** Takes back what `copy` gave. */
+  recycle(copied: Buffer): void {
+    if (this.#spare.length < MAX_SPARE) this.#spare.push(Buffer.from(copied.buffer, 0, BLOCK_BYTES));
+  }
+}

@@ -1,0 +1,241 @@
+/**
+ * Which link is asked for which block, and when: links are kept busy within their windows, small files go to the link
+ * that will have them soonest, the last blocks are asked for twice, and what does not come is asked for elsewhere.
+ */
+import type { Clock } from '../../../core/clock.ts';
+import { BLOCK_BYTES } from '../../../core/swarm/pieces.ts';
+import { BLOCKS_PER_PIECE, pickBlock } from '../../../core/swarm/picker.ts';
+import type { BlockRef } from '../link/link.ts';
+import type { EachTurn } from './each-turn.ts';
+import type { Lane, Request } from './lane.ts';
+import type { MemoryBudget } from './memory-budget.ts';
+import type { Seller } from './seller.ts';
+import type { Want } from './want.ts';
+
+export interface RequesterDeps {
+  readonly clock: Clock;
+  readonly turn: EachTurn;
+  readonly budget: MemoryBudget;
+  lanes(): Iterable<Lane>;
+  /** Milliseconds to wait for the download limit; 0 takes the bytes. */
+  takeTokens(bytes: number): number;
+  /** Too much is written and not checked yet. */
+  checksBehind(): boolean;
+  /** The link does not take a request though none is open on it. */
+  refused(seller: Seller): void;
+  /** All that could be asked for has been: whoever still misses something finds out whether it can come. */
+  pumped(hungry: Iterable<Want>): void;
+}
+
+/** Blocks of small files may exceed a link's window up to this. */
+const MAX_OPEN = 128;
+/** Blocks that an idle link takes over from others at the end. */
+const MAX_DOUBLED = 4;
+
+export class Requester {
+  readonly #deps: RequesterDeps;
+  /** Files with blocks to ask for, the next one to be served first. */
+  readonly #hungry = new Set<Want>();
+  /** Files with jobs. */
+  readonly #active = new Set<Want>();
+  #thirsty: { clear(): void } | undefined;
+  readonly #pumpAll = () => this.#pump();
+
+  constructor(deps: RequesterDeps) {
+    this.#deps = deps;
+  }
+
+  /** Blocks were added to what the want has to do. */
+  hungry(want: Want): void {
+    this.#active.add(want);
+    if (want.todo.count > 0) this.#hungry.add(want);
+    this.soon();
+  }
+
+  /** The want has no jobs any more. */
+  idle(want: Want): void {
+    this.#active.delete(want);
+    this.#hungry.delete(want);
+  }
+
+  soon(): void {
+    this.#deps.turn.soon(this.#pumpAll);
+  }
+
+  stop(): void {
+    this.#thirsty?.clear();
+  }
+
+  /** A link has answered: asks it for more. */
+  refill(lane: Lane): void {
+    if (this.#deps.checksBehind()) return;
+    while (lane.requests.size < lane.window.size) if (!this.#askNext(lane)) break;
+    if (lane.requests.size === 0) this.#double(lane);
+  }
+
+  /** Takes a request back: it is answered, or will not be. The other requests for its block stay. */
+  close(request: Request): void {
+    const { want } = request.seller;
+    const others = (want.requests.get(request.block) ?? []).filter((other) => other !== request);
+    if (others.length > 0) want.requests.set(request.block, others);
+    else want.requests.delete(request.block);
+  }
+
+  /** Takes back a request that nobody needs any more. */
+  cancel(request: Request): void {
+    const { lane } = request.seller;
+    if (lane.take(request.ref) === undefined) return;
+    this.close(request);
+    this.#deps.budget.release(request.ref.length);
+    lane.link.cancel(request.ref);
+  }
+
+  /** A request came to nothing: its block has to be asked for again, unless somebody else is or nobody needs it. */
+  again(request: Request): void {
+    this.close(request);
+    this.#deps.budget.release(request.ref.length);
+    this.restore(request);
+  }
+
+  restore({ seller: { want }, block }: Request): void {
+    if (want.requests.has(block)) return;
+    const start = block * BLOCK_BYTES;
+    if (![...want.jobs.values()].some((job) => job.needs(start, start + BLOCK_BYTES))) return;
+    want.todo.add(block);
+    this.hungry(want);
+  }
+
+  /** All requests of a file on one link are taken back and asked for elsewhere. */
+  withdraw(seller: Seller): void {
+    for (const request of [...seller.lane.requests.values()]) {
+      if (request.seller !== seller) continue;
+      this.cancel(request);
+      this.restore(request);
+    }
+  }
+
+  #pump(): void {
+    if (!this.#deps.checksBehind()) {
+      for (const want of [...this.#hungry]) if (want.small) this.#askSmall(want);
+      let lanes = [...this.#deps.lanes()].filter((lane) => lane.requests.size < lane.window.size);
+      while (this.#hungry.size > 0 && lanes.length > 0) {
+        const lane = soonest(lanes);
+        if (!this.#askNext(lane) || lane.requests.size >= lane.window.size)
+          lanes = lanes.filter((each) => each !== lane);
+      }
+      for (const lane of this.#deps.lanes()) if (lane.requests.size === 0) this.#double(lane);
+    }
+    this.#deps.pumped([...this.#hungry]);
+  }
+
+  /** All blocks of a small file go to one link. */
+  #askSmall(want: Want): void {
+    const now = this.#deps.clock.now();
+    let best: Seller | undefined;
+    let bestTime = Infinity;
+    for (const seller of want.sellers.values()) {
+      const { lane } = seller;
+      if (!seller.live(now) || !seller.sells(0) || lane.requests.size >= MAX_OPEN) continue;
+      const time = lane.window.expected(lane.requests.size);
+      if (time >= bestTime) continue;
+      best = seller;
+      bestTime = time;
+    }
+    for (let block = want.todo.firstOf(0); best !== undefined && block !== undefined; block = want.todo.firstOf(0)) {
+      if (!this.#ask(best, block)) return;
+    }
+  }
+
+  /** Asks a link for the next block that it has; false when there is none or it cannot be asked. */
+  #askNext(lane: Lane): boolean {
+    const now = this.#deps.clock.now();
+    for (const want of this.#hungry) {
+      const seller = want.sellers.get(lane);
+      if (seller?.live(now) !== true) continue;
+      const block = pickOf(seller);
+      if (block === undefined) continue;
+      const piece = Math.floor(block / BLOCKS_PER_PIECE);
+      if (!this.#ask(seller, block)) return false;
+      if (seller.current !== piece && this.#hungry.delete(want) && want.todo.count > 0) this.#hungry.add(want);
+      seller.current = piece;
+      return true;
+    }
+    return false;
+  }
+
+  #ask(seller: Seller, block: number): boolean {
+    const { want, lane, base } = seller;
+    if (base === undefined) return false;
+    const start = block * BLOCK_BYTES;
+    const length = Math.min(BLOCK_BYTES, want.file.size - start);
+    const piece = Math.floor(block / BLOCKS_PER_PIECE);
+    if (!this.#deps.budget.reserve(length) || !this.#takeTokens(length)) return false;
+    const ref: BlockRef = { index: base + piece, offset: start - piece * BLOCKS_PER_PIECE * BLOCK_BYTES, length };
+    const request: Request = { seller, block, ref, askedAt: this.#deps.clock.now() };
+    lane.open(request);
+    want.requests.set(block, [...(want.requests.get(block) ?? []), request]);
+    want.todo.delete(block);
+    if (want.todo.count === 0 && this.#hungry.delete(want)) this.soon();
+    if (lane.link.request(ref, lane.window.deadline(want.small))) return true;
+    // Refused though nothing else is open on it: it knows something that is not known here.
+    if (lane.take(ref) !== undefined) this.again(request);
+    if (lane.requests.size === 0) this.#deps.refused(seller);
+    return false;
+  }
+
+  #takeTokens(bytes: number): boolean {
+    const wait = this.#thirsty === undefined ? this.#deps.takeTokens(bytes) : 1;
+    if (wait <= 0) return true;
+    this.#deps.budget.release(bytes);
+    this.#thirsty ??= this.#deps.clock.setTimeout(() => {
+      this.#thirsty = undefined;
+      this.#pump();
+    }, wait);
+    return false;
+  }
+
+  /** A link without work asks for blocks that others will bring last. Who is slower is told to leave it. */
+  #double(lane: Lane): void {
+    const now = this.#deps.clock.now();
+    const mine = lane.window.expected(0);
+    const late: { seller: Seller; block: number; expected: number }[] = [];
+    for (const want of this.#active) {
+      const seller = want.sellers.get(lane);
+      if (want.todo.count > 0 || want.requests.size === 0 || seller?.live(now) !== true) continue;
+      for (const [block, [request, second]] of want.requests) {
+        if (request === undefined || second !== undefined || request.seller === seller) continue;
+        if (!seller.sells(Math.floor(block / BLOCKS_PER_PIECE))) continue;
+        const { window, requests } = request.seller.lane;
+        // What is asked for late comes last.
+        const expected = window.expected(requests.size) - (now - request.askedAt);
+        if (expected > mine) late.push({ seller, block, expected });
+      }
+    }
+    late.sort((a, b) => b.expected - a.expected || b.block - a.block);
+    for (const { seller, block } of late.slice(0, MAX_DOUBLED)) if (!this.#ask(seller, block)) return;
+  }
+}
+
+/** The next block of a file for one of those who have it: jobs in the order in which they came. */
+function pickOf(seller: Seller): number | undefined {
+  const { want, current } = seller;
+  const pieceBytes = BLOCKS_PER_PIECE * BLOCK_BYTES;
+  for (const { first, job } of want.jobs.values()) {
+    if (first === undefined) continue;
+    const block = pickBlock({
+      todo: want.todo,
+      from: Math.floor(first / pieceBytes),
+      to: Math.ceil(job.end / pieceBytes),
+      current,
+      has: (piece) => seller.sells(piece),
+    });
+    if (block !== undefined) return block;
+  }
+  return undefined;
+}
+
+function soonest(lanes: readonly Lane[]): Lane {
+  return lanes.reduce((best, lane) =>
+    lane.window.expected(lane.requests.size) < best.window.expected(best.requests.size) ? lane : best,
+  );
+}

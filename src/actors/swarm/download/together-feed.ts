@@ -1,0 +1,124 @@
+/**
+ * The part of fetching together that talks: says what this machine takes from the mirror to those who want the same
+ * file, hears what they take, and keeps the plan of who takes what.
+ */
+import type { Clock } from '../../../core/clock.ts';
+import { RangeSet } from '../../../core/range-set.ts';
+import { Bitmap } from '../../../core/swarm/bitmap.ts';
+import { MAX_SHARED_PIECES, SILENT_MS } from '../../../core/swarm/fetching-together.ts';
+import { piecesTouching, wholePieces } from '../../../core/swarm/pieces.ts';
+import type { Ranges } from '../protocol.ts';
+import type { Lane } from './lane.ts';
+import type { Want } from './want.ts';
+
+export interface TogetherFeedDeps {
+  readonly clock: Clock;
+  /** What others take may have changed. */
+  changed(want: Want): void;
+}
+
+/** The same is not said again within this time, in milliseconds; a little below the protocol's 500. */
+const REPEAT_MS = 400;
+
+interface Told {
+  claims: Bitmap;
+  at: number;
+}
+
+export class TogetherFeed {
+  readonly #deps: TogetherFeedDeps;
+  readonly #told = new WeakMap<Want, Told>();
+  readonly #timers = new WeakMap<Want, { clear(): void }>();
+
+  constructor(deps: TogetherFeedDeps) {
+    this.#deps = deps;
+  }
+
+  /** The transfers say what they take from the mirror, and have taken. */
+  mirrored(want: Want, fetching: Ranges, have: Ranges): void {
+    const inside = want.file.size;
+    want.mirror = { fetching: bounded(fetching, inside), have: bounded(have, inside), at: this.#deps.clock.now() };
+    if (want.together.alone) return;
+    this.#deps.changed(want);
+    this.announce(want, true);
+  }
+
+  /** The peer of a link wants the file too, or no longer. */
+  wanting(want: Want, lane: Lane, wanting: boolean): void {
+    const now = this.#deps.clock.now();
+    if (wanting) {
+      want.wanters.add(lane);
+      want.together.join(lane.link.peerId, now);
+      this.announce(want, false);
+      const told = this.#told.get(want);
+      if (told !== undefined && !told.claims.isEmpty) this.#send(want, lane, told.claims);
+    } else if (want.wanters.delete(lane)) {
+      want.together.leave(lane.link.peerId, now);
+    }
+    this.#deps.changed(want);
+  }
+
+  /** Pieces that others are taking, apart from what anybody has; also sees to it that changes in time are noticed. */
+  elsewhere(want: Want, available: Bitmap): Bitmap | undefined {
+    if (want.together.alone || want.pieces > MAX_SHARED_PIECES) return undefined;
+    const plan = this.#plan(want, available);
+    this.#timers.get(want)?.clear();
+    if (plan.until < Infinity) {
+      const wait = Math.max(plan.until - this.#deps.clock.now(), 1);
+      this.#timers.set(
+        want,
+        want.later(wait, () => this.#deps.changed(want)),
+      );
+    }
+    return plan.elsewhere;
+  }
+
+  /**
+   * Tells those who want the file what this machine takes: what it is taking, and what falls to it next.
+   * @param repeat say it again though nothing is new: bytes are arriving
+   */
+  announce(want: Want, repeat: boolean): void {
+    if (want.wanters.size === 0 || want.pieces > MAX_SHARED_PIECES) return;
+    const now = this.#deps.clock.now();
+    const told = this.#told.get(want) ?? { claims: new Bitmap(want.pieces), at: -Infinity };
+    const claims = this.#claims(want);
+    const news = [...claims].some((piece) => !told.claims.has(piece)) || (claims.isEmpty && !told.claims.isEmpty);
+    if (!news && (!repeat || claims.isEmpty || now - told.at < REPEAT_MS)) return;
+    this.#told.set(want, { claims, at: now });
+    for (const lane of want.wanters) this.#send(want, lane, claims);
+  }
+
+  #send(want: Want, lane: Lane, claims: Bitmap): void {
+    const seller = want.sellers.get(lane);
+    if (seller === undefined) return;
+    // The number has to be known at the other end.
+    lane.flush();
+    lane.link.send({ type: 'fetching', file: seller.file, pieces: claims.toBytes() });
+  }
+
+  #claims(want: Want): Bitmap {
+    const now = this.#deps.clock.now();
+    const active = want.mirror !== undefined && want.mirror.fetching.bytes > 0 && now - want.mirror.at <= SILENT_MS;
+    return active ? this.#plan(want, want.available).mine : new Bitmap(want.pieces);
+  }
+
+  #plan(want: Want, available: Bitmap) {
+    const { size } = want.file;
+    const here = want.got.clone();
+    for (const { start, end } of want.mirror?.have.ranges ?? []) here.add(start, end);
+    const settled = available.copy();
+    for (const piece of wholePieces(size, here.ranges)) settled.set(piece);
+    const taking = new Bitmap(want.pieces);
+    for (const range of want.mirror?.fetching.ranges ?? []) {
+      const { first, end } = piecesTouching(size, range);
+      for (let piece = first; piece < end; piece++) taking.set(piece);
+    }
+    return want.together.plan({ now: this.#deps.clock.now(), settled, taking });
+  }
+}
+
+function bounded(ranges: Ranges, size: number): RangeSet {
+  const set = new RangeSet();
+  for (const [start, end] of ranges) set.add(Math.max(start, 0), Math.min(end, size));
+  return set;
+}

@@ -1,0 +1,112 @@
+/** What peers can do for each want, told to the transfers when it changes, at most once in a turn of the event loop. */
+import type { Clock } from '../../../core/clock.ts';
+import { rangesOf, sameRanges, union } from '../../../core/swarm/peer-view.ts';
+import type { PeerView, WantId } from '../protocol.ts';
+import type { EachTurn } from './each-turn.ts';
+import type { TogetherFeed } from './together-feed.ts';
+import type { Want } from './want.ts';
+
+export interface ViewsDeps {
+  readonly clock: Clock;
+  readonly turn: EachTurn;
+  readonly together: TogetherFeed;
+  offered(id: WantId, view: PeerView): void;
+}
+
+/** Nobody waits longer for the first answers, in milliseconds. */
+export const SEEK_MS = 50;
+/** With others who want the same, what they say of it is waited for so long after the last answer, in milliseconds. */
+const HEAR_MS = 10;
+
+export class Views {
+  readonly #deps: ViewsDeps;
+  #changed = new Set<Want>();
+  readonly #publishAll = () => this.#publish();
+
+  constructor(deps: ViewsDeps) {
+    this.#deps = deps;
+  }
+
+  changed(want: Want): void {
+    if (want.closed) return;
+    this.#changed.add(want);
+    this.#deps.turn.soon(this.#publishAll);
+  }
+
+  /** The view when the first answers are there, or after SEEK_MS; at once when nobody was asked. */
+  first(want: Want): Promise<PeerView> {
+    this.#update(want);
+    if (want.sellers.size === 0) return Promise.resolve(want.view);
+    return new Promise((resolve) => {
+      want.seeking = resolve;
+      want.later(SEEK_MS, () => this.settle(want));
+    });
+  }
+
+  /** Answers whoever waits for the first view. */
+  settle(want: Want): void {
+    const { seeking } = want;
+    want.seeking = undefined;
+    if (seeking === undefined) return;
+    if (!want.closed) this.#update(want);
+    seeking(want.view);
+  }
+
+  #publish(): void {
+    const changed = this.#changed;
+    this.#changed = new Set();
+    for (const want of changed) {
+      if (want.closed) continue;
+      const news = this.#update(want);
+      if (want.seeking === undefined) {
+        if (news) this.#deps.offered(want.file.id, want.view);
+      } else if (answered(want)) {
+        const [first] = want.view.available;
+        const whole = first?.[0] === 0 && first[1] === want.file.size;
+        if (whole || want.heard || want.wanters.size === 0) this.settle(want);
+        else this.#hear(want);
+      }
+    }
+  }
+
+  #hear(want: Want): void {
+    if (want.hearing) return;
+    want.hearing = true;
+    want.later(HEAR_MS, () => {
+      want.heard = true;
+      this.settle(want);
+    });
+  }
+
+  /** True when the view has changed. */
+  #update(want: Want): boolean {
+    const now = this.#deps.clock.now();
+    const { size } = want.file;
+    const selling = [...want.sellers.values()].flatMap((seller) => seller.selling(now) ?? []);
+    want.available = union(want.pieces, selling);
+    const taken = this.#deps.together.elsewhere(want, want.available);
+    const view: PeerView = {
+      asked: want.sellers.size,
+      available: rangesOf(size, want.available),
+      elsewhere: taken === undefined ? [] : rangesOf(size, taken),
+    };
+    const same =
+      sameRanges(view.available, want.view.available) &&
+      sameRanges(view.elsewhere, want.view.elsewhere) &&
+      view.asked > 0 === want.view.asked > 0;
+    want.view = view;
+    this.#deps.together.announce(want, false);
+    return !same;
+  }
+}
+
+/** Somebody has all of it, or everybody has answered. */
+function answered(want: Want): boolean {
+  const [first] = want.view.available;
+  if (first?.[0] === 0 && first[1] === want.file.size) return true;
+  // Who has it and has not said yet that it would send it is about to.
+  return [...want.sellers.values()].every(({ answered, offered, have, base, lane }) => {
+    const waits = offered && base !== undefined && !have.isEmpty && lane.link.peerChoking;
+    return answered && !waits;
+  });
+}

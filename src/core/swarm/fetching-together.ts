@@ -1,0 +1,238 @@
+/**
+ * Which pieces of a file this machine takes from the mirror when others want the same file, and which it leaves to them
+ * (docs/PROTOCOL.md, Fetching together). Every piece has an order of takers by weight; a taker that does not name a
+ * piece in time, falls silent about it, delivers nothing or leaves is followed by the next. A machine with nothing of
+ * its own left takes work from the one that is furthest behind. Pure: times in milliseconds come with each call.
+ */
+import { Bitmap } from './bitmap.ts';
+
+/** A taker that has not named a piece after this time is passed over. */
+export const NAME_MS = 300;
+/** So is one that has named it and not said so again for this time. */
+export const SILENT_MS = 1_500;
+/** After so many takers that were passed over a machine helps itself. */
+export const MAX_PASSED = 3;
+/** A taker that names pieces and delivers none for this time is not waited for; in files of one piece for the second. */
+export const STALL_MS = 5_000;
+export const SMALL_STALL_MS = 2_000;
+/** Work is taken from another when what it still has to deliver would take this time. */
+export const BEHIND_MS = 2_000;
+/** Others that are reckoned with for one file; and pieces of a file that may be shared out. */
+export const MAX_TAKERS = 32;
+export const MAX_SHARED_PIECES = 4_096;
+
+/** Higher goes first; the same on all machines. */
+export type Weigh = (piece: number, peer: string) => bigint;
+
+interface Taker {
+  readonly weights: BigUint64Array;
+  /** Since when both want the file. */
+  since: number;
+  goneAt: number | undefined;
+  named: Bitmap;
+  heardAt: number;
+  /** When it last delivered a piece, or began to name some. */
+  movedAt: number;
+  stalledAt: number | undefined;
+  delivered: number;
+  /** When it stopped to name a piece. */
+  readonly dropped: Map<number, number>;
+}
+
+export interface TogetherPlan {
+  /** Pieces that this machine should take from the mirror: those it is taking, and those that fall to it. */
+  readonly mine: Bitmap;
+  /** Pieces that others are taking for all. */
+  readonly elsewhere: Bitmap;
+  /** When the plan is to be made again though nothing happened. */
+  readonly until: number;
+}
+
+export interface TogetherState {
+  readonly now: number;
+  /** Pieces that are here, or that some peer has. */
+  readonly settled: Bitmap;
+  /** Pieces that this machine is taking from the mirror at this moment. */
+  readonly taking: Bitmap;
+}
+
+export class FetchingTogether {
+  readonly #pieces: number;
+  readonly #weigh: Weigh;
+  readonly #own: BigUint64Array;
+  readonly #takers = new Map<string, Taker>();
+  /** For each piece those who come before this machine, by weight. */
+  #before: Taker[][] | undefined;
+
+  constructor(options: { readonly self: string; readonly pieces: number; readonly weigh: Weigh }) {
+    this.#pieces = options.pieces <= MAX_SHARED_PIECES ? options.pieces : 0;
+    this.#weigh = options.weigh;
+    this.#own = this.#weights(options.self);
+  }
+
+  /** Nobody else has ever wanted the file. */
+  get alone(): boolean {
+    return this.#takers.size === 0;
+  }
+
+  /** Another machine wants the file too, from now on. */
+  join(peer: string, now: number): void {
+    const known = this.#takers.get(peer);
+    if (known?.goneAt === undefined && known !== undefined) return;
+    if (known !== undefined) {
+      known.goneAt = undefined;
+      known.since = now;
+      return;
+    }
+    if (this.#takers.size >= MAX_TAKERS || this.#pieces === 0) return;
+    this.#takers.set(peer, {
+      weights: this.#weights(peer),
+      since: now,
+      goneAt: undefined,
+      named: new Bitmap(this.#pieces),
+      heardAt: now,
+      movedAt: now,
+      stalledAt: undefined,
+      delivered: 0,
+      dropped: new Map(),
+    });
+    this.#before = undefined;
+  }
+
+  leave(peer: string, now: number): void {
+    const taker = this.#takers.get(peer);
+    if (taker === undefined || taker.goneAt !== undefined) return;
+    taker.goneAt = now;
+    taker.named = new Bitmap(this.#pieces);
+  }
+
+  /** The pieces that it takes from the mirror; the whole state. False when the bitmap is not one of this file. */
+  names(peer: string, bytes: Uint8Array, now: number): boolean {
+    if (this.#pieces === 0) return true;
+    const named = Bitmap.parse(bytes, this.#pieces);
+    if (named === undefined) return false;
+    const taker = this.#takers.get(peer);
+    if (taker === undefined || taker.goneAt !== undefined) return true;
+    if (taker.named.isEmpty) taker.movedAt = now;
+    for (const piece of taker.named) if (!named.has(piece)) taker.dropped.set(piece, now);
+    for (const piece of named) taker.dropped.delete(piece);
+    taker.named = named;
+    taker.heardAt = now;
+    return true;
+  }
+
+  /** It has a piece that it had not before. */
+  delivered(peer: string, now: number): void {
+    const taker = this.#takers.get(peer);
+    if (taker === undefined) return;
+    taker.delivered += 1;
+    taker.movedAt = now;
+    taker.stalledAt = undefined;
+  }
+
+  plan(state: TogetherState): TogetherPlan {
+    const { now, settled, taking } = state;
+    const mine = new Bitmap(this.#pieces);
+    const elsewhere = new Bitmap(this.#pieces);
+    const namedUntil = this.#namedUntil(now);
+    let until = Infinity;
+    const waits = (piece: number, time: number) => {
+      elsewhere.set(piece);
+      until = Math.min(until, time);
+    };
+    for (let piece = 0; piece < this.#pieces; piece++) {
+      if (settled.has(piece)) continue;
+      const named = namedUntil?.[piece] ?? 0;
+      if (taking.has(piece)) mine.set(piece);
+      else if (named > now) waits(piece, named);
+      else {
+        const turn = this.#waitFor(piece, now);
+        if (turn > now) waits(piece, turn);
+        else mine.set(piece);
+      }
+    }
+    if (mine.isEmpty && !elsewhere.isEmpty) {
+      const piece = this.#furthestBehind(now, elsewhere);
+      if (piece !== undefined) {
+        elsewhere.clear(piece);
+        mine.set(piece);
+      }
+    }
+    return { mine, elsewhere, until };
+  }
+
+  /** For each piece until when somebody's naming of it counts; undefined when nobody's does. */
+  #namedUntil(now: number): Float64Array | undefined {
+    let until: Float64Array | undefined;
+    for (const taker of this.#takers.values()) {
+      if (taker.goneAt !== undefined || taker.named.isEmpty) continue;
+      const stalls = this.#stallsAt(taker);
+      if (now >= stalls) taker.stalledAt ??= stalls;
+      const end = Math.min(taker.heardAt + SILENT_MS, stalls);
+      if (end <= now || taker.stalledAt !== undefined) continue;
+      until ??= new Float64Array(this.#pieces);
+      for (const piece of taker.named) until[piece] = Math.max(until[piece] ?? 0, end);
+    }
+    return until;
+  }
+
+  /** Until when those who come before this machine are waited for; a time that has passed when it is its own turn. */
+  #waitFor(piece: number, now: number): number {
+    let passed = 0;
+    let turnAt = 0;
+    for (const taker of this.#order(piece)) {
+      const ends = this.#turnEnds(taker, piece, turnAt);
+      if (ends > now) return ends;
+      turnAt = Math.max(turnAt, ends);
+      passed += 1;
+      if (passed >= MAX_PASSED) break;
+    }
+    return 0;
+  }
+
+  /** When a taker whose turn began at `turnAt` is passed over unless it is heard of. */
+  #turnEnds(taker: Taker, piece: number, turnAt: number): number {
+    if (taker.goneAt !== undefined) return taker.goneAt;
+    if (taker.stalledAt !== undefined) return taker.stalledAt;
+    if (taker.named.has(piece)) return Math.min(taker.heardAt + SILENT_MS, this.#stallsAt(taker));
+    // It may have got the piece, and word of that is on its way.
+    return Math.max(taker.dropped.get(piece) ?? 0, taker.since, turnAt) + NAME_MS;
+  }
+
+  #stallsAt(taker: Taker): number {
+    return taker.movedAt + (this.#pieces === 1 ? SMALL_STALL_MS : STALL_MS);
+  }
+
+  /** The last piece of whoever has most to do; the one that it will come to last. */
+  #furthestBehind(now: number, elsewhere: Bitmap): number | undefined {
+    let most = BEHIND_MS;
+    let found: number | undefined;
+    for (const taker of this.#takers.values()) {
+      const open = [...taker.named].filter((piece) => elsewhere.has(piece));
+      const last = open.at(-1);
+      if (open.length < 2 || last === undefined) continue;
+      const behind = (open.length * Math.max(now - taker.since, 1)) / Math.max(taker.delivered, 1);
+      if (behind <= most) continue;
+      most = behind;
+      found = last;
+    }
+    return found;
+  }
+
+  #order(piece: number): readonly Taker[] {
+    this.#before ??= [];
+    let order = this.#before[piece];
+    if (order === undefined) {
+      const own = this.#own[piece] ?? 0n;
+      const weight = (taker: Taker) => taker.weights[piece] ?? 0n;
+      order = [...this.#takers.values()].filter((taker) => weight(taker) > own);
+      order.sort((a, b) => (weight(a) > weight(b) ? -1 : 1));
+      this.#before[piece] = order;
+    }
+    return order;
+  }
+
+  #weights(peer: string): BigUint64Array {
+    return BigUint64Array.from({ length: this.#pieces }, (_, piece) => this.#weigh(piece, peer));
+  }
+}
