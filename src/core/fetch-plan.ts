@@ -31,5 +31,10 @@ export interface FetchPlan {
   readonly revalidate: 'immutable' | 'always' | 'heuristic';
 }
 
+/** For metadata that nothing signed names, such as a Release itself: the mirror is asked each time. */
+export function unsignedMetadataPlan(url: MirrorUrl): FetchPlan {
+  return { url, alternates: [], trust: 'none', torrents: [], revalidate: 'always' };
+}
+
 /** Where the bytes of an answer come from, as far as it is known; the value of X-Debtorrent-Source. */
 export type SourceLabel = 'cache' | 'peers' | 'mirror' | 'mixed';

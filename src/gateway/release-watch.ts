@@ -4,7 +4,7 @@
  */
 import { asDebtorrentError } from '../core/errors.ts';
 import type { locate } from '../core/archive/location.ts';
-import type { FetchPlan } from '../core/fetch-plan.ts';
+import { unsignedMetadataPlan } from '../core/fetch-plan.ts';
 import type { MirrorUrl } from '../core/ids.ts';
 import type { Logger } from '../core/logging.ts';
 import type { ActorRef } from '../kernel/protocol.ts';
@@ -69,9 +69,8 @@ export class ReleaseWatch {
 
   async #fetchRelease(releaseDir: MirrorUrl): Promise<{ url: MirrorUrl; path: string } | undefined> {
     const url = `${releaseDir}/Release` as MirrorUrl;
-    const plan: FetchPlan = { url, alternates: [], trust: 'none', torrents: [], revalidate: 'always' };
     try {
-      const { finalPath } = await this.#deps.transfers.within(20_000).ask('fetch', plan);
+      const { finalPath } = await this.#deps.transfers.within(20_000).ask('fetch', unsignedMetadataPlan(url));
       return { url, path: finalPath };
     } catch {
       return undefined;

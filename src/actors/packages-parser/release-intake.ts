@@ -7,6 +7,7 @@ import { isOlder } from '../../core/archive/release.ts';
 import { buildReleaseSegment } from '../../core/archive/release-segment.ts';
 import { Segment } from '../../core/archive/segment.ts';
 import { asDebtorrentError, DebtorrentError, type ErrorCode } from '../../core/errors.ts';
+import { unsignedMetadataPlan } from '../../core/fetch-plan.ts';
 import type { MirrorUrl, Sha256 } from '../../core/ids.ts';
 import type { Logger } from '../../core/logging.ts';
 import type { ActorRef } from '../../kernel/protocol.ts';
@@ -154,7 +155,7 @@ export class ReleaseIntake {
 
   async #fetch(url: MirrorUrl): Promise<string> {
     const fetcher = this.#deps.fetcher.within(FETCH_MS);
-    const file = await fetcher.ask('fetch', { url, alternates: [], trust: 'none', torrents: [], revalidate: 'always' });
+    const file = await fetcher.ask('fetch', unsignedMetadataPlan(url));
     return file.finalPath ?? file.path;
   }
 
