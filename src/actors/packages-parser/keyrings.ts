@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from '../../core/logging.ts';
+import { isSources, keysInSources } from './inline-keys.ts';
 import { isKeybox, readKeys } from './openpgp-keys.ts';
 
 export interface Keyrings {
@@ -21,7 +22,7 @@ export interface KeyringSourceDeps {
   readonly dir: string;
   /** Part of its name. */
   readonly name: string;
-  /** The keyrings' paths as of now; those that are not there are left out. */
+  /** The keyrings' paths as of now, sources with keys in them among them; those that are not there are left out. */
   readonly list: () => Promise<readonly string[]>;
   readonly log: Logger;
 }
@@ -71,7 +72,7 @@ export class KeyringSource {
     for (const path of paths) {
       const file = await readFile(path).catch(() => undefined);
       if (file?.length === 0) continue;
-      const keys = file && readKeys(file);
+      const keys = file && (isSources(path) ? keysInSources(file.toString('utf8')) : readKeys(file));
       if (keys) parts.push(keys);
       else if (file && isKeybox(file) && boxes.length < MAX_KEYBOXES) {
         boxes.push(path);

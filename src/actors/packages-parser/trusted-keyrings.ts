@@ -1,6 +1,7 @@
 /** Where a Debian system keeps the keys of archives: what APT trusts, and the keyrings of public archives. */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isSources, keysInSources, MAX_SOURCES_BYTES } from './inline-keys.ts';
 
 /** The first two are what APT reads by itself, the others are where Signed-By points by custom. */
 const DIRECTORIES = ['etc/apt/trusted.gpg.d', 'etc/apt/keyrings', 'usr/share/keyrings'];
@@ -30,19 +31,30 @@ export function publicKeyrings(root: string): string[] {
   return PUBLIC.flatMap((name) => ['gpg', 'pgp'].map((s) => join(root, 'usr/share/keyrings', `${name}.${s}`)));
 }
 
-/** Files that Signed-By of any source names. Keys written into a source itself are not looked for. */
+/** Files that Signed-By of any source names, and sources that have keys in themselves. */
 async function signedBy(root: string): Promise<string[]> {
   const parts = join(root, 'etc/apt/sources.list.d');
   const sources = (await list(parts)).filter((name) => /\.(?:list|sources)$/.test(name)).map((n) => join(parts, n));
   const found: string[] = [];
   for (const path of [join(root, 'etc/apt/sources.list'), ...sources]) {
-    const text = await readFile(path, 'utf8').catch(() => '');
+    const text = await readSources(path);
     for (const [, deb822, oneLine] of text.matchAll(SIGNED_BY)) {
       const files = (deb822 ?? oneLine ?? '').split(/[\s,]+/).filter((p) => p.startsWith('/'));
       found.push(...files.map((file) => join(root, file)));
     }
+    if (isSources(path) && keysInSources(text).length > 0) found.push(path);
   }
   return found;
+}
+
+/** Empty when it is not there or absurdly large. */
+async function readSources(path: string): Promise<string> {
+  try {
+    const { size } = await stat(path);
+    return size <= MAX_SOURCES_BYTES ? await readFile(path, 'utf8') : '';
+  } catch {
+    return '';
+  }
 }
 
 async function list(directory: string): Promise<string[]> {
