@@ -1,13 +1,13 @@
 /** Starts the daemon's parts in order, keeps them running, and stops them in reverse. */
-import { hostname, networkInterfaces } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 
+import type { CatalogueUpdate } from './core/archive/archive-state.ts';
 import type { Config } from './config/schema.ts';
+import { readSwarmKey } from './config/swarm-key.ts';
 import { createLog } from './config/log.ts';
 import { readVersion } from './config/version.ts';
 import { asDebtorrentError, DebtorrentError } from './core/errors.ts';
 import { compileHostRules } from './core/host-rules.ts';
-import type { OwnNames } from './core/http/target.ts';
 import type { Logger } from './core/logging.ts';
 import type { Exchanger } from './actors/http-backup/exchange.ts';
 import type { HttpBackupProtocol } from './actors/http-backup/http-backup.ts';
@@ -16,12 +16,14 @@ import { MIRROR_TIMEOUTS } from './actors/http-backup/timeouts.ts';
 import type { PackagesParserProtocol } from './actors/packages-parser/packages-parser.ts';
 import { layoutOf } from './actors/store/layout.ts';
 import type { StoreProtocol } from './actors/store/protocol.ts';
+import type { PeersProtocol } from './actors/swarm/protocol.ts';
 import type { TransfersProtocol } from './actors/transfers/protocol.ts';
 import { CatalogueView } from './actors/catalogue-view.ts';
 import { createGateway, type GatewayProtocol } from './gateway/gateway.ts';
 import { listen, type Listeners } from './gateway/listeners.ts';
 import { createMetrics } from './gateway/metrics.ts';
 import { MirrorFiles } from './gateway/mirror-files.ts';
+import { ownNames } from './gateway/own-names.ts';
 import { OwnPages } from './gateway/own-pages.ts';
 import { Tunnels } from './gateway/tunnel.ts';
 import { spawn } from './kernel/actor.ts';
@@ -29,6 +31,8 @@ import { createSupervisor, type Child } from './kernel/supervisor.ts';
 import { startThread } from './kernel/thread.ts';
 import { workerUrl } from './kernel/worker-url.ts';
 import type { FetchBoot } from './workers/fetch.worker.ts';
+import { nextSignal } from './next-signal.ts';
+import type { SwarmBoot } from './workers/swarm.worker.ts';
 import type { ParserBoot } from './workers/parser.worker.ts';
 
 /** Answers under way at SIGTERM may take this long before they are cut, in milliseconds. */
@@ -56,6 +60,10 @@ async function run(config: Config, log: Logger): Promise<number> {
   const store = supervisor.ref<StoreProtocol>('fetch', 'store');
   const mirror = supervisor.ref<HttpBackupProtocol>('fetch', 'mirror');
   const parser = supervisor.ref<PackagesParserProtocol>('parser', 'parser');
+  const swarmKey = config.swarmKey === undefined ? undefined : readSwarmKey(config.swarmKey);
+  const peers = config.peerListen === 'off' ? undefined : supervisor.ref<PeersProtocol>('swarm', 'peers');
+  /** What the swarm is told again when it has to start again. */
+  let catalogue: CatalogueUpdate | undefined;
   const metrics = createMetrics();
   const view = new CatalogueView(log);
   const tunnels = new Tunnels({ rules, log });
@@ -93,6 +101,7 @@ async function run(config: Config, log: Logger): Promise<number> {
     transfers,
     store,
     mirror,
+    peers,
     metrics,
     ready: () => ready,
   });
@@ -103,6 +112,10 @@ async function run(config: Config, log: Logger): Promise<number> {
     tunnels,
     metrics,
     log,
+    catalogueChanged(update) {
+      catalogue = update;
+      peers?.tell('catalogue', update);
+    },
     own: ownNames(() => listeners?.port ?? config.listen.port, config.listen.host),
   });
   const fetchBoot: FetchBoot = {
@@ -111,17 +124,29 @@ async function run(config: Config, log: Logger): Promise<number> {
     allowMirror: config.allowMirror,
     mirrorConnections: config.mirrorConnections,
     userAgent,
+    peers: peers !== undefined,
   };
   const parserBoot: ParserBoot = {
     catalogueDir: layoutOf(config.cacheDir).catalogue,
     keyrings: config.keyring,
     publicKeyrings: config.publicKeyring,
+    ...(swarmKey && { swarmKey }),
   };
   const children: Child[] = [
     {
       name: 'fetch',
-      start: () => withRoomyHeap(() => startThread({ name: 'fetch', url: workerUrl('fetch'), boot: fetchBoot, log })),
+      start: () =>
+        withRoomyHeap(() =>
+          startThread({
+            name: 'fetch',
+            url: workerUrl('fetch'),
+            boot: fetchBoot,
+            ...(peers && { refs: { peers } }),
+            log,
+          }),
+        ),
     },
+    ...(peers === undefined ? [] : [swarmChild()]),
     {
       name: 'gateway',
       start: async () => {
@@ -163,14 +188,40 @@ async function run(config: Config, log: Logger): Promise<number> {
     },
   ];
 
+  /** Peers are a help and no need: a daemon whose swarms fail again and again goes on with mirrors. */
+  function swarmChild(): Child {
+    const boot: SwarmBoot = {
+      client: `DebTorrent ${version}`,
+      cacheDir: config.cacheDir,
+      listen: config.peerListen as Exclude<Config['peerListen'], 'off'>,
+      swarmKey,
+      uploadLimit: config.uploadLimit,
+      downloadLimit: config.downloadLimit,
+      fixedPeers: config.peer,
+      trackers: config.tracker,
+      lan: config.lan,
+      dht: config.dht,
+      dhtBootstrap: config.dhtBootstrap,
+    };
+    return {
+      name: 'swarm',
+      essential: false,
+      start: () => startThread({ name: 'swarm', url: workerUrl('swarm'), boot, refs: { transfers, store }, log }),
+      onRestart() {
+        if (catalogue !== undefined) peers?.tell('catalogue', catalogue);
+      },
+    };
+  }
+
   const signalled = nextSignal();
   try {
     await supervisor.start(children);
     metrics.started();
     ready = true;
     const address = listeners?.address ?? '';
-    process.stdout.write(`ready ${JSON.stringify({ http: address, peer: null, pid: process.pid })}\n`);
-    log.info({ http: address, version, cacheDir: config.cacheDir }, 'ready');
+    const peer = (await peers?.ask('status'))?.listening ?? null;
+    process.stdout.write(`ready ${JSON.stringify({ http: address, peer, pid: process.pid })}\n`);
+    log.info({ http: address, peer, version, cacheDir: config.cacheDir }, 'ready');
     const failure = await Promise.race([signalled.promise, supervisor.failed]);
     ready = false;
     if (failure instanceof Error) {
@@ -201,48 +252,6 @@ async function withRoomyHeap<T>(start: () => Promise<T>): Promise<T> {
   } finally {
     setFlagsFromString('--initial-old-space-size=0');
   }
-}
-
-/** The first SIGTERM or SIGINT; a second one ends the process at once. */
-function nextSignal(): { promise: Promise<NodeJS.Signals>; dispose(): void } {
-  let handler: (signal: NodeJS.Signals) => void = () => undefined;
-  const promise = new Promise<NodeJS.Signals>((resolve) => {
-    let stopping = false;
-    handler = (signal) => {
-      if (stopping) process.exit(1);
-      stopping = true;
-      resolve(signal);
-    };
-  });
-  process.on('SIGTERM', handler);
-  process.on('SIGINT', handler);
-  return {
-    promise,
-    dispose() {
-      process.off('SIGTERM', handler);
-      process.off('SIGINT', handler);
-    },
-  };
-}
-
-const NAMES_MS = 30_000;
-
-/** Names and addresses of this machine; interfaces come and go, so they are looked at again now and then. */
-function ownNames(port: () => number, listenHost: string): () => OwnNames {
-  let names: OwnNames = { hosts: new Set(), port: 0 };
-  let readAt = Number.NEGATIVE_INFINITY;
-  return () => {
-    const now = performance.now();
-    if (now - readAt > NAMES_MS || names.port !== port()) {
-      readAt = now;
-      const hosts = new Set(['localhost', '127.0.0.1', '::1', hostname().toLowerCase(), listenHost]);
-      for (const addresses of Object.values(networkInterfaces())) {
-        for (const { address } of addresses ?? []) hosts.add(address.replace(/%.*$/, ''));
-      }
-      names = { hosts, port: port() };
-    }
-    return names;
-  };
 }
 
 function later(ms: number): Promise<void> {

@@ -15,6 +15,8 @@ export interface RunningChild {
 
 export interface Child {
   readonly name: string;
+  /** False: the rest goes on without it when it is given up. Default: true. */
+  readonly essential?: boolean | undefined;
   /** Called again, for fresh state, at each restart. */
   start(): Promise<RunningChild>;
   /** Called after each restart, when the child's references work again; for those who must send state anew. */

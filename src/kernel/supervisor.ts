@@ -5,7 +5,7 @@
  * References from `ref` are stable: they may be taken before the child has started and stay right across restarts.
  * While a child is down, asks reject with ACTOR_STOPPED at once and tells return false.
  * A child that ends more than maxRestarts times in a minute (a restart that fails counts too) is given up: it stays
- * down, and `failed` resolves with its error; the owner then stops everything.
+ * down, and `failed` resolves with its error unless the child is not essential; the owner then stops everything.
  * Stop takes at most stopMs: one child that is stuck gets most of it, and something is left for each of the others.
  */
 import type { Clock } from '../core/clock.ts';
@@ -71,7 +71,10 @@ class ChildSupervisor implements Supervisor {
         log,
         clock: this.#clock,
         policy: { ...DEFAULTS, ...this.#options },
-        onGivenUp: this.#fail,
+        onGivenUp: (error) => {
+          if (child.essential ?? true) this.#fail(error);
+          else log.error({ child: child.name, err: error }, 'going on without it');
+        },
       });
       this.#children.set(child.name, supervised);
       try {

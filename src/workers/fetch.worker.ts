@@ -10,6 +10,7 @@ import { MIRROR_TIMEOUTS } from '../actors/http-backup/timeouts.ts';
 import { systemCertificates } from '../actors/http-backup/system-certificates.ts';
 import type { SourceSinkProtocol } from '../actors/source.ts';
 import { layoutOf } from '../actors/store/layout.ts';
+import type { PeersProtocol, PeersSinkProtocol } from '../actors/swarm/protocol.ts';
 import type { StoreProtocol } from '../actors/store/protocol.ts';
 import { openStore } from '../actors/store/store.ts';
 import type { TransfersProtocol } from '../actors/transfers/protocol.ts';
@@ -21,13 +22,15 @@ export interface FetchBoot {
   readonly allowMirror: readonly string[];
   readonly mirrorConnections: number;
   readonly userAgent: string;
+  /** False when peers are off: nobody is asked then. */
+  readonly peers: boolean;
 }
 
 const MAILBOX = { limit: 65_536 };
 const HASHING = { threads: 2, maxQueue: 4_096 };
 
-runThread(async ({ boot, log }) => {
-  const { cacheDir, cacheBytes, allowMirror, mirrorConnections, userAgent } = boot as FetchBoot;
+runThread(async ({ boot, ref, log }) => {
+  const { cacheDir, cacheBytes, allowMirror, mirrorConnections, userAgent, peers } = boot as FetchBoot;
   const clock = systemClock;
   const layout = layoutOf(cacheDir);
 
@@ -65,13 +68,14 @@ runThread(async ({ boot, log }) => {
   const transfers = createTransfers({
     store: storeActor.ref,
     mirror: mirrorActor.ref,
+    ...(peers && { peers: ref<PeersProtocol>('peers') }),
     hashing,
     clock,
     log,
     connections: mirrorConnections,
     finalPath: layout.file,
   });
-  const transfersActor = spawn<TransfersProtocol & SourceSinkProtocol>({
+  const transfersActor = spawn<TransfersProtocol & SourceSinkProtocol & PeersSinkProtocol>({
     name: 'transfers',
     behaviour: transfers.behaviour,
     mailbox: MAILBOX,

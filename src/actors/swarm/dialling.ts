@@ -1,0 +1,82 @@
+/** Dials the addresses that discovery finds, few at a time, and again later when it fails or the link ends. */
+import type { Clock } from '../../core/clock.ts';
+import type { InfoHash } from '../../core/ids.ts';
+import { DialBook, type Dial, type DialAddress } from '../../core/swarm/dial-book.ts';
+
+export interface DiallingDeps {
+  /** Resolves when the link is there (false: it could not be made, or was not needed) and again when it has ended. */
+  dial(dial: Dial): { readonly linked: Promise<boolean>; readonly ended: Promise<void> };
+  /** A peer that says that it listens there is linked already. */
+  isLinked(address: DialAddress): boolean;
+  /** Links that may be opened by this side now. */
+  room(): number;
+  torrents(): ReadonlySet<InfoHash>;
+  readonly clock: Clock;
+  random(): number;
+}
+
+const TICK_MS = 1_000;
+
+export class Dialling {
+  readonly #deps: DiallingDeps;
+  readonly #book: DialBook;
+  #timer: { clear(): void } | undefined;
+  #soon = false;
+  #stopped = false;
+
+  constructor(deps: DiallingDeps) {
+    this.#deps = deps;
+    this.#book = new DialBook({ random: deps.random });
+  }
+
+  found(torrent: InfoHash, addresses: readonly DialAddress[], fixed: boolean): void {
+    this.#book.found(torrent, addresses, fixed);
+    this.#goOnSoon();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.clear();
+  }
+
+  /** Several torrents find the same peers in the same moment: they are looked at together. */
+  #goOnSoon(): void {
+    if (this.#soon) return;
+    this.#soon = true;
+    queueMicrotask(() => {
+      this.#soon = false;
+      this.#goOn();
+    });
+  }
+
+  #goOn(): void {
+    if (this.#stopped) return;
+    const { clock, torrents, room } = this.#deps;
+    for (const dial of this.#book.due(clock.now(), torrents(), room())) this.#dial(dial);
+    if (this.#book.size === 0) return;
+    this.#timer ??= clock.setTimeout(() => {
+      this.#timer = undefined;
+      this.#goOn();
+    }, TICK_MS);
+  }
+
+  #dial(dial: Dial): void {
+    const { clock } = this.#deps;
+    const over = () => {
+      if (!this.#stopped) this.#book.ended(dial, clock.now());
+    };
+    if (this.#deps.isLinked(dial)) {
+      over();
+      return;
+    }
+    const { linked, ended } = this.#deps.dial(dial);
+    linked.then(
+      (is) => {
+        if (!is) return over();
+        this.#book.linked(dial);
+        return ended.then(over, over);
+      },
+      () => over(),
+    );
+  }
+}
