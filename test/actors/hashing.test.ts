@@ -3,6 +3,8 @@ import { join } from 'node:path';
 
 import t from 'tap';
 
+import { PIECE_BYTES } from '../../src/core/swarm/pieces.ts';
+import { pieceRoot, RootHasher } from '../../src/core/swarm/tree.ts';
 import { createHashing } from '../../src/actors/hashing.ts';
 import { rejectsWith } from '../kernel/contract.ts';
 import { randomBytes } from '../support/random.ts';
@@ -22,6 +24,31 @@ t.test('files are hashed as far as asked, in threads of their own', async (t) =>
   t.equal(await hashing.sha256(join(directory, String(sizes.at(-1))), 1), hashOf(randomBytes('x', 1)));
   await rejectsWith(t, hashing.sha256(join(directory, '1'), 2), 'STORE_IO', /ends at 1 of 2/);
   await rejectsWith(t, hashing.sha256(join(directory, 'none'), 1), 'STORE_IO');
+});
+
+t.test('roots of pieces are those that the file would have in memory', async (t) => {
+  const hashing = createHashing({ threads: 1, maxQueue: 100 });
+  t.teardown(() => hashing.close());
+  const path = join(await temporaryDirectory(t), 'f');
+  const data = randomBytes('roots', 3 * PIECE_BYTES + 16_385);
+  await writeFile(path, data);
+  for (const size of [1, 16_384, PIECE_BYTES, PIECE_BYTES + 1, data.length]) {
+    const hasher = new RootHasher();
+    hasher.update(data.subarray(0, size));
+    t.ok(hasher.finish().equals(await hashing.pieceRoots(path, size)), `${size} bytes`);
+  }
+  for (const [start, length] of [
+    [0, PIECE_BYTES],
+    [PIECE_BYTES, PIECE_BYTES],
+    [3 * PIECE_BYTES, 16_385],
+  ] as const) {
+    const root = await hashing.pieceRoot(path, start, length);
+    t.ok(pieceRoot(data.subarray(start, start + length)).equals(root), `from ${start} on`);
+  }
+  await rejectsWith(t, hashing.pieceRoots(path, data.length + 1), 'STORE_IO', /ends at/);
+  await rejectsWith(t, hashing.pieceRoot(path, 3 * PIECE_BYTES, 16_386), 'STORE_IO', /ends at/);
+  await rejectsWith(t, hashing.pieceRoot(path, 0, 0), 'STORE_IO');
+  await rejectsWith(t, hashing.pieceRoots(`${path}.none`, 1), 'STORE_IO');
 });
 
 t.test('the queue has a bound, and closing settles what waits', async (t) => {

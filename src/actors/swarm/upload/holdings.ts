@@ -83,6 +83,14 @@ export class Holdings {
     this.#absent.delete(sha256);
   }
 
+  /** The file could not be read; the store is not asked for it again at once. */
+  lost(file: SharedFile): void {
+    file.isLost = true;
+    if (this.known(file.sha256) !== file) return;
+    this.forget(file.sha256);
+    this.#absent.set(file.sha256, this.#deps.clock.now());
+  }
+
   async #ask(sha256: Sha256): Promise<SharedFile | undefined> {
     let found: StoredFile | undefined;
     try {

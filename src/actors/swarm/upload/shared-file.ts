@@ -16,6 +16,8 @@ export class SharedFile {
   readonly pieces: number;
   /** Pieces that may be offered; undefined when the whole file is verified. */
   offerable: Bitmap | undefined;
+  /** It could not be read, and is not offered any more. */
+  isLost = false;
   #path: string;
   #finalPath: string | undefined;
   #verifiedAt = 0;

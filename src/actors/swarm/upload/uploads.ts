@@ -227,6 +227,8 @@ export class Uploads {
   }
 
   #fileFailed(file: SharedFile, error: Error): void {
+    // Several reads of it may have been under way.
+    if (file.isLost) return;
     const { sha256 } = file;
     const code = error instanceof DebtorrentError ? error.code : 'INTERNAL';
     this.#deps.log.warn({ sha256, code, reason: error.message }, 'a file cannot be read for peers any more');

@@ -52,19 +52,21 @@ export class Wants {
     return this.#index.count();
   }
 
-  /** False, after the peer was banned, when there are too many or one has the number of another. */
-  opened(peer: Peer, files: readonly WantedEntry[]): boolean {
+  /** Bans the peer when there are too many, or one has the number of another. */
+  opened(peer: Peer, files: readonly WantedEntry[]): void {
     const { ban, clock } = this.#deps;
     const { wants, link } = peer;
     if (wants.size + files.length > MAX_OPEN_WANTS || peer.wantBudget.take(files.length, clock.now()) > 0) {
       ban(link, { kind: 'flood', message: 'wants too many files' });
-      return false;
+      return;
     }
     for (const entry of files) {
       if (wants.has(entry.file)) {
         ban(link, { kind: 'protocol', message: `wants two files as number ${entry.file}` });
-        return false;
+        return;
       }
+      // Its indexes may have run out on the way.
+      if (peer.isGone) return;
       const want = new Want(peer, entry);
       wants.set(entry.file, want);
       // A second offer of the same file would cost a have for each piece again.
@@ -74,7 +76,6 @@ export class Wants {
       this.#answer(want);
     }
     peer.flush();
-    return true;
   }
 
   /** Ends these wants; numbers of no open want are ignored. */
@@ -129,7 +130,7 @@ export class Wants {
 
   /** This file cannot be read; a newer copy of the same content may be here. */
   failed(file: SharedFile): void {
-    if (this.#holdings.known(file.sha256) === file) this.#holdings.forget(file.sha256);
+    this.#holdings.lost(file);
     for (const want of this.#index.of(file.sha256)) if (want.offered?.shared === file) this.#retract(want);
   }
 
