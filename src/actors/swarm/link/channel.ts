@@ -1,0 +1,240 @@
+/**
+ * A socket with a wire on it, made safe: whole and checked frames in, bounded bytes out, bounded messages a second, and
+ * an end with one reason. What the messages mean is the business of the handshake and then of the link.
+ *
+ * Frames go to the wire's `_write`, synchronously, not through its stream: so nothing queues between socket and wire,
+ * a fault stops the rest of the chunk, and the extended handshake, which the wire would decode with a decoder that
+ * a few bytes send round for ever, is read here at its place in the order of messages.
+ */
+import type { Socket } from 'node:net';
+import Wire from 'bittorrent-protocol';
+
+import type { Clock } from '../../../core/clock.ts';
+import { Allowance } from './allowance.ts';
+import { checkFrame, ID } from './frame-check.ts';
+import { FrameGuard, PREFIX_BYTES } from './frame-guard.ts';
+import type { LinkLimits } from './link-limits.ts';
+import type { LinkFault } from './link.ts';
+
+export interface ChannelDeps {
+  readonly socket: Socket;
+  readonly incoming: boolean;
+  readonly clock: Clock;
+  readonly limits: LinkLimits;
+  /** A fault of our own code while it handled a message, which ends this link only. */
+  broken(error: unknown): void;
+}
+
+/** Who handles what the wire does not: the handshake at first, then the link. */
+export interface ChannelUser {
+  extendedHandshake(payload: Buffer): void;
+  extension(name: ExtensionName, payload: Uint8Array): void;
+  drained(): void;
+  ended(fault: LinkFault): void;
+}
+
+export type ExtensionName = keyof typeof EXTENSIONS;
+
+/** Numbers under which this side takes the messages, in the order of `use`. */
+export const EXTENSIONS = { dt_files: 1, ut_pex: 2 } as const;
+
+/** Before the extended handshake nothing longer is needed. */
+const MAX_FIRST_FRAMES = 16_384;
+export const MAX_FRAME_BYTES = 262_144;
+const TICKS = 10;
+
+export class Channel {
+  readonly wire: Wire;
+  readonly messages: Allowance;
+  user: ChannelUser | undefined;
+  readonly #deps: ChannelDeps;
+  readonly #guard: FrameGuard;
+  #ended = false;
+  /** Bytes handed to the wire that it has not handed to the socket. */
+  #inWire = 0;
+  #full = false;
+  #corked = false;
+  #heardAt: number;
+  #sentAt: number;
+  #takenAt: number;
+  #written = 0;
+  #timer: { clear(): void };
+
+  constructor(deps: ChannelDeps) {
+    const { socket, incoming, clock, limits } = deps;
+    this.#deps = deps;
+    this.#heardAt = this.#sentAt = this.#takenAt = clock.now();
+    this.messages = new Allowance(limits.messageBurst, limits.messagesPerSecond, clock.now());
+    this.wire = new Wire(incoming ? 'tcpIncoming' : 'tcpOutgoing');
+    // Where the wire notes haves; it would grow with their indexes.
+    this.wire.peerPieces = { get: () => false, set: () => {} };
+    // Both handshakes are written by handshake.ts.
+    this.wire._extendedHandshakeSent = true;
+    this.wire.use(extension('dt_files', this));
+    this.wire.use(extension('ut_pex', this));
+    this.wire.on('error', () => {});
+    this.wire.on('data', (bytes) => this.#write(bytes));
+    this.#guard = new FrameGuard(
+      {
+        handshake: (bytes) => this.#pass(bytes),
+        frame: (bytes) => this.#frame(bytes),
+        fault: (message) => this.end({ kind: 'protocol', message }),
+      },
+      MAX_FIRST_FRAMES,
+    );
+    socket.on('data', (chunk: Buffer) => this.#guard.push(chunk));
+    socket.on('error', (error) => this.end({ kind: 'closed', message: error.message }));
+    socket.on('end', () => this.end({ kind: 'closed', message: 'the peer has closed the connection' }));
+    socket.on('close', () => this.end({ kind: 'closed', message: 'the connection is closed' }));
+    this.#timer = this.#nextTick();
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Bytes that wait to be sent. */
+  get queued(): number {
+    return this.#inWire + this.#deps.socket.writableLength;
+  }
+
+  get writable(): boolean {
+    if (this.#ended) return false;
+    if (this.queued > this.#deps.limits.highWater) this.#full = true;
+    return !this.#full;
+  }
+
+  /** Notes that so many bytes, payload and what is around it, go to the wire. Ends the link if far too much waits. */
+  sending(bytes: number): void {
+    this.#inWire += bytes;
+    if (this.queued > this.#deps.limits.mostQueued) {
+      this.end({ kind: 'flood', message: `asks for more than it reads: ${this.queued} bytes wait` });
+    }
+  }
+
+  /** The extended handshake is done: frames may be as long as the protocol has them. */
+  open(): void {
+    this.#guard.maxFrame = MAX_FRAME_BYTES;
+  }
+
+  pause(): void {
+    this.#deps.socket.pause();
+  }
+
+  resume(): void {
+    // Nothing could be heard meanwhile.
+    this.#heardAt = this.#deps.clock.now();
+    this.#deps.socket.resume();
+  }
+
+  /** Takes so many messages off what the peer may send; false, and the end of the link, if there are not so many. */
+  charge(count: number): boolean {
+    if (this.messages.take(count, this.#deps.clock.now())) return true;
+    this.end({ kind: 'flood', message: 'too many messages' });
+    return false;
+  }
+
+  /** Idempotent: the first fault is the reason. What is queued is not sent any more. */
+  end(fault: LinkFault): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#guard.stop();
+    this.#timer.clear();
+    this.#deps.socket.destroy();
+    this.wire.destroy();
+    this.user?.ended(fault);
+  }
+
+  #frame(frame: Buffer): void {
+    this.#heardAt = this.#deps.clock.now();
+    const id = frame[PREFIX_BYTES];
+    if (id === undefined) {
+      this.charge(1);
+      return;
+    }
+    const verdict = checkFrame(frame);
+    if (typeof verdict === 'object') return this.end({ kind: 'protocol', message: verdict.fault });
+    // A block is the answer to a request, or else the end of the link.
+    if (id !== ID.piece && !this.charge(1)) return undefined;
+    if (verdict === 'ignore') return undefined;
+    if (id === ID.extended && frame[PREFIX_BYTES + 1] === 0) {
+      return this.safely(() => this.user?.extendedHandshake(frame.subarray(PREFIX_BYTES + 2)));
+    }
+    return this.#pass(frame);
+  }
+
+  #pass(bytes: Buffer): void {
+    this.safely(() => this.wire._write(bytes, () => {}));
+  }
+
+  /** What a handler throws ends this link, not the thread that all links share. */
+  safely(handle: () => void): void {
+    try {
+      handle();
+    } catch (error) {
+      this.#deps.broken(error);
+      this.end({ kind: 'closed', message: `a message could not be handled: ${String(error)}` });
+    }
+  }
+
+  /** The wire hands over header and block apart: they, and all else of this turn, leave in one call. */
+  #write(bytes: Uint8Array): void {
+    if (this.#ended) return;
+    const { socket, clock } = this.#deps;
+    if (!this.#corked) {
+      this.#corked = true;
+      socket.cork();
+      queueMicrotask(() => {
+        this.#corked = false;
+        socket.uncork();
+      });
+    }
+    this.#inWire = Math.max(0, this.#inWire - bytes.length);
+    if (socket.writableLength === 0) this.#takenAt = clock.now();
+    this.#sentAt = clock.now();
+    socket.write(bytes, this.#taken);
+  }
+
+  readonly #taken = (): void => {
+    if (!this.#full || this.#ended || this.queued > this.#deps.limits.highWater / 2) return;
+    this.#full = false;
+    this.safely(() => this.user?.drained());
+  };
+
+  #nextTick(): { clear(): void } {
+    const { clock, limits } = this.#deps;
+    const soonest = Math.min(limits.keepAliveMs, limits.silenceMs, limits.stallMs);
+    return clock.setTimeout(() => this.#tick(), soonest / TICKS);
+  }
+
+  #tick(): void {
+    const { clock, limits, socket } = this.#deps;
+    const now = clock.now();
+    const written = socket.bytesWritten - socket.writableLength;
+    if (written !== this.#written || socket.writableLength === 0) this.#takenAt = now;
+    this.#written = written;
+    if (now - this.#takenAt >= limits.stallMs) {
+      return this.end({ kind: 'timeout', message: `has taken nothing for ${limits.stallMs / 1000} s` });
+    }
+    if (!socket.isPaused() && now - this.#heardAt >= limits.silenceMs) {
+      return this.end({ kind: 'timeout', message: `silent for ${limits.silenceMs / 1000} s` });
+    }
+    if (now - this.#sentAt >= limits.keepAliveMs && this.wire.peerId !== null) {
+      this.sending(PREFIX_BYTES);
+      this.wire.keepAlive();
+    }
+    this.#timer = this.#nextTick();
+    return undefined;
+  }
+}
+
+/** The wire finds the name of an extension on the prototype of its class. */
+function extension(name: ExtensionName, channel: Channel) {
+  class Extension {
+    onMessage(payload: Uint8Array): void {
+      channel.user?.extension(name, payload);
+    }
+  }
+  Object.assign(Extension.prototype, { name });
+  return Extension;
+}

@@ -1,0 +1,378 @@
+/** A Link over a wire: what goes out is bounded and counted, what comes in is checked before the handler hears of it. */
+import type Wire from 'bittorrent-protocol';
+
+import type { Clock } from '../../../core/clock.ts';
+import { asDebtorrentError } from '../../../core/errors.ts';
+import type { InfoHash } from '../../../core/ids.ts';
+import { blindedList, commonTorrents, type LinkEnds } from '../../../core/swarm/blind.ts';
+import { decodeFilesMessage } from '../../../core/swarm/decode-message.ts';
+import { encodeFilesMessage } from '../../../core/swarm/encode-message.ts';
+import { MAX_OPEN_REQUESTS } from '../../../core/swarm/limits.ts';
+import type { FilesMessage } from '../../../core/swarm/messages.ts';
+import type { PeerAddress } from '../../../core/swarm/peer-address.ts';
+import { believedPeers } from '../../../core/swarm/peer-exchange.ts';
+import { PIECE_BYTES } from '../../../core/swarm/pieces.ts';
+import type { Channel, ChannelUser, ExtensionName } from './channel.ts';
+import { decodeExchange, encodeExchange } from './exchange-message.ts';
+import { MAX_BLOCK_BYTES } from './frame-check.ts';
+import type { Introduction } from './handshake.ts';
+import type { LinkLimits } from './link-limits.ts';
+import type { BlockRef, Link, LinkFault, LinkHandler } from './link.ts';
+import { keyOf, OwnRequests } from './own-requests.ts';
+
+export interface WireLinkDeps {
+  readonly channel: Channel;
+  readonly clock: Clock;
+  readonly limits: LinkLimits;
+  readonly ownPeerId: string;
+  readonly introduction: Introduction;
+  readonly torrents: readonly InfoHash[];
+  ended(link: WireLink, fault: LinkFault): void;
+}
+
+const BYTES = { state: 5, have: 9, request: 17, pieceHeader: 13, extendedHeader: 6 } as const;
+const EXCHANGE_MS = 60_000;
+/** What comes more often than this is not read. */
+const EXCHANGE_READ_MS = 30_000;
+/** Indexes of the peer that are remembered as allowed fast, more than it may allow at a time. */
+const MOST_ALLOWED_BY_PEER = 512;
+
+export class WireLink implements Link, ChannelUser {
+  readonly peerId: string;
+  readonly address: string;
+  readonly name: string;
+  readonly listenPort: number | undefined;
+  readonly client: string;
+  readonly openedAt: number;
+  readonly incoming: boolean;
+  common: readonly InfoHash[];
+  downBytes = 0;
+  upBytes = 0;
+  readonly #deps: WireLinkDeps;
+  readonly #channel: Channel;
+  readonly #wire: Wire;
+  readonly #ends: LinkEnds;
+  readonly #requests: OwnRequests;
+  readonly #mostRequests: number;
+  /** Requests of the peer that are not answered. */
+  readonly #asked = new Map<string, { readonly block: BlockRef; respond(error: null, data: Uint8Array): void }>();
+  readonly #allowedByPeer = new Set<number>();
+  #handler: LinkHandler | undefined;
+  #torrents: readonly InfoHash[];
+  #theirTorrents: Uint8Array;
+  #exchangeSentAt = -Infinity;
+  #exchangeReadAt = -Infinity;
+
+  constructor(deps: WireLinkDeps) {
+    const { channel, introduction, clock, limits, ownPeerId } = deps;
+    this.#deps = deps;
+    this.#channel = channel;
+    this.#wire = channel.wire;
+    ({
+      peerId: this.peerId,
+      address: this.address,
+      name: this.name,
+      openedAt: this.openedAt,
+      incoming: this.incoming,
+    } = introduction);
+    this.listenPort = introduction.hello.listenPort;
+    this.client = introduction.hello.client;
+    this.#ends = introduction.incoming
+      ? { dialler: this.peerId, listener: ownPeerId }
+      : { dialler: ownPeerId, listener: this.peerId };
+    this.#torrents = deps.torrents;
+    this.#theirTorrents = introduction.hello.torrents;
+    this.common = commonTorrents(this.#ends, this.#torrents, this.#theirTorrents);
+    this.#mostRequests = Math.min(limits.requests, introduction.hello.maxRequests);
+    this.#requests = new OwnRequests({
+      clock,
+      limits,
+      timedOut: (block) => channel.safely(() => this.#timedOut(block)),
+    });
+  }
+
+  /** From now on the handler hears of everything. */
+  start(handler: LinkHandler): void {
+    this.#handler = handler;
+    this.#channel.user = this;
+    const wire = this.#wire;
+    wire.on('choke', () => this.#heard()?.choked(true));
+    wire.on('unchoke', () => this.#heard()?.choked(false));
+    wire.on('interested', () => this.#heard()?.interested(true));
+    wire.on('uninterested', () => this.#heard()?.interested(false));
+    wire.on('have', (index) => this.#heard()?.have(index >>> 0));
+    wire.on('allowed-fast', (index) => this.#allowed(index >>> 0));
+    wire.on('piece', (index, offset, data) => this.#came(refOf(index, offset, data.length), data));
+    wire.on('reject', (index, offset, length) => this.#refused(refOf(index, offset, length)));
+    wire.on('request', (index, offset, length, respond) => this.#asks(refOf(index, offset, length), respond));
+    wire.on('cancel', (index, offset, length) => this.#cancels(refOf(index, offset, length)));
+  }
+
+  get peerChoking(): boolean {
+    return this.#wire.peerChoking;
+  }
+
+  get amChoking(): boolean {
+    return this.#wire.amChoking;
+  }
+
+  get peerInterested(): boolean {
+    return this.#wire.peerInterested;
+  }
+
+  get outstanding(): number {
+    return this.#requests.size;
+  }
+
+  get writable(): boolean {
+    return this.#channel.writable;
+  }
+
+  send(message: FilesMessage): void {
+    this.#extended(this.#deps.introduction.hello.extensions.files, encodeFilesMessage(message));
+  }
+
+  /** What this side has now; the peer is told. */
+  setTorrents(torrents: readonly InfoHash[]): void {
+    this.#torrents = torrents;
+    this.send({ type: 'torrents', ids: blindedList(this.#ends, torrents) });
+    this.#compare();
+  }
+
+  have(index: number): void {
+    this.#out(BYTES.have, () => this.#wire.have(index | 0));
+  }
+
+  request(block: BlockRef, timeoutMs?: number): boolean {
+    const { index, offset, length } = block;
+    if (this.#channel.ended || this.#requests.size >= this.#mostRequests) return false;
+    if (this.#wire.peerChoking) {
+      if (!this.#allowedByPeer.has(index)) return false;
+      // The wire keeps a shorter list, and refuses what is not on it.
+      const { peerAllowedFastSet } = this.#wire;
+      if (!peerAllowedFastSet.includes(index | 0)) peerAllowedFastSet.push(index | 0);
+    }
+    if (!this.#requests.add(block, timeoutMs)) return false;
+    // The wire may call back within the call; its events tell the same, later.
+    this.#out(BYTES.request, () => this.#wire.request(index | 0, offset, length, () => {}));
+    return !this.#channel.ended;
+  }
+
+  cancel(block: BlockRef): void {
+    if (this.#requests.giveUp(block)) this.#tellCancel(block);
+  }
+
+  piece(block: BlockRef, data: Uint8Array): void {
+    const key = keyOf(block);
+    const asked = this.#asked.get(key);
+    if (asked === undefined || this.#channel.ended) return;
+    this.#asked.delete(key);
+    if (data.length !== block.length) throw new RangeError(`${data.length} bytes for a block of ${block.length}`);
+    this.#channel.messages.giveBack(1);
+    this.upBytes += data.length;
+    this.#out(BYTES.pieceHeader + data.length, () => asked.respond(null, data));
+  }
+
+  reject(block: BlockRef): void {
+    if (!this.#asked.delete(keyOf(block))) return;
+    const { index, offset, length } = block;
+    this.#out(BYTES.request, () => this.#wire.reject(index | 0, offset, length));
+  }
+
+  allowFast(index: number): void {
+    if (this.#wire.allowedFastSet.length >= this.#deps.limits.allowedFast) return;
+    this.#out(BYTES.have, () => this.#wire.allowedFast(index | 0));
+  }
+
+  disallowFast(index: number): void {
+    const { allowedFastSet } = this.#wire;
+    const at = allowedFastSet.indexOf(index | 0);
+    if (at >= 0) allowedFastSet.splice(at, 1);
+  }
+
+  choke(choking: boolean): void {
+    if (choking === this.#wire.amChoking || this.#channel.ended) return;
+    if (!choking) return this.#out(BYTES.state, () => this.#wire.unchoke());
+    // The wire rejects what is open, allowed-fast indexes aside.
+    const voided = [...this.#asked.values()].filter(
+      ({ block }) => !this.#wire.allowedFastSet.includes(block.index | 0),
+    );
+    for (const { block } of voided) this.#asked.delete(keyOf(block));
+    this.#out(BYTES.state + voided.length * BYTES.request, () => this.#wire.choke());
+    for (const { block } of voided) this.#heard()?.cancelled(block);
+    return undefined;
+  }
+
+  interest(interested: boolean): void {
+    if (interested === this.#wire.amInterested) return;
+    this.#out(BYTES.state, () => (interested ? this.#wire.interested() : this.#wire.uninterested()));
+  }
+
+  sendPeers(added: readonly PeerAddress[]): void {
+    const { pex } = this.#deps.introduction.hello.extensions;
+    const now = this.#deps.clock.now();
+    if (pex === undefined || now - this.#exchangeSentAt < EXCHANGE_MS) return;
+    this.#exchangeSentAt = now;
+    this.#extended(pex, encodeExchange(added));
+  }
+
+  pause(): void {
+    this.#channel.pause();
+  }
+
+  resume(): void {
+    this.#channel.resume();
+  }
+
+  close(fault: LinkFault): void {
+    this.#channel.end(fault);
+  }
+
+  drained(): void {
+    this.#heard()?.drained();
+  }
+
+  /** Another extended handshake (BEP 10 allows it) would change nothing that may change. */
+  extendedHandshake(): void {}
+
+  extension(name: ExtensionName, payload: Uint8Array): void {
+    if (this.#channel.ended) return;
+    try {
+      if (name === 'ut_pex') this.#exchange(payload);
+      else this.#files(payload);
+    } catch (error) {
+      const { code, message } = asDebtorrentError(error);
+      if (code !== 'PEER_PROTOCOL') throw error;
+      this.close({ kind: 'protocol', message });
+    }
+  }
+
+  ended(fault: LinkFault): void {
+    this.#requests.stop();
+    this.#asked.clear();
+    this.#allowedByPeer.clear();
+    this.#handler?.closed(fault);
+    this.#handler = undefined;
+    this.#deps.ended(this, fault);
+  }
+
+  /** The handler, as long as it wants to hear. */
+  #heard(): LinkHandler | undefined {
+    return this.#channel.ended ? undefined : this.#handler;
+  }
+
+  #out(bytes: number, send: () => void): void {
+    if (this.#channel.ended) return;
+    this.#channel.sending(bytes);
+    if (!this.#channel.ended) send();
+  }
+
+  #extended(id: number, payload: Uint8Array): void {
+    this.#out(BYTES.extendedHeader + payload.length, () => this.#wire.extended(id, payload));
+  }
+
+  #files(payload: Uint8Array): void {
+    const message = decodeFilesMessage(payload);
+    if (message === undefined) return;
+    // One message may list many files: their number counts.
+    if (!this.#channel.charge(Math.floor(entries(message) / 4))) return;
+    if (message.type !== 'torrents') return this.#heard()?.message(message);
+    this.#theirTorrents = message.ids;
+    return this.#compare();
+  }
+
+  #compare(): void {
+    const common = commonTorrents(this.#ends, this.#torrents, this.#theirTorrents);
+    if (common.length === this.common.length && common.every((id, at) => id === this.common[at])) return;
+    this.common = common;
+    this.#heard()?.torrents(common);
+  }
+
+  #exchange(payload: Uint8Array): void {
+    const now = this.#deps.clock.now();
+    if (now - this.#exchangeReadAt < EXCHANGE_READ_MS) return;
+    this.#exchangeReadAt = now;
+    const addresses = believedPeers(this.address, decodeExchange(payload));
+    if (addresses.length > 0) this.#heard()?.exchanged(addresses);
+  }
+
+  #allowed(index: number): void {
+    if (this.#channel.ended) return;
+    this.#allowedByPeer.add(index);
+    if (this.#allowedByPeer.size > MOST_ALLOWED_BY_PEER) {
+      for (const oldest of this.#allowedByPeer) {
+        this.#allowedByPeer.delete(oldest);
+        break;
+      }
+    }
+    this.#handler?.allowedFast(index);
+  }
+
+  #came(block: BlockRef, data: Uint8Array): void {
+    if (this.#channel.ended) return;
+    const what = this.#requests.came(block);
+    if (what === 'unasked') {
+      this.close({ kind: 'protocol', message: `a block that was not asked for: ${keyOf(block)}` });
+    } else if (what === 'awaited') {
+      this.downBytes += data.length;
+      this.#handler?.block(block, Buffer.from(data.buffer, data.byteOffset, data.byteLength));
+    }
+  }
+
+  #refused(block: BlockRef): void {
+    if (this.#channel.ended) return;
+    const what = this.#requests.refused(block);
+    if (what !== 'unasked') this.#channel.messages.giveBack(1);
+    if (what === 'awaited') this.#handler?.rejected(block);
+  }
+
+  #timedOut(block: BlockRef): void {
+    if (this.#channel.ended) return;
+    this.#tellCancel(block);
+    this.#handler?.timedOut(block);
+  }
+
+  #tellCancel({ index, offset, length }: BlockRef): void {
+    this.#out(BYTES.request, () => this.#wire.cancel(index | 0, offset, length));
+  }
+
+  #asks(block: BlockRef, respond: (error: null, data: Uint8Array) => void): void {
+    if (this.#channel.ended) return;
+    const { offset, length } = block;
+    const key = keyOf(block);
+    if (length === 0 || length > MAX_BLOCK_BYTES || offset + length > PIECE_BYTES) {
+      this.close({ kind: 'protocol', message: `asks for ${length} bytes at ${offset} of a piece` });
+    } else if (this.#asked.has(key)) {
+      this.close({ kind: 'protocol', message: `asks twice for the same block: ${key}` });
+    } else if (this.#asked.size >= MAX_OPEN_REQUESTS) {
+      this.close({ kind: 'flood', message: `more than ${MAX_OPEN_REQUESTS} open requests` });
+    } else {
+      this.#asked.set(key, { block, respond });
+      this.#handler?.requested(block);
+    }
+  }
+
+  /** The wire has forgotten the request; every request is answered, so this one by a reject. */
+  #cancels(block: BlockRef): void {
+    if (this.#channel.ended || !this.#asked.has(keyOf(block))) return;
+    this.#handler?.cancelled(block);
+    this.reject(block);
+  }
+}
+
+function entries(message: FilesMessage): number {
+  switch (message.type) {
+    case 'want':
+    case 'unwant':
+    case 'none':
+      return message.files.length;
+    case 'retract':
+      return message.bases.length;
+    default:
+      return 0;
+  }
+}
+
+function refOf(index: number, offset: number, length: number): BlockRef {
+  return { index: index >>> 0, offset: offset >>> 0, length: length >>> 0 };
+}
