@@ -1,7 +1,9 @@
 /**
  * What URLs without a signed hash last led to, one small file each, replaced by rename. Lookups go to the page cache;
- * the set is small (Release files, and whatever is fetched that no index lists).
+ * the set is small (Release files, and whatever is fetched that no index lists), and kept so: what was not used for
+ * long goes, and what was used longest ago when there are too many.
  */
+import { statSync } from 'node:fs';
 import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -25,9 +27,21 @@ const recordSchema = v.object({
   freshUntil: v.number(),
 });
 
+/** Milliseconds after its last use that a record is kept, and how many are kept at most. */
+const KEEP_MS = 90 * 24 * 3_600_000;
+const KEEP_RECORDS = 20_000;
+/** It is looked for such records once a day, in milliseconds, and when so many were written. */
+const PRUNE_MS = 24 * 3_600_000;
+const PRUNE_WRITES = 2_000;
+/** Records looked at in one go: about a millisecond. */
+const BATCH = 100;
+
 export class Names {
   readonly #layout: Layout;
   readonly #inOrder: InOrder;
+  #prunedAt = Number.NEGATIVE_INFINITY;
+  #written = 0;
+  #pruning = false;
 
   constructor(layout: Layout, inOrder: InOrder) {
     this.#layout = layout;
@@ -61,6 +75,7 @@ export class Names {
   /** Writes the whole record or nothing; failures are the caller's to report. */
   put(record: NameRecord): Promise<void> {
     const path = this.#layout.name(record.url);
+    this.#written++;
     return this.#inOrder.run(path, async () => {
       await mkdir(this.#layout.names, { recursive: true, mode: 0o700 });
       await writeFile(`${path}.tmp`, JSON.stringify(record), { mode: 0o600 });
@@ -72,4 +87,43 @@ export class Names {
     const path = this.#layout.name(url);
     return this.#inOrder.run(path, () => rm(path, { force: true }));
   }
+
+  /** Removes what is too old or one too many, if it is time to look; `now` in milliseconds since the epoch. */
+  async prune(now: number): Promise<void> {
+    const due = now - this.#prunedAt >= PRUNE_MS || this.#written >= PRUNE_WRITES;
+    if (!due || this.#pruning) return;
+    this.#prunedAt = now;
+    this.#written = 0;
+    this.#pruning = true;
+    try {
+      await this.#prune(now);
+    } finally {
+      this.#pruning = false;
+    }
+  }
+
+  async #prune(now: number): Promise<void> {
+    const paths = (await readdir(this.#layout.names)).filter((name) => name.endsWith('.json'));
+    const records: { readonly path: string; readonly usedAt: number }[] = [];
+    for (const [at, name] of paths.entries()) {
+      if (at % BATCH === BATCH - 1) await new Promise(setImmediate);
+      const path = join(this.#layout.names, name);
+      const usedAt = usedAtOf(path);
+      if (usedAt !== undefined) records.push({ path, usedAt });
+    }
+    records.sort((a, b) => b.usedAt - a.usedAt);
+    const kept = records.findIndex(({ usedAt }) => usedAt < now - KEEP_MS);
+    for (const { path, usedAt } of records.slice(Math.min(kept < 0 ? records.length : kept, KEEP_RECORDS))) {
+      await this.#inOrder.run(path, async () => {
+        // It may have been used meanwhile.
+        if (usedAtOf(path) === usedAt) await rm(path, { force: true });
+      });
+    }
+  }
+}
+
+/** The time of the last look or change, whichever the file system notes (relatime: to the day; noatime: changes only). */
+function usedAtOf(path: string): number | undefined {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found && Math.max(found.atimeMs, found.mtimeMs);
 }

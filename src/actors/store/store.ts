@@ -98,6 +98,7 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
     () => {
       recovered = true;
       seeded.take();
+      quietly(names.prune(clock.now()), 'old names were not removed');
     },
     (error: unknown) => log.warn({ err: error }, 'reading the cache directory failed'),
   );
@@ -111,6 +112,7 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
   let timer = clock.setTimeout(tick, SAVE_MS);
   function tick() {
     seeded.take();
+    quietly(names.prune(clock.now()), 'old names were not removed');
     void save();
     timer = clock.setTimeout(tick, SAVE_MS);
   }
