@@ -20,7 +20,11 @@ export interface DaemonOptions {
   /** Hosts that may be fetched from. */
   readonly mirrors: readonly string[];
   readonly keyring: string;
+  /** Archives verified by it are shared; the same unless given. */
+  readonly publicKeyring?: string;
   readonly cacheDir?: string;
+  /** Peers are off unless it is there. */
+  readonly peers?: { readonly listen?: string; readonly fixed?: readonly string[]; readonly lan?: boolean } | undefined;
   readonly flags?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
 }
@@ -32,7 +36,14 @@ interface Ready {
 }
 
 export interface Status {
-  readonly torrents: readonly { name: string; id: string; files: number; bytes: number }[];
+  readonly torrents: readonly {
+    name: string;
+    id: string;
+    files: number;
+    bytes: number;
+    peers: number;
+    wanted: number;
+  }[];
   readonly transfers: readonly { path: string; sha256?: string; size?: number; received: number; state: string }[];
   readonly totals: Readonly<Record<string, number>>;
   readonly cache: { readonly files: number; readonly bytes: number; readonly limit_bytes: number };
@@ -84,12 +95,14 @@ export class Daemon {
 
   /** Starts, or starts again on the same cache, on a free port unless told which. */
   async start(listen = '127.0.0.1:0'): Promise<void> {
-    const { mirrors, keyring, flags = [], env } = this.#options;
+    const { mirrors, keyring, publicKeyring, peers, flags = [], env } = this.#options;
     const child = spawnMain(
       [
         ...['serve', '--listen', listen, '--cache-dir', this.cacheDir],
-        ...['--peer-listen', 'off', '--lan', 'off', '--log-format', 'json', '--log-level', 'debug'],
-        ...['--keyring', keyring, '--public-keyring', keyring],
+        ...['--log-format', 'json', '--log-level', 'debug', '--lan', peers?.lan === true ? 'on' : 'off'],
+        ...['--peer-listen', peers === undefined ? 'off' : (peers.listen ?? '127.0.0.1:0')],
+        ...(peers?.fixed ?? []).flatMap((address) => ['--peer', address]),
+        ...['--keyring', keyring, '--public-keyring', publicKeyring ?? keyring],
         ...mirrors.flatMap((mirror) => ['--allow-mirror', mirror]),
         ...flags,
       ],
