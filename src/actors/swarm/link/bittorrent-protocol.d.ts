@@ -25,9 +25,7 @@ declare module 'bittorrent-protocol' {
     cancel: [index: number, offset: number, length: number];
     reject: [index: number, offset: number, length: number];
     'allowed-fast': [index: number];
-    data: [bytes: Uint8Array];
     error: [error: Error];
-    end: [];
   }
 
   /** Indexes, offsets and lengths in events are signed 32-bit numbers. */
@@ -58,6 +56,8 @@ declare module 'bittorrent-protocol' {
     allowedFastSet: number[];
     peerAllowedFastSet: number[];
     peerPieces: { get(index: number): boolean; set(index: number, value: boolean): void };
+    /** Of its stream: what the wire sends, null at its end. */
+    push(bytes: Uint8Array | null): boolean;
     _extendedHandshakeSent: boolean;
     _write(bytes: Uint8Array, done: (error: Error | null) => void): void;
   }

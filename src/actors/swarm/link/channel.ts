@@ -50,8 +50,6 @@ export class Channel {
   readonly #deps: ChannelDeps;
   readonly #guard: FrameGuard;
   #ended = false;
-  /** Bytes handed to the wire that it has not handed to the socket. */
-  #inWire = 0;
   #full = false;
   #corked = false;
   #heardAt: number;
@@ -73,7 +71,8 @@ export class Channel {
     this.wire.use(extension('dt_files', this));
     this.wire.use(extension('ut_pex', this));
     this.wire.on('error', () => {});
-    this.wire.on('data', (bytes) => this.#write(bytes));
+    // What the wire sends goes to the socket at once: nothing waits where nobody counts it.
+    this.wire.push = (bytes) => bytes !== null && this.#write(bytes);
     this.#guard = new FrameGuard(
       {
         handshake: (bytes) => this.#pass(bytes),
@@ -93,23 +92,10 @@ export class Channel {
     return this.#ended;
   }
 
-  /** Bytes that wait to be sent. */
-  get queued(): number {
-    return this.#inWire + this.#deps.socket.writableLength;
-  }
-
   get writable(): boolean {
     if (this.#ended) return false;
-    if (this.queued > this.#deps.limits.highWater) this.#full = true;
+    if (this.#deps.socket.writableLength > this.#deps.limits.highWater) this.#full = true;
     return !this.#full;
-  }
-
-  /** Notes that so many bytes, payload and what is around it, go to the wire. Ends the link if far too much waits. */
-  sending(bytes: number): void {
-    this.#inWire += bytes;
-    if (this.queued > this.#deps.limits.mostQueued) {
-      this.end({ kind: 'flood', message: `asks for more than it reads: ${this.queued} bytes wait` });
-    }
   }
 
   /** The extended handshake is done: frames may be as long as the protocol has them. */
@@ -178,9 +164,9 @@ export class Channel {
   }
 
   /** The wire hands over header and block apart: they, and all else of this turn, leave in one call. */
-  #write(bytes: Uint8Array): void {
-    if (this.#ended) return;
-    const { socket, clock } = this.#deps;
+  #write(bytes: Uint8Array): boolean {
+    if (this.#ended) return false;
+    const { socket, clock, limits } = this.#deps;
     if (!this.#corked) {
       this.#corked = true;
       socket.cork();
@@ -189,14 +175,16 @@ export class Channel {
         socket.uncork();
       });
     }
-    this.#inWire = Math.max(0, this.#inWire - bytes.length);
-    if (socket.writableLength === 0) this.#takenAt = clock.now();
     this.#sentAt = clock.now();
+    if (socket.writableLength === 0) this.#takenAt = this.#sentAt;
     socket.write(bytes, this.#taken);
+    if (socket.writableLength <= limits.mostQueued) return true;
+    this.end({ kind: 'flood', message: `asks for more than it reads: ${socket.writableLength} bytes wait` });
+    return false;
   }
 
   readonly #taken = (): void => {
-    if (!this.#full || this.#ended || this.queued > this.#deps.limits.highWater / 2) return;
+    if (!this.#full || this.#ended || this.#deps.socket.writableLength > this.#deps.limits.highWater / 2) return;
     this.#full = false;
     this.safely(() => this.user?.drained());
   };
@@ -220,7 +208,6 @@ export class Channel {
       return this.end({ kind: 'timeout', message: `silent for ${limits.silenceMs / 1000} s` });
     }
     if (now - this.#sentAt >= limits.keepAliveMs && this.wire.peerId !== null) {
-      this.sending(PREFIX_BYTES);
       this.wire.keepAlive();
     }
     this.#timer = this.#nextTick();

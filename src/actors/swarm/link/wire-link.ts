@@ -30,7 +30,6 @@ export interface WireLinkDeps {
   ended(link: WireLink, fault: LinkFault): void;
 }
 
-const BYTES = { state: 5, have: 9, request: 17, pieceHeader: 13, extendedHeader: 6 } as const;
 const EXCHANGE_MS = 60_000;
 /** What comes more often than this is not read. */
 const EXCHANGE_READ_MS = 30_000;
@@ -140,7 +139,7 @@ export class WireLink implements Link, ChannelUser {
   }
 
   have(index: number): void {
-    this.#out(BYTES.have, () => this.#wire.have(index | 0));
+    this.#out(() => this.#wire.have(index | 0));
   }
 
   request(block: BlockRef, timeoutMs?: number): boolean {
@@ -154,7 +153,7 @@ export class WireLink implements Link, ChannelUser {
     }
     if (!this.#requests.add(block, timeoutMs)) return false;
     // The wire may call back within the call; its events tell the same, later.
-    this.#out(BYTES.request, () => this.#wire.request(index | 0, offset, length, () => {}));
+    this.#out(() => this.#wire.request(index | 0, offset, length, () => {}));
     return !this.#channel.ended;
   }
 
@@ -170,18 +169,18 @@ export class WireLink implements Link, ChannelUser {
     if (data.length !== block.length) throw new RangeError(`${data.length} bytes for a block of ${block.length}`);
     this.#channel.messages.giveBack(1);
     this.upBytes += data.length;
-    this.#out(BYTES.pieceHeader + data.length, () => asked.respond(null, data));
+    this.#out(() => asked.respond(null, data));
   }
 
   reject(block: BlockRef): void {
     if (!this.#asked.delete(keyOf(block))) return;
     const { index, offset, length } = block;
-    this.#out(BYTES.request, () => this.#wire.reject(index | 0, offset, length));
+    this.#out(() => this.#wire.reject(index | 0, offset, length));
   }
 
   allowFast(index: number): void {
     if (this.#wire.allowedFastSet.length >= this.#deps.limits.allowedFast) return;
-    this.#out(BYTES.have, () => this.#wire.allowedFast(index | 0));
+    this.#out(() => this.#wire.allowedFast(index | 0));
   }
 
   disallowFast(index: number): void {
@@ -192,20 +191,20 @@ export class WireLink implements Link, ChannelUser {
 
   choke(choking: boolean): void {
     if (choking === this.#wire.amChoking || this.#channel.ended) return;
-    if (!choking) return this.#out(BYTES.state, () => this.#wire.unchoke());
+    if (!choking) return this.#out(() => this.#wire.unchoke());
     // The wire rejects what is open, allowed-fast indexes aside.
     const voided = [...this.#asked.values()].filter(
       ({ block }) => !this.#wire.allowedFastSet.includes(block.index | 0),
     );
     for (const { block } of voided) this.#asked.delete(keyOf(block));
-    this.#out(BYTES.state + voided.length * BYTES.request, () => this.#wire.choke());
+    this.#out(() => this.#wire.choke());
     for (const { block } of voided) this.#heard()?.cancelled(block);
     return undefined;
   }
 
   interest(interested: boolean): void {
     if (interested === this.#wire.amInterested) return;
-    this.#out(BYTES.state, () => (interested ? this.#wire.interested() : this.#wire.uninterested()));
+    this.#out(() => (interested ? this.#wire.interested() : this.#wire.uninterested()));
   }
 
   sendPeers(added: readonly PeerAddress[]): void {
@@ -261,14 +260,12 @@ export class WireLink implements Link, ChannelUser {
     return this.#channel.ended ? undefined : this.#handler;
   }
 
-  #out(bytes: number, send: () => void): void {
-    if (this.#channel.ended) return;
-    this.#channel.sending(bytes);
+  #out(send: () => void): void {
     if (!this.#channel.ended) send();
   }
 
   #extended(id: number, payload: Uint8Array): void {
-    this.#out(BYTES.extendedHeader + payload.length, () => this.#wire.extended(id, payload));
+    this.#out(() => this.#wire.extended(id, payload));
   }
 
   #files(payload: Uint8Array): void {
@@ -333,7 +330,7 @@ export class WireLink implements Link, ChannelUser {
   }
 
   #tellCancel({ index, offset, length }: BlockRef): void {
-    this.#out(BYTES.request, () => this.#wire.cancel(index | 0, offset, length));
+    this.#out(() => this.#wire.cancel(index | 0, offset, length));
   }
 
   #asks(block: BlockRef, respond: (error: null, data: Uint8Array) => void): void {
