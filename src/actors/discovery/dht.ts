@@ -43,7 +43,7 @@ export class DhtFinder implements Finder {
 
   constructor(deps: DhtFinderDeps) {
     this.#deps = deps;
-    this.#queue = new DueQueue({ clock: deps.clock, work: (torrent) => this.#turn(torrent) });
+    this.#queue = new DueQueue({ clock: deps.clock, parallel: () => 1, work: (torrent) => this.#turn(torrent) });
   }
 
   torrents(ids: readonly InfoHash[]): void {

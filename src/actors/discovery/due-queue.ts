@@ -1,6 +1,6 @@
 /**
- * Works through torrents one at a time, each again when it is due: so that many torrents do not ask one tracker, or the
- * DHT, all at once, and a slow one holds up nobody else.
+ * Works through torrents, a few at a time, each again when it is due: so that many torrents do not ask one tracker, or
+ * the DHT, all at once, and a slow one holds up few others.
  */
 import type { Clock } from '../../core/clock.ts';
 import type { InfoHash } from '../../core/ids.ts';
@@ -8,12 +8,18 @@ import type { InfoHash } from '../../core/ids.ts';
 export interface Turn {
   /** Milliseconds until this torrent's next turn. */
   readonly againMs: number;
-  /** Milliseconds in which no torrent has a turn. */
+  /** Milliseconds in which no torrent begins a turn. */
   readonly pauseMs?: number;
 }
 
+/** Between the beginnings of two turns. */
+const SPACING_MS = 20;
+const MAX_WAIT_MS = 2 ** 31 - 1;
+
 export interface DueQueueDeps {
   readonly clock: Clock;
+  /** Turns at the same time, now. */
+  readonly parallel: () => number;
   /** Must not reject. */
   readonly work: (torrent: InfoHash) => Promise<Turn>;
 }
@@ -22,8 +28,8 @@ export class DueQueue {
   readonly #deps: DueQueueDeps;
   readonly #due = new Map<InfoHash, number>();
   #timer: { clear(): void } | undefined;
-  #working = false;
-  #pausedUntil = 0;
+  readonly #working = new Set<InfoHash>();
+  #notBefore = 0;
   #stopped = false;
 
   constructor(deps: DueQueueDeps) {
@@ -52,36 +58,41 @@ export class DueQueue {
   }
 
   #plan(): void {
+    const { clock, parallel } = this.#deps;
     this.#timer?.clear();
     this.#timer = undefined;
-    if (this.#stopped || this.#working) return;
+    if (this.#stopped || this.#working.size >= parallel()) return;
     const next = this.#next();
     if (next === undefined) return;
-    const at = Math.max(next.due, this.#pausedUntil);
-    this.#timer = this.#deps.clock.setTimeout(() => this.#turn(), Math.max(0, at - this.#deps.clock.now()));
+    const wait = Math.max(next.due, this.#notBefore) - clock.now();
+    // longer waits would be cut to a millisecond by the system
+    this.#timer = clock.setTimeout(() => this.#turn(), Math.min(Math.max(0, wait), MAX_WAIT_MS));
   }
 
   #next(): { id: InfoHash; due: number } | undefined {
     let first: { id: InfoHash; due: number } | undefined;
-    for (const [id, due] of this.#due) if (first === undefined || due < first.due) first = { id, due };
+    for (const [id, due] of this.#due) {
+      if (!this.#working.has(id) && (first === undefined || due < first.due)) first = { id, due };
+    }
     return first;
   }
 
   #turn(): void {
     const { clock, work } = this.#deps;
     const next = this.#next();
-    if (next === undefined || this.#working) return;
-    if (next.due > clock.now()) {
-      this.#plan();
-      return;
+    const now = clock.now();
+    if (next !== undefined && next.due <= now && this.#notBefore <= now) {
+      const { id } = next;
+      this.#working.add(id);
+      this.#notBefore = now + SPACING_MS;
+      void work(id).then(({ againMs, pauseMs = 0 }) => {
+        const end = clock.now();
+        this.#working.delete(id);
+        if (this.#due.has(id)) this.#due.set(id, end + againMs);
+        this.#notBefore = Math.max(this.#notBefore, end + pauseMs);
+        this.#plan();
+      });
     }
-    this.#working = true;
-    void work(next.id).then(({ againMs, pauseMs = 0 }) => {
-      const now = clock.now();
-      this.#working = false;
-      if (this.#due.has(next.id)) this.#due.set(next.id, now + againMs);
-      this.#pausedUntil = now + pauseMs;
-      this.#plan();
-    });
+    this.#plan();
   }
 }

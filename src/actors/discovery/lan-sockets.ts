@@ -56,7 +56,8 @@ export class LanSockets {
     const wanted = new Map(mouths.map((mouth) => [`${mouth.interface} ${mouth.address}`, mouth]));
     for (const [key, socket] of this.#mouths) if (!wanted.has(key)) this.#drop(key, socket);
     for (const mouth of wanted.values()) this.#join(mouth);
-    await Promise.all([...wanted].map(([key, mouth]) => this.#mouths.has(key) || this.#speak(key, mouth)));
+    const silent = [...wanted].filter(([key]) => !this.#mouths.has(key));
+    await Promise.all(silent.map(([key, mouth]) => this.#speak(key, mouth)));
   }
 
   send(datagramFor: (group: string) => readonly Buffer[]): void {

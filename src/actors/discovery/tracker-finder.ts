@@ -1,4 +1,4 @@
-/** Announces torrents to one tracker, one after the other, and reports the peers that it names. */
+/** Announces torrents to one tracker, a few at a time, and reports the peers that it names. */
 import { randomInt } from 'node:crypto';
 import type { Clock } from '../../core/clock.ts';
 import type { InfoHash } from '../../core/ids.ts';
@@ -20,6 +20,8 @@ const DEFAULT_INTERVAL_S = 1_800;
 /** After failures of the tracker. */
 const FIRST_RETRY_MS = 30_000;
 const MOST_RETRY_MS = 1_800_000;
+/** Announcements on their way at once: some trackers are silent about torrents that they do not know. */
+const PARALLEL = 8;
 const GOODBYE_MS = 1_000;
 const NO_LISTENER_MS = 5_000;
 /** Failures are logged when they begin and after this time again, in milliseconds. */
@@ -50,6 +52,7 @@ export class TrackerFinder implements Finder {
   readonly #stop = new AbortController();
   #goodbyes = 0;
   #failures = 0;
+  #retryAt = 0;
   #found = 0;
   #answered = false;
   #error: string | undefined;
@@ -60,7 +63,11 @@ export class TrackerFinder implements Finder {
     // a special scheme, so that the parts of udp URLs are parsed by the same rules
     this.#url = new URL(deps.url.replace(/^udp:/, 'http:'));
     this.#name = `${deps.url.slice(0, deps.url.indexOf(':'))}://${this.#url.host}`;
-    this.#queue = new DueQueue({ clock: deps.clock, work: (torrent) => this.#turn(torrent) });
+    this.#queue = new DueQueue({
+      clock: deps.clock,
+      parallel: () => (this.#failures === 0 ? PARALLEL : 1),
+      work: (torrent) => this.#turn(torrent),
+    });
   }
 
   torrents(ids: readonly InfoHash[]): void {
@@ -110,16 +117,14 @@ export class TrackerFinder implements Finder {
         const interval = Math.min(MOST_INTERVAL_S, Math.max(LEAST_INTERVAL_S, asked));
         return { againMs: Math.max(LEAST_INTERVAL_S * 1000, jittered(interval * 1000, random)) };
       }
-      case 'refused': {
-        // this torrent only: others may be welcome
+      case 'refused':
+      case 'malformed': {
+        // this torrent only: others may be welcome (opentracker answers by UDP with half an answer to those that are not)
+        this.#failures = 0;
         const refusals = (this.#announced.get(torrent)?.refusals ?? 0) + 1;
         this.#announced.set(torrent, { port, refusals });
-        this.#warn(`it refuses: ${answer.reason}`);
+        this.#warn(answer.kind === 'refused' ? `it refuses: ${answer.reason}` : answer.reason);
         return { againMs: backOff(refusals, LEAST_INTERVAL_S * 1000, MOST_RETRY_MS, random) };
-      }
-      case 'malformed': {
-        const pauseMs = this.#failed(answer.reason);
-        return { againMs: pauseMs, pauseMs };
       }
     }
   }
@@ -150,18 +155,26 @@ export class TrackerFinder implements Finder {
 
   /** Returns how long to leave the tracker alone. */
   #failed(reason: string): number {
+    const { clock, random } = this.#deps;
+    const now = clock.now();
+    // announcements that were on their way together fail together, and that is one failure
+    if (now < this.#retryAt) return this.#retryAt - now;
     this.#failures += 1;
     if (!this.#stop.signal.aborted) this.#warn(reason);
-    return backOff(this.#failures, FIRST_RETRY_MS, MOST_RETRY_MS, this.#deps.random);
+    const pauseMs = backOff(this.#failures, FIRST_RETRY_MS, MOST_RETRY_MS, random);
+    this.#retryAt = now + pauseMs;
+    return pauseMs;
   }
 
   #recovered(): void {
     const { log } = this.#deps;
-    if (this.#failures > 0) log.info({ tracker: this.#name }, 'tracker answers again');
+    if (this.#failures > 0) {
+      log.info({ tracker: this.#name }, 'tracker answers again');
+      this.#warnedAt = -Infinity;
+    }
     this.#failures = 0;
     this.#error = undefined;
     this.#answered = true;
-    this.#warnedAt = -Infinity;
   }
 
   #warn(reason: string): void {

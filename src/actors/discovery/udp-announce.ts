@@ -16,6 +16,9 @@ import type { AnnounceResult } from './http-announce.ts';
 /** A request that stays without an answer is sent again after these times, in milliseconds, then given up. */
 const RESEND_MS = [2_000, 3_000, 5_000];
 
+/** opentracker says nothing about torrents that are not on its list. */
+const SILENCE = { kind: 'refused', reason: 'no answer for this torrent' } as const;
+
 /** @throws Error with one line that says what the tracker did; when `signal` fires, its reason. */
 export async function announceUdp(url: URL, what: Announcement, signal: AbortSignal): Promise<AnnounceResult> {
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
@@ -58,6 +61,7 @@ function announceTo(
       socket.send(request);
       timer = setTimeout(() => {
         if (attempt + 1 < RESEND_MS.length) send(attempt + 1);
+        else if (connected) finish(() => resolve({ answer: SILENCE, tracker: address }));
         else finish(() => reject(new Error('it does not answer')));
       }, RESEND_MS[attempt]);
     };

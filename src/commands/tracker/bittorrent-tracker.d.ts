@@ -1,7 +1,7 @@
 /** The part of bittorrent-tracker's server that is used here; the package ships no types. */
 declare module 'bittorrent-tracker/server' {
   import type { RemoteInfo, Socket } from 'node:dgram';
-  import { EventEmitter } from 'node:events';
+  import type { EventEmitter } from 'node:events';
 
   export interface Options {
     readonly http: false;

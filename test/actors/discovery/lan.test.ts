@@ -26,8 +26,8 @@ t.test('two daemons on one machine find each other for the torrents they share',
   const [shared, mine, yours] = [newTorrent(), newTorrent(), newTorrent()];
   const one = find(t, 20_001, { lan: true }, { lanOptions });
   const two = find(t, 20_002, { lan: true }, { lanOptions });
-  one.discovery.behaviour.torrents([shared, mine]);
-  two.discovery.behaviour.torrents([yours, shared]);
+  one.torrents(shared, mine);
+  two.torrents(yours, shared);
   await until('both know each other', () => one.has(shared, '127.0.0.1:20002') && two.has(shared, '127.0.0.1:20001'));
   t.ok([...one.found, ...two.found].every(({ torrent, via }) => torrent === shared && via === 'lan'));
   t.notOk(one.has(shared, '127.0.0.1:20001'), 'nobody finds himself');
@@ -38,10 +38,10 @@ t.test('a daemon that comes later is found, with many torrents', async (t) => {
   const lanOptions = await options();
   const shared = Array.from({ length: 60 }, newTorrent);
   const one = find(t, 20_003, { lan: true }, { lanOptions });
-  one.discovery.behaviour.torrents(shared);
+  one.torrents(...shared);
   await sleep(400);
   const two = find(t, 20_004, { lan: true }, { lanOptions });
-  two.discovery.behaviour.torrents(shared.toReversed());
+  two.torrents(...shared.toReversed());
   await until('all torrents', () => shared.every((id) => one.has(id, '127.0.0.1:20004')));
 });
 
@@ -49,10 +49,10 @@ t.test('without a listener nothing is announced, but others are heard', async (t
   const lanOptions = await options();
   const shared = newTorrent();
   const silent = find(t, undefined, { lan: true }, { lanOptions });
-  silent.discovery.behaviour.torrents([shared]);
+  silent.torrents(shared);
   await sleep(400);
   const heard = find(t, 20_005, { lan: true }, { lanOptions });
-  heard.discovery.behaviour.torrents([shared]);
+  heard.torrents(shared);
   await until('heard', () => silent.has(shared, '127.0.0.1:20005'));
   t.same(heard.found, []);
 });
@@ -61,7 +61,7 @@ t.test('garbage of all kinds is survived and what is right still heard', async (
   const lanOptions = await options();
   const shared = newTorrent();
   const one = find(t, 20_006, { lan: true }, { lanOptions });
-  one.discovery.behaviour.torrents([shared]);
+  one.torrents(shared);
   await sleep(400);
   const random = randomNumbers('lan');
   const good = encodeLanAnnouncements(`${lanOptions.group4}:${lanOptions.port}`, 20_099, COOKIE, [shared])[0] as Buffer;
@@ -101,7 +101,7 @@ t.test('an id that is not blinded, or blinded under another cookie, is nobody kn
   const lanOptions = await options();
   const shared = newTorrent();
   const one = find(t, 20_007, { lan: true }, { lanOptions });
-  one.discovery.behaviour.torrents([shared]);
+  one.torrents(shared);
   await sleep(400);
   const socket = await stranger(t);
   const [datagram] = encodeLanAnnouncements('g', 20_098, COOKIE, [shared]) as [Buffer];

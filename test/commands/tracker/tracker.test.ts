@@ -1,6 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { connect, type AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 import t, { type Test } from 'tap';
 import { MAX_PEERS, BoundedServer } from '../../../src/commands/tracker/bounded-server.ts';
 import { cleanUrl } from '../../../src/commands/tracker/tracker-http.ts';
@@ -234,6 +234,5 @@ t.test('a listener on all addresses serves IPv4 and IPv6', async (t) => {
   if (connected?.kind !== 'connected') return t.fail('no connection');
   const answer = await six(announceRequest(connected.connection, 2, what), 2);
   t.match(JSON.stringify(answer), '{"host":"0:0:0:0:0:0:0:1","port":3003}', 'IPv6 peers over IPv6');
-  t.equal((socket.address() as AddressInfo).family, 'IPv6');
   return undefined;
 });
