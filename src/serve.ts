@@ -7,6 +7,7 @@ import { readSwarmKey } from './config/swarm-key.ts';
 import { createLog } from './config/log.ts';
 import { readVersion } from './config/version.ts';
 import { asDebtorrentError, DebtorrentError } from './core/errors.ts';
+import { systemClock } from './core/clock.ts';
 import { compileHostRules } from './core/host-rules.ts';
 import type { Logger } from './core/logging.ts';
 import type { Exchanger } from './actors/http-backup/exchange.ts';
@@ -32,6 +33,7 @@ import { startThread } from './kernel/thread.ts';
 import { workerUrl } from './kernel/worker-url.ts';
 import type { FetchBoot } from './workers/fetch.worker.ts';
 import { nextSignal } from './next-signal.ts';
+import { systemNotify } from './system-notify.ts';
 import type { SwarmBoot } from './workers/swarm.worker.ts';
 import type { ParserBoot } from './workers/parser.worker.ts';
 
@@ -213,6 +215,8 @@ async function run(config: Config, log: Logger): Promise<number> {
     };
   }
 
+  const answers = () => pages.answers();
+  const system = systemNotify({ env: process.env, pid: process.pid, answers, clock: systemClock, log });
   const signalled = nextSignal();
   try {
     await supervisor.start(children);
@@ -222,8 +226,10 @@ async function run(config: Config, log: Logger): Promise<number> {
     const peer = (await peers?.ask('status'))?.listening ?? null;
     process.stdout.write(`ready ${JSON.stringify({ http: address, peer, pid: process.pid })}\n`);
     log.info({ http: address, peer, version, cacheDir: config.cacheDir }, 'ready');
+    system.ready();
     const failure = await Promise.race([signalled.promise, supervisor.failed]);
     ready = false;
+    system.stopping();
     if (failure instanceof Error) {
       log.error({ err: failure, code: asDebtorrentError(failure).code }, 'the daemon gives up');
       return 1;
@@ -233,6 +239,7 @@ async function run(config: Config, log: Logger): Promise<number> {
   } finally {
     signalled.dispose();
     await supervisor.stop();
+    await system.close();
     metrics.close();
   }
 }

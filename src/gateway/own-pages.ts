@@ -64,7 +64,7 @@ export class OwnPages {
   async #readiness(client: ClientExchange): Promise<void> {
     try {
       if (!this.#deps.ready()) throw new DebtorrentError('STOPPING', 'starting or stopping');
-      await Promise.all([this.#transfers(), this.#store(), this.#mirrors(), this.#peers()]);
+      await Promise.all([this.answers(), this.#peers()]);
       sendText(client.res, 200, TEXT_TYPE, 'ready\n');
     } catch (error) {
       const { code, message } = asDebtorrentError(error);
@@ -72,6 +72,11 @@ export class OwnPages {
       const headers = { 'Retry-After': '1', 'X-Debtorrent-Error': code };
       sendText(client.res, 503, TEXT_TYPE, `not ready: ${message}\n`, headers);
     }
+  }
+
+  /** Resolves when all that the daemon cannot do without answers; rejects after two seconds. */
+  async answers(): Promise<void> {
+    await Promise.all([this.#transfers(), this.#store(), this.#mirrors()]);
   }
 
   #transfers() {
