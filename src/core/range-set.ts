@@ -35,9 +35,13 @@ export class RangeSet {
 
   add(start: number, end: number): void {
     if (end <= start) return;
-    // Nearly every addition extends the last range: the in-order case stays cheap.
+    // Nearly every addition extends the last range or follows it: the in-order case stays cheap.
     const last = this.#ranges.at(-1);
-    if (last !== undefined && start >= last.start && start <= last.end) {
+    if (last === undefined || start > last.end) {
+      this.#ranges.push({ start, end });
+      return;
+    }
+    if (start >= last.start) {
       if (end > last.end) this.#ranges[this.#ranges.length - 1] = { start: last.start, end };
       return;
     }

@@ -4,15 +4,18 @@
  */
 import { closeSync, openSync } from 'node:fs';
 
-import { RangeSet } from '../../core/range-set.ts';
+import { RangeSet, type ByteRange } from '../../core/range-set.ts';
 import type { Sha256, TransferKey } from '../../core/ids.ts';
 import type { ActorRef } from '../../kernel/protocol.ts';
 import type { StoredFile, StoreProtocol } from '../store/protocol.ts';
+import { FrontierHash, hashNow } from './frontier-hash.ts';
 
 /** Bytes at the end of a file that wait for its hash. */
 export const LAST_BLOCK_BYTES = 16 * 1024;
 const CHECKPOINT_BYTES = 16 * 1024 * 1024;
 const COMMIT_MS = 60_000;
+/** Files up to this size from several sources are hashed at once: handing them over takes longer. */
+const HASH_NOW_BYTES = 256 * 1024;
 
 export interface ContentDeps {
   readonly store: ActorRef<StoreProtocol>;
@@ -38,6 +41,13 @@ export class Content {
   epoch = 0;
   /** Some of the bytes are from an earlier transfer. */
   resumed = false;
+  /** Peers were asked for some of it, so that what one source hashed on the way says nothing. */
+  mixed = false;
+  /** Two sources write to these bytes: they may still change, and are not given out. */
+  hold: ByteRange | undefined;
+  /** What readers were told that they may read, in this epoch. */
+  readonly released = new RangeSet();
+  #frontier: FrontierHash | undefined;
 
   constructor(deps: ContentDeps, key: TransferKey, expected: Sha256 | undefined, size: number | undefined) {
     this.#deps = deps;
@@ -97,15 +107,39 @@ export class Content {
   /** Forgets all bytes, and a size that only they had. The file itself is emptied by `open(false)`. */
   restart(): void {
     this.#have = new RangeSet();
-    this.epoch += 1;
     this.wholeSha256 = undefined;
     this.resumed = false;
+    this.mixed = false;
+    this.hold = undefined;
     this.size = this.#planned;
+    this.#unfollow();
+    this.newEpoch();
+  }
+
+  /** What was given out so far is void. */
+  newEpoch(): void {
+    this.epoch += 1;
+    this.released.remove(0, Number.MAX_SAFE_INTEGER);
+  }
+
+  /** These bytes have to come again, over what is there. */
+  dispute(ranges: readonly ByteRange[]): void {
+    for (const { start, end } of ranges) this.#have.remove(start, end);
+    this.#unfollow();
+  }
+
+  /** Hashes what has come in order while the rest is on its way. */
+  follow(): void {
+    if (this.#expected === undefined || this.size === undefined || this.size <= HASH_NOW_BYTES) return;
+    const end = this.#settledEnd(0);
+    if (end === 0) return;
+    this.#frontier ??= new FrontierHash(this.#path);
+    this.#frontier.advance(end);
   }
 
   /** End of what a reader at `position` may have now. */
   available(position: number): number {
-    const end = this.#have.contiguousEnd(position);
+    const end = this.#settledEnd(position);
     if (this.#expected === undefined) return end;
     // Where the end is not known any block may be the last.
     const last = this.size === undefined ? end : this.size;
@@ -113,8 +147,12 @@ export class Content {
   }
 
   /** SHA-256 of the whole file as it is on disk. */
-  hash(size: number): Promise<Sha256> {
-    return this.wholeSha256 === undefined ? this.#deps.sha256(this.#path, size) : Promise.resolve(this.wholeSha256);
+  async hash(size: number): Promise<Sha256> {
+    if (this.wholeSha256 !== undefined && !this.mixed) return this.wholeSha256;
+    if (this.mixed && size <= HASH_NOW_BYTES) return hashNow(this.#path, size);
+    const followed = await this.#frontier?.finish(size);
+    this.#frontier = undefined;
+    return followed ?? this.#deps.sha256(this.#path, size);
   }
 
   async commit(sha256: Sha256, lastModified: string | undefined): Promise<StoredFile> {
@@ -128,8 +166,21 @@ export class Content {
 
   /** Leaves what can be resumed and removes the rest. */
   park(): void {
+    this.#unfollow();
     if (!this.#opened) return;
     if (this.#expected === undefined || this.#have.bytes === 0) this.discard();
     else this.#deps.store.tell('parkPartial', this.#key, this.#have.toJSON());
+  }
+
+  /** End of what follows `position` without a gap and will not change any more. */
+  #settledEnd(position: number): number {
+    const end = this.#have.contiguousEnd(position);
+    if (this.hold === undefined || position >= this.hold.end) return end;
+    return Math.max(position, Math.min(end, this.hold.start));
+  }
+
+  #unfollow(): void {
+    this.#frontier?.close();
+    this.#frontier = undefined;
   }
 }

@@ -7,6 +7,7 @@ import type { FileInfo, RangeJob } from '../source.ts';
 import type { Fault } from './candidates.ts';
 import type { Content } from './content.ts';
 import type { JobsDeps } from './jobs.ts';
+import type { PeerDirectory } from './peer-directory.ts';
 
 export interface FetchingDeps extends JobsDeps {
   readonly clock: Clock;
@@ -17,11 +18,19 @@ export interface FetchingDeps extends JobsDeps {
   readonly maxSize: number;
   failing(url: MirrorUrl): boolean;
   mirrorFailed(url: MirrorUrl, failed: boolean): void;
+  /** A transfer got so many bytes in that time from a mirror. */
+  noteRate(url: MirrorUrl, bytes: number, ms: number): void;
+  /** Bytes a millisecond that a transfer got from the mirror when that was measured last. */
+  mirrorRate(url: MirrorUrl): number | undefined;
+  /** Absent where there are no swarms. */
+  readonly directory?: PeerDirectory | undefined;
+  /** Counts bytes of peers. */
+  peersReceived(bytes: number): void;
 }
 
 /** What the transfer hears. Nothing is fetched any more after `complete`, until `startOver`, and after the last two. */
 export interface FetchingEvents {
-  /** A mirror's headers were accepted. */
+  /** A mirror's headers were accepted, or the first bytes came from peers. */
   started(): void;
   progressed(): void;
   /** All bytes are there, and nobody writes to them. */

@@ -3,12 +3,15 @@
  * are worth, and who waits for them, is the transfer's business.
  */
 import { asDebtorrentError } from '../../core/errors.ts';
+import type { SourceLabel } from '../../core/fetch-plan.ts';
 import type { MirrorUrl } from '../../core/ids.ts';
 import type { FileInfo, JobId } from '../source.ts';
 import type { Fault } from './candidates.ts';
 import type { Content } from './content.ts';
 import type { FetchingDeps, FetchingEvents, FetchingOptions } from './fetching-deps.ts';
 import { MirrorSide } from './mirror-side.ts';
+import { PeerSide } from './peer-side.ts';
+import { Together } from './together.ts';
 
 /** Times that one file may be begun anew. */
 const MAX_RESTARTS = 3;
@@ -17,8 +20,13 @@ export class Fetching {
   readonly #events: FetchingEvents;
   readonly #content: Content;
   readonly #mirror: MirrorSide;
+  /** Absent when peers cannot be of use for such a file. */
+  readonly #together: Together | undefined;
   #state: 'fetching' | 'paused' | 'stopped' = 'paused';
   #restarts = 0;
+  /** Peers are being asked what they have. */
+  #seeking = false;
+  #begun = false;
 
   constructor(deps: FetchingDeps, options: FetchingOptions, events: FetchingEvents) {
     this.#events = events;
@@ -30,7 +38,10 @@ export class Fetching {
       },
       path: () => this.#path(),
       started: () => events.started(),
-      wrote: () => events.progressed(),
+      wrote: (_job, start, end) => {
+        this.#together?.mirrorWrote(start, end);
+        events.progressed();
+      },
       ready: () => this.#pump(),
       anew: (fault) => this.#again(fault),
       restart: () => this.#restart(),
@@ -39,6 +50,24 @@ export class Fetching {
         events.notModified(info);
       },
       end: (fault) => this.#end(fault),
+    });
+    const { directory } = deps;
+    if (directory === undefined || !PeerSide.suits(options.plan)) return;
+    this.#together = new Together({ ...deps, directory }, options, this.#mirror, {
+      get active() {
+        return isActive();
+      },
+      progressed: () => {
+        if (!this.#begun) events.started();
+        this.#begun = true;
+        events.progressed();
+      },
+      ready: () => this.#pump(),
+      lost: () => this.#lost(),
+      spoilt: () => {
+        this.#content.newEpoch();
+        events.restarted();
+      },
     });
   }
 
@@ -58,29 +87,65 @@ export class Fetching {
   }
 
   /** Bytes that came from mirrors. */
-  get received(): number {
+  get fromMirror(): number {
     return this.#mirror.received;
+  }
+
+  get fromPeers(): number {
+    return this.#together?.received ?? 0;
+  }
+
+  /** Where the bytes come from, as far as that is known. */
+  get source(): SourceLabel {
+    if (this.fromPeers > 0) return this.fromMirror > 0 ? 'mixed' : 'peers';
+    const onlyPeers = (this.#together?.count ?? 0) > 0 && this.#mirror.count === 0 && this.fromMirror === 0;
+    return onlyPeers ? 'peers' : 'mirror';
   }
 
   start(): void {
     if (this.#state === 'stopped') return;
     this.#state = 'fetching';
-    this.#pump();
+    const answer = this.#together?.seek();
+    if (answer === undefined) {
+      this.#pump();
+      return;
+    }
+    this.#seeking = true;
+    void answer.then(() => {
+      this.#seeking = false;
+      this.#pump();
+    });
   }
 
   /** Nothing new is asked for, what is under way is cancelled. */
   stop(): void {
     this.#state = 'stopped';
     this.#mirror.stop();
+    this.#together?.over(false);
+  }
+
+  /** The whole is right; true when the swarm knows of it by that. */
+  verified(): boolean {
+    return this.#together?.over(true) ?? false;
+  }
+
+  /** Links to peers have come or gone. */
+  neighboursChanged(): void {
+    this.#together?.neighboursChanged();
   }
 
   /** Resolves when nobody writes to the partial file any more. */
-  drained(): Promise<void> {
-    return this.#mirror.drained();
+  async drained(): Promise<void> {
+    await this.#mirror.drained();
+    await this.#together?.drained();
   }
 
-  /** The whole is not what it should be: begins anew, without who delivered it. */
+  /** The whole is not what it should be: mends what peers had a share in, or begins anew without who delivered it. */
   startOver(message: string): void {
+    if (this.#together?.suspicious === true) {
+      this.#arbitrate(this.#together);
+      return;
+    }
     const { deliverers } = this.#mirror;
     const [url] = deliverers;
     const fault: Fault = { code: 'HASH_MISMATCH', message, transient: false };
@@ -105,17 +170,30 @@ export class Fetching {
     this.#mirror.jobWrote(id, start, end);
   }
 
+  /** Bytes of peers are in the partial file. */
+  peerWrote(id: JobId, start: number, end: number): void {
+    this.#together?.jobWrote(id, start, end);
+  }
+
   /** Starts as many jobs as make sense now, or says that all bytes are there. */
   #pump(): void {
-    if (this.#state !== 'fetching') return;
+    if (this.#state !== 'fetching' || this.#seeking) return;
     const { size, have, complete } = this.#content;
+    const together = this.#together;
     if (complete) {
-      if (this.#mirror.count > 0) return;
+      together?.settle();
+      if (this.#mirror.count > 0 || (together?.count ?? 0) > 0) return;
       this.#state = 'paused';
+      together?.settled();
       this.#events.complete(size as number);
+    } else if (together?.wouldOverwrite === true) {
+      together.leavePeers();
+      this.#restart();
+    } else if (together?.open === true && size !== undefined) {
+      if (!together.pump(size)) this.#end(this.#mirror.verdict());
     } else if (this.#mirror.exhausted) {
       this.#end(this.#mirror.verdict());
-    } else {
+    } else if ((together?.count ?? 0) === 0) {
       this.#mirror.pump(have);
     }
   }
@@ -125,6 +203,23 @@ export class Fetching {
     // Ended meanwhile: whoever ended it did not see the file.
     if (this.#state === 'stopped') this.#content.park();
     return this.#content.path;
+  }
+
+  #arbitrate(together: Together): void {
+    together.arbitrate().then(
+      () => this.start(),
+      (error: unknown) => {
+        const { code, message } = asDebtorrentError(error);
+        this.#again({ code, message, transient: true });
+      },
+    );
+  }
+
+  /** Begins anew with another file: somebody may still write to this one. */
+  #lost(): void {
+    if (this.#state === 'stopped') return;
+    this.#content.discard();
+    if (this.#state === 'fetching') this.#restart();
   }
 
   /** Begins anew unless that has been done too often. */
@@ -143,6 +238,7 @@ export class Fetching {
     this.#state = 'paused';
     this.#restarted();
     this.#mirror.cancelAll();
+    this.#together?.restart();
     this.drained()
       .then(() => (this.#state === 'paused' ? this.#content.open(false) : undefined))
       .then(

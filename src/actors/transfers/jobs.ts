@@ -18,6 +18,8 @@ export interface EndedJob {
   /** Bytes that came. */
   readonly bytes: number;
   readonly tookMs: number;
+  /** It was not wanted any more. */
+  readonly cancelled: boolean;
 }
 
 /** A source may take as long as it moves; this only keeps an ask from being endless. */
@@ -82,11 +84,23 @@ export class Jobs {
     return running?.job;
   }
 
+  /** A job with a known end has nothing left to write; false when it does not run. */
+  wroteAll(id: JobId): boolean {
+    const running = this.#running.get(id);
+    if (running === undefined) return false;
+    const { start, end = Infinity } = running.job;
+    return running.bytes >= end - start;
+  }
+
+  cancel(id: JobId): void {
+    const running = this.#running.get(id);
+    if (running === undefined || running.cancelled) return;
+    running.cancelled = true;
+    this.#deps.mirror.tell('cancel', id);
+  }
+
   cancelAll(): void {
-    for (const [id, running] of this.#running) {
-      running.cancelled = true;
-      this.#deps.mirror.tell('cancel', id);
-    }
+    for (const id of this.#running.keys()) this.cancel(id);
   }
 
   /** Resolves when no job runs any more. */
@@ -99,8 +113,8 @@ export class Jobs {
     if (running === undefined) return;
     this.#running.delete(id);
     this.#deps.unregister(id);
-    const { job, bytes, startedAt } = running;
-    this.#onEnd({ job, bytes, tookMs: this.#deps.now() - startedAt }, outcome);
+    const { job, bytes, startedAt, cancelled } = running;
+    this.#onEnd({ job, bytes, tookMs: this.#deps.now() - startedAt, cancelled }, outcome);
     if (this.#running.size > 0) return;
     const waiting = this.#drained;
     this.#drained = [];

@@ -118,8 +118,41 @@ export class MirrorSide {
     return this.#candidates.failed(url, fault) !== undefined;
   }
 
-  /** Asks for as much as makes sense now of what is not in `taken`. */
-  pump(taken: RangeSet): void {
+  /** Mirrors give the file only from its beginning. */
+  get wholeOnly(): boolean {
+    return this.#noRanges;
+  }
+
+  /** Bytes a millisecond that a transfer got from the mirror which is asked next, where known. */
+  get rate(): number | undefined {
+    const url = this.#candidates.current();
+    return url === undefined ? undefined : this.#deps.mirrorRate(url);
+  }
+
+  /** Asks for a range besides all others; undefined when no mirror can be asked for one now. */
+  fetch({ start, end }: ByteRange): JobId | undefined {
+    const url = this.#candidates.current();
+    if (url === undefined || this.#retry !== undefined || this.#noRanges) return undefined;
+    return this.#startJob(url, start, end);
+  }
+
+  runs(id: JobId): boolean {
+    return this.#jobs.has(id);
+  }
+
+  wroteAll(id: JobId): boolean {
+    return this.#jobs.wroteAll(id);
+  }
+
+  cancel(id: JobId): void {
+    this.#jobs.cancel(id);
+  }
+
+  /**
+   * Asks for as much as makes sense now of what is not in `taken`, in ranges that end at multiples of `align` bytes
+   * where that is given.
+   */
+  pump(taken: RangeSet, align?: number): void {
     if (this.#retry !== undefined) return;
     const url = this.#candidates.current();
     if (url === undefined) return;
@@ -130,7 +163,7 @@ export class MirrorSide {
     }
     const inFlight = this.ranges(size);
     const { connections } = this.#deps;
-    const input = { size, have: taken, inFlight, focus: this.#focus, jobBytes: this.#jobBytes, connections };
+    const input = { size, have: taken, inFlight, focus: this.#focus, jobBytes: this.#jobBytes, connections, align };
     for (const { start, end } of nextRanges(input)) this.#startJob(url, start, end);
   }
 
@@ -210,12 +243,18 @@ export class MirrorSide {
     return this.#jobs.start(job, () => this.#host.path());
   }
 
-  #jobEnded({ job, bytes, tookMs }: EndedJob, outcome: RangeOutcome): void {
+  #jobEnded({ job, bytes, tookMs, cancelled }: EndedJob, outcome: RangeOutcome): void {
     if (!this.#host.active) return;
+    if (cancelled && outcome.kind === 'failed') {
+      this.#host.ready();
+      return;
+    }
     if (outcome.kind !== 'failed') this.#deps.mirrorFailed(job.url, false);
     switch (outcome.kind) {
       case 'done':
         this.#jobBytes = nextJobBytes(this.#jobBytes, bytes, tookMs);
+        // Those that run beside it give as much again, more or less.
+        this.#deps.noteRate(job.url, bytes * (this.#jobs.count + 1), tookMs);
         this.#info = { ...this.#info, ...outcome.info };
         this.#content.size ??= outcome.info.size ?? outcome.end;
         this.#content.have.add(job.start, outcome.end);

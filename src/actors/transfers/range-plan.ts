@@ -11,10 +11,13 @@ export interface RangePlanInput {
   readonly jobBytes: number;
   /** Ranges under way at most. */
   readonly connections: number;
+  /** Ranges end at multiples of this, in bytes, or where a gap ends: whole pieces can be offered to others. */
+  readonly align?: number | undefined;
 }
 
 /** The ranges to start now, soonest needed first: from the focus to the end, then what is before it. */
-export function nextRanges({ size, have, inFlight, focus, jobBytes, connections }: RangePlanInput): ByteRange[] {
+export function nextRanges(input: RangePlanInput): ByteRange[] {
+  const { size, have, inFlight, focus, jobBytes, connections, align = 1 } = input;
   if (size <= WHOLE_FILE_BYTES && have.bytes === 0 && inFlight.length === 0) return [{ start: 0, end: size }];
   const taken = have.clone();
   for (const { start, end } of inFlight) taken.add(start, end);
@@ -23,12 +26,13 @@ export function nextRanges({ size, have, inFlight, focus, jobBytes, connections 
   const bytes = jobBytesFor(remaining, jobBytes, connections);
   const ranges: ByteRange[] = [];
   for (const gap of gaps) {
-    for (let { start } = gap; start < gap.end; start += bytes) {
+    for (let { start } = gap; start < gap.end;) {
       if (inFlight.length + ranges.length >= connections) return ranges;
+      const cut = Math.ceil((start + bytes) / align) * align;
       // A rest too small to be worth a request of its own goes with the range before it.
-      const end = gap.end - (start + bytes) < bytes / 4 ? gap.end : start + bytes;
+      const end = gap.end - cut < bytes / 4 ? gap.end : cut;
       ranges.push({ start, end });
-      if (end === gap.end) break;
+      start = end;
     }
   }
   return ranges;

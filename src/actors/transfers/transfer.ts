@@ -132,7 +132,10 @@ export class Transfer {
       if (this.#result !== undefined) return this.#result;
       if (this.#fault !== undefined) return { kind: 'failed', code: this.#fault.code, message: this.#fault.message };
       const end = this.#content.available(position);
-      if (end > position || waited) return { kind: 'more', end, size: this.size };
+      if (end > position || waited) {
+        this.#content.released.add(position, end);
+        return { kind: 'more', end, size: this.size };
+      }
       await this.#waiters.wait(position);
     }
   }
@@ -148,15 +151,15 @@ export class Transfer {
       sha256: this.plan.sha256 ?? null,
       size: this.size ?? null,
       received: this.#content.have.bytes,
-      from_peers: 0,
-      from_mirror: this.#fetching.received,
+      from_peers: this.#fetching.fromPeers,
+      from_mirror: this.#fetching.fromMirror,
       waiting_clients: this.clients,
       state: this.#state,
     };
   }
 
   /** Where what sources say of this transfer's jobs goes. */
-  get jobs(): Pick<Fetching, 'jobStarted' | 'jobWrote'> {
+  get jobs(): Pick<Fetching, 'jobStarted' | 'jobWrote' | 'peerWrote' | 'neighboursChanged'> {
     return this.#fetching;
   }
 
@@ -254,8 +257,16 @@ export class Transfer {
       stale: false,
       freshUntil: this.#deps.clock.now() + freshMs,
     };
+    if (!this.#fetching.verified()) this.#tellPeers(file);
     this.#kept = this.#keep(file);
     this.#succeed(file);
+  }
+
+  /** A file that no peer was asked for can be asked of this machine from now on. */
+  #tellPeers({ sha256, size, path, finalPath }: WholeFile): void {
+    const { directory } = this.#deps;
+    if (size === 0 || directory?.near(this.plan.torrents) !== true) return;
+    directory.ref.tell('verified', sha256, size, path, finalPath);
   }
 
   /** Clients have the file already; keeping it is for the next ones, so a failure here is only logged. */
@@ -275,9 +286,10 @@ export class Transfer {
 
   #mismatch(actual: Sha256): void {
     const { url, sha256 } = this.plan;
-    const mirror = this.#content.resumed ? 'an earlier transfer' : this.#fetching.deliverers.join(', ');
+    const { deliverers, fromPeers } = this.#fetching;
+    const mirror = this.#content.resumed ? 'an earlier transfer' : deliverers.join(', ');
     this.#deps.hashFailed();
-    this.#deps.log.warn({ mirror, url, sha256, actual }, 'hash mismatch: bytes thrown away');
+    this.#deps.log.warn({ mirror, fromPeers, url, sha256, actual }, 'hash mismatch: bytes thrown away');
     this.#fetching.startOver(`what came from ${mirror} has SHA-256 ${actual}, not ${sha256}`);
   }
 
@@ -300,7 +312,7 @@ export class Transfer {
   }
 
   #source(): WholeFile['source'] {
-    return this.#cached === undefined ? 'mirror' : 'cache';
+    return this.#cached === undefined ? this.#fetching.source : 'cache';
   }
 
   #head(): FileHead {

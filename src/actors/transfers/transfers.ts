@@ -6,21 +6,25 @@ import type { Clock } from '../../core/clock.ts';
 import { DebtorrentError } from '../../core/errors.ts';
 import type { FetchPlan } from '../../core/fetch-plan.ts';
 import { SMALL_FILE_BYTES } from '../../core/job-size.ts';
-import { mirrorRequest } from '../../core/http/mirror-url.ts';
 import type { MirrorUrl, Sha256, TransferKey } from '../../core/ids.ts';
 import type { Logger } from '../../core/logging.ts';
 import type { ActorRef, Behaviour } from '../../kernel/protocol.ts';
 import type { Hashing } from '../hashing.ts';
 import type { JobId, SourceProtocol, SourceSinkProtocol } from '../source.ts';
 import type { StoredFile, StoreProtocol } from '../store/protocol.ts';
+import type { PeersSinkProtocol } from '../swarm/protocol.ts';
 import type { ArrivingFile, FileHead, TransferId, TransfersProtocol, WholeFile } from './protocol.ts';
 import { checkCached, type Cached } from './cached.ts';
+import { MirrorHealth } from './mirror-health.ts';
+import { PeerDirectory, type PeersRef } from './peer-directory.ts';
 import { fromName, fromStore } from './whole-file.ts';
 import { Transfer, type TransferDeps } from './transfer.ts';
 
 export interface TransfersDeps {
   readonly store: ActorRef<StoreProtocol>;
   readonly mirror: ActorRef<SourceProtocol>;
+  /** Absent where there are no swarms: everything comes from mirrors then. */
+  readonly peers?: PeersRef | undefined;
   readonly hashing: Hashing;
   readonly clock: Clock;
   readonly log: Logger;
@@ -41,12 +45,9 @@ const OPEN_MS = 110_000;
 const HEAD_DEADLINE_MS = 30_000;
 /** Largest file that is taken without a signed size, in bytes. */
 const MAX_UNSIGNED_BYTES = 64 * 1024 ** 3;
-/** A mirror that failed is asked last for this time, in milliseconds. */
-const FAILING_MS = 30_000;
-const MAX_FAILING = 1024;
 
 export interface Transfers {
-  readonly behaviour: Behaviour<TransfersProtocol & SourceSinkProtocol>;
+  readonly behaviour: Behaviour<TransfersProtocol & SourceSinkProtocol & PeersSinkProtocol>;
   /** Parks what runs. */
   stop(): Promise<void>;
 }
@@ -56,7 +57,8 @@ export function createTransfers(deps: TransfersDeps): Transfers {
   const byKey = new Map<TransferKey, Transfer>();
   const byId = new Map<TransferId, Transfer>();
   const byJob = new Map<JobId, Transfer>();
-  const failing = new Map<string, number>();
+  const health = new MirrorHealth(clock.now);
+  const directory = deps.peers && new PeerDirectory(deps.peers);
   /** Cached files whose hash is being checked before their name is looked at. */
   const checking = new Map<Sha256, Promise<boolean>>();
   /** Ended transfers that are still remembered. */
@@ -77,11 +79,13 @@ export function createTransfers(deps: TransfersDeps): Transfers {
     nextJobId: () => nextJobId++,
     register: (id, transfer) => byJob.set(id, transfer),
     unregister: (id) => byJob.delete(id),
-    failing: (url) => (failing.get(mirrorRequest(url).origin) ?? 0) > clock.now(),
-    mirrorFailed(url, failed) {
-      const { origin } = mirrorRequest(url);
-      failing.delete(origin);
-      if (failed && failing.size < MAX_FAILING) failing.set(origin, clock.now() + FAILING_MS);
+    failing: (url) => health.failing(url),
+    mirrorFailed: (url, failed) => health.noteOutcome(url, failed),
+    noteRate: (url, bytes, ms) => health.noteRate(url, bytes, ms),
+    mirrorRate: (url) => health.rate(url),
+    directory,
+    peersReceived: (bytes) => {
+      totals.fromPeersBytes += bytes;
     },
     finalPath: deps.finalPath,
     hashFailed: () => {
@@ -229,6 +233,12 @@ export function createTransfers(deps: TransfersDeps): Transfers {
       wrote(id, start_, end) {
         totals.fromMirrorBytes += end - start_;
         byJob.get(id)?.jobs.jobWrote(id, start_, end);
+      },
+      offered: (id, view) => directory?.offered(id, view),
+      peerWrote: (id, start_, end) => byJob.get(id)?.jobs.peerWrote(id, start_, end),
+      neighbours(links) {
+        directory?.neighbours(links);
+        for (const transfer of byKey.values()) if (!transfer.ended) transfer.jobs.neighboursChanged();
       },
     },
     async stop() {

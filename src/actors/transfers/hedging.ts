@@ -1,0 +1,159 @@
+/**
+ * Peers that are slow are not waited for: a mirror takes the range that is needed soonest as well, and whoever is first
+ * wins. One range at a time, so few bytes come twice; nobody reads it before only one can write to it.
+ */
+import type { Clock } from '../../core/clock.ts';
+import type { RangeSet, ByteRange } from '../../core/range-set.ts';
+import type { JobId } from '../source.ts';
+import type { Content } from './content.ts';
+import { hedgeStep } from './hedge-step.ts';
+import type { MirrorSide } from './mirror-side.ts';
+import type { RunningPeerJob } from './peer-jobs.ts';
+import { PeerPace, STALLED_MS } from './peer-pace.ts';
+import type { PeerSide } from './peer-side.ts';
+import { PIECE_BYTES } from './source-plan.ts';
+
+export interface HedgingDeps {
+  readonly clock: Clock;
+  readonly content: Content;
+  readonly focus: number;
+  readonly mirror: MirrorSide;
+  readonly peers: PeerSide;
+  /** Peers became slow, or are no longer. */
+  changed(): void;
+  /** Bytes that were there can be read now. */
+  released(): void;
+}
+
+interface Hedge {
+  readonly range: ByteRange;
+  readonly peerJob: JobId;
+  mirrorJob: JobId | undefined;
+}
+
+const TICK_MS = 100;
+
+export class Hedging {
+  readonly #deps: HedgingDeps;
+  readonly #pace = new PeerPace();
+  #hedge: Hedge | undefined;
+  #timer: { clear(): void } | undefined;
+  #slow = false;
+  /** What both wrote to: nobody can be blamed for it, and nobody vouches for it. */
+  #contested: ByteRange[] = [];
+
+  constructor(deps: HedgingDeps) {
+    this.#deps = deps;
+  }
+
+  get slow(): boolean {
+    return this.#slow;
+  }
+
+  get contested(): readonly ByteRange[] {
+    return this.#contested;
+  }
+
+  /** Peers may have been asked for something: looks after them until they have nothing to do. */
+  watch(): void {
+    if (this.#timer !== undefined || this.#deps.peers.jobs.count === 0) return;
+    this.#timer = this.#deps.clock.setTimeout(() => this.#tick(), TICK_MS);
+  }
+
+  /** Does what follows from bytes that came or jobs that ended. */
+  settle(): void {
+    const hedge = this.#hedge;
+    if (hedge === undefined) return;
+    const { content, mirror, peers, released } = this.#deps;
+    const { range, peerJob, mirrorJob } = hedge;
+    const own = peers.jobs.get(peerJob)?.own;
+    const step = hedgeStep({
+      covered: content.have.covers(range.start, range.end),
+      mirrorRuns: mirrorJob !== undefined && mirror.runs(mirrorJob),
+      mirrorWroteAll: mirrorJob !== undefined && mirror.wroteAll(mirrorJob),
+      peersRun: own !== undefined,
+      peersWroteAll: own?.covers(range.start, range.end) === true,
+    });
+    if (step === 'cancel-peers') peers.jobs.cancel(peerJob);
+    if (step === 'cancel-mirror' && mirrorJob !== undefined) mirror.cancel(mirrorJob);
+    if (step !== 'settled') return;
+    this.#hedge = undefined;
+    content.hold = undefined;
+    released();
+  }
+
+  /** All bytes are thrown away, or nobody writes any more. */
+  reset(): void {
+    this.stop();
+    this.#contested = [];
+  }
+
+  stop(): void {
+    this.#timer?.clear();
+    this.#timer = undefined;
+    this.#hedge = undefined;
+    this.#deps.content.hold = undefined;
+    this.#slow = false;
+    this.#pace.reset();
+  }
+
+  #tick(): void {
+    this.#timer = undefined;
+    const { clock, content, mirror, peers } = this.#deps;
+    const now = clock.now();
+    const was = this.#slow;
+    if (peers.jobs.count === 0) {
+      this.#pace.reset();
+      this.#slow = false;
+    } else {
+      this.#pace.sample(now, peers.received);
+      const soonest = this.#soonest();
+      const stalled = soonest !== undefined && now - soonest.movedAt >= STALLED_MS;
+      if (stalled) peers.sitOut();
+      this.#slow = stalled || this.#pace.slowerThan(mirror.rate);
+      if (this.#slow && soonest !== undefined) this.#begin(soonest);
+      if (content.complete) this.#endIdle(now);
+    }
+    if (this.#slow || was) this.#deps.changed();
+    this.watch();
+  }
+
+  /** The job that has to bring what is needed soonest; undefined when that comes from elsewhere. */
+  #soonest(): RunningPeerJob | undefined {
+    const { content, focus, peers } = this.#deps;
+    const at = frontier(content.have, content.size ?? 0, focus);
+    return peers.jobs.all().find(({ job }) => at !== undefined && job.start <= at && at < job.end);
+  }
+
+  #begin({ job, cancelled }: RunningPeerJob): void {
+    const { content, focus, mirror } = this.#deps;
+    const hedge = this.#hedge;
+    if (hedge !== undefined) {
+      // The mirror failed before: once more, for the same range.
+      const runs = hedge.mirrorJob !== undefined && mirror.runs(hedge.mirrorJob);
+      const [gap] = content.have.missing(hedge.range.start, hedge.range.end);
+      if (!runs && gap !== undefined) hedge.mirrorJob = mirror.fetch(gap);
+      return;
+    }
+    const start = frontier(content.have, content.size ?? 0, focus);
+    if (start === undefined || cancelled) return;
+    const range = { start, end: Math.min(start + PIECE_BYTES, job.end) };
+    const mirrorJob = mirror.fetch(range);
+    if (mirrorJob === undefined) return;
+    this.#hedge = { range, peerJob: job.id, mirrorJob };
+    this.#contested.push(range);
+    content.hold = range;
+  }
+
+  /** All is there: whoever does not end by itself has nothing to do any more. */
+  #endIdle(now: number): void {
+    const { jobs } = this.#deps.peers;
+    for (const { job, movedAt } of jobs.all()) if (now - movedAt >= STALLED_MS) jobs.cancel(job.id);
+  }
+}
+
+/** The first byte that is missing, from `focus` on, or else before it. */
+function frontier(have: RangeSet, size: number, focus: number): number | undefined {
+  const from = Math.min(focus, size);
+  return (have.missing(from, size)[0] ?? have.missing(0, from)[0])?.start;
+}

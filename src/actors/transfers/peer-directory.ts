@@ -1,0 +1,43 @@
+/** What the transfers know of the swarms: for which torrents there are links, and whose want is whose. */
+import type { InfoHash } from '../../core/ids.ts';
+import type { ActorRef } from '../../kernel/protocol.ts';
+import type { PeersProtocol, PeerView, WantId } from '../swarm/protocol.ts';
+
+export type PeersRef = Pick<ActorRef<PeersProtocol>, 'tell' | 'ask' | 'within'>;
+
+/** Where news of a want goes. */
+export type OnOffer = (view: PeerView) => void;
+
+export class PeerDirectory {
+  readonly ref: PeersRef;
+  readonly #wants = new Map<WantId, OnOffer>();
+  #links: Readonly<Record<InfoHash, number>> = {};
+  #nextWant: WantId = 1;
+
+  constructor(ref: PeersRef) {
+    this.ref = ref;
+  }
+
+  /** There is a link that shares one of these torrents. */
+  near(torrents: readonly InfoHash[]): boolean {
+    return torrents.some((torrent) => (this.#links[torrent] ?? 0) > 0);
+  }
+
+  openWant(onOffer: OnOffer): WantId {
+    const id = this.#nextWant++;
+    this.#wants.set(id, onOffer);
+    return id;
+  }
+
+  closeWant(id: WantId): void {
+    this.#wants.delete(id);
+  }
+
+  offered(id: WantId, view: PeerView): void {
+    this.#wants.get(id)?.(view);
+  }
+
+  neighbours(links: Readonly<Record<InfoHash, number>>): void {
+    this.#links = links;
+  }
+}

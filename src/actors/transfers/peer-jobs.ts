@@ -1,0 +1,123 @@
+/** The ranges of one transfer that peers are asked for now. */
+import type { Clock } from '../../core/clock.ts';
+import { asDebtorrentError } from '../../core/errors.ts';
+import { RangeSet, type ByteRange } from '../../core/range-set.ts';
+import type { JobId } from '../source.ts';
+import type { PeerJob, PeerOutcome, WantId } from '../swarm/protocol.ts';
+import type { PeersRef } from './peer-directory.ts';
+
+export interface PeerJobsDeps {
+  readonly peers: PeersRef;
+  readonly clock: Clock;
+  nextJobId(): JobId;
+  /** Routes what is said about a job to the transfer. */
+  register(id: JobId): void;
+  unregister(id: JobId): void;
+}
+
+export interface RunningPeerJob {
+  readonly job: PeerJob;
+  /** When it began, or its last bytes came. */
+  movedAt: number;
+  /** What came, as far as that was told. */
+  readonly own: RangeSet;
+  cancelled: boolean;
+  overdue: { clear(): void } | undefined;
+}
+
+export type PeerJobEnd =
+  | PeerOutcome
+  | { readonly kind: 'cancelled' }
+  /** It was cancelled and did not end in time: it may still write. */
+  | { readonly kind: 'lost' };
+
+/** Peers may take as long as they move; this only keeps an ask from being endless. */
+const JOB_DEADLINE_MS = 12 * 3_600_000;
+/** A cancelled job ends within this time, in milliseconds. */
+const CANCEL_MS = 2_000;
+
+export class PeerJobs {
+  readonly #deps: PeerJobsDeps;
+  readonly #onEnd: (ended: RunningPeerJob, end: PeerJobEnd) => void;
+  readonly #running = new Map<JobId, RunningPeerJob>();
+  #drained: (() => void)[] = [];
+
+  constructor(deps: PeerJobsDeps, onEnd: (ended: RunningPeerJob, end: PeerJobEnd) => void) {
+    this.#deps = deps;
+    this.#onEnd = onEnd;
+  }
+
+  get count(): number {
+    return this.#running.size;
+  }
+
+  get ranges(): ByteRange[] {
+    return this.all().map(({ job }) => job);
+  }
+
+  all(): RunningPeerJob[] {
+    return [...this.#running.values()];
+  }
+
+  get(id: JobId): RunningPeerJob | undefined {
+    return this.#running.get(id);
+  }
+
+  start(want: WantId, { start, end }: ByteRange): void {
+    const { peers, clock, nextJobId, register } = this.#deps;
+    const job: PeerJob = { id: nextJobId(), want, start, end };
+    const running = { job, movedAt: clock.now(), own: new RangeSet(), cancelled: false, overdue: undefined };
+    this.#running.set(job.id, running);
+    register(job.id);
+    peers
+      .within(JOB_DEADLINE_MS)
+      .ask('fetch', job)
+      .then(
+        (outcome) => this.#ended(job.id, outcome),
+        (error: unknown) => {
+          const { code, message } = asDebtorrentError(error);
+          this.#ended(job.id, { kind: 'failed', code, message });
+        },
+      );
+  }
+
+  /** Notes bytes that came; how many of them are new, or undefined when the job has ended or they are not its own. */
+  wrote(id: JobId, start: number, end: number): number | undefined {
+    const running = this.#running.get(id);
+    if (running === undefined || start < running.job.start || end > running.job.end || end <= start) return undefined;
+    running.movedAt = this.#deps.clock.now();
+    const before = running.own.bytes;
+    running.own.add(start, end);
+    return running.own.bytes - before;
+  }
+
+  cancel(id: JobId): void {
+    const running = this.#running.get(id);
+    if (running === undefined || running.cancelled) return;
+    running.cancelled = true;
+    running.overdue = this.#deps.clock.setTimeout(() => this.#ended(id, { kind: 'lost' }), CANCEL_MS);
+    this.#deps.peers.tell('cancel', id);
+  }
+
+  cancelAll(): void {
+    for (const id of this.#running.keys()) this.cancel(id);
+  }
+
+  /** Resolves when no job runs any more. */
+  async drained(): Promise<void> {
+    if (this.#running.size > 0) await new Promise<void>((resolve) => this.#drained.push(resolve));
+  }
+
+  #ended(id: JobId, end: PeerJobEnd): void {
+    const running = this.#running.get(id);
+    if (running === undefined) return;
+    running.overdue?.clear();
+    this.#running.delete(id);
+    this.#deps.unregister(id);
+    this.#onEnd(running, end.kind === 'failed' && running.cancelled ? { kind: 'cancelled' } : end);
+    if (this.#running.size > 0) return;
+    const waiting = this.#drained;
+    this.#drained = [];
+    for (const resolve of waiting) resolve();
+  }
+}

@@ -1,0 +1,41 @@
+/** Whether peers are too slow for a mirror to stand by. Pure. */
+
+/** Nothing of what is needed soonest came for this time, in milliseconds. */
+export const STALLED_MS = 500;
+/** A rate counts when it was measured over this time, in milliseconds. */
+const WINDOW_MS = 1_000;
+
+interface Sample {
+  readonly at: number;
+  readonly bytes: number;
+}
+
+export class PeerPace {
+  #samples: Sample[] = [];
+
+  /** Peers have sent so many bytes up to now; to be told several times a second while they are asked. */
+  sample(now: number, bytes: number): void {
+    this.#samples.push({ at: now, bytes });
+    // One sample at least as old as the window stays.
+    while (this.#samples[1] !== undefined && this.#samples[1].at <= now - WINDOW_MS) this.#samples.shift();
+  }
+
+  /** Peers were not asked for a while. */
+  reset(): void {
+    this.#samples = [];
+  }
+
+  /** Bytes a millisecond over the window; undefined as long as that has not passed. */
+  rate(): number | undefined {
+    const [first] = this.#samples;
+    const last = this.#samples.at(-1);
+    if (first === undefined || last === undefined || last.at - first.at < WINDOW_MS) return undefined;
+    return (last.bytes - first.bytes) / (last.at - first.at);
+  }
+
+  /** They give less than half of what the mirror gave when it was measured last, in bytes a millisecond. */
+  slowerThan(mirrorRate: number | undefined): boolean {
+    const rate = this.rate();
+    return rate !== undefined && mirrorRate !== undefined && rate < mirrorRate / 2;
+  }
+}

@@ -1,0 +1,271 @@
+/**
+ * The peers' part of one transfer: its want, what peers can do for it now, the ranges they are asked for. A transfer
+ * without them goes on with mirrors, so nothing here fails it.
+ */
+import type { Clock } from '../../core/clock.ts';
+import { asDebtorrentError } from '../../core/errors.ts';
+import type { FetchPlan } from '../../core/fetch-plan.ts';
+import type { Logger } from '../../core/logging.ts';
+import { RangeSet, type ByteRange } from '../../core/range-set.ts';
+import type { JobId } from '../source.ts';
+import type { Contribution, PeerView, Ranges, WantId } from '../swarm/protocol.ts';
+import type { Content } from './content.ts';
+import type { PeerDirectory } from './peer-directory.ts';
+import { PeerJobs, type PeerJobEnd, type PeerJobsDeps, type RunningPeerJob } from './peer-jobs.ts';
+import { without } from './source-plan.ts';
+
+export interface PeerSideDeps extends Omit<PeerJobsDeps, 'peers'> {
+  readonly directory: PeerDirectory;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Counts bytes of all transfers. */
+  peersReceived(bytes: number): void;
+}
+
+export interface PeerHost {
+  /** What comes is wanted; else it is only waited for its end. */
+  readonly active: boolean;
+  wrote(start: number, end: number): void;
+  /** What peers can do has changed, or a job has ended. */
+  ready(): void;
+  /** Somebody may go on writing to the partial file for ever. */
+  lost(): void;
+}
+
+/** No request waits for the answer longer than this, in milliseconds; peers wait a little less for each other. */
+const SEEK_MS = 60;
+const CONTRIBUTIONS_MS = 5_000;
+/** Jobs at once. */
+const MAX_JOBS = 4;
+/** Peers that stalled get nothing new for this time, in milliseconds, twice as long each time. */
+const FIRST_BENCH_MS = 2_000;
+const MAX_BENCH_MS = 30_000;
+/** Jobs in a row that fail without a byte before peers are not asked any more. */
+const MAX_FAILURES = 8;
+/** Ranges of a view that are read: enough for every second piece of a file of 2 GiB. */
+const MAX_RANGES = 1024;
+const GONE = new Set<string>(['ACTOR_STOPPED', 'ACTOR_FAILED', 'INTERNAL']);
+
+export class PeerSide {
+  readonly #deps: PeerSideDeps;
+  readonly #host: PeerHost;
+  readonly #plan: FetchPlan;
+  readonly #content: Content;
+  readonly #jobs: PeerJobs;
+  #state: 'idle' | 'open' | 'off' = 'idle';
+  #want: WantId | undefined;
+  #available: ByteRange[] = [];
+  #elsewhere: ByteRange[] = [];
+  /** Where jobs failed since the view was told. */
+  readonly #barred = new RangeSet();
+  #received = 0;
+  #failures = 0;
+  #benchMs = FIRST_BENCH_MS;
+  #bench: { clear(): void } | undefined;
+  /** What came from peers and is there now. */
+  came = new RangeSet();
+
+  constructor(deps: PeerSideDeps, plan: FetchPlan, content: Content, host: PeerHost) {
+    this.#deps = deps;
+    this.#host = host;
+    this.#plan = plan;
+    this.#content = content;
+    this.#jobs = new PeerJobs({ ...deps, peers: deps.directory.ref }, (ended, end) => this.#jobEnded(ended, end));
+  }
+
+  /** Peers can be of use for such a file, if there are any. */
+  static suits({ sha256, size, torrents }: FetchPlan): boolean {
+    return sha256 !== undefined && size !== undefined && size > 0 && torrents.length > 0;
+  }
+
+  get want(): WantId | undefined {
+    return this.#state === 'open' ? this.#want : undefined;
+  }
+
+  get jobs(): Pick<PeerJobs, 'count' | 'ranges' | 'all' | 'get' | 'cancel' | 'cancelAll' | 'drained'> {
+    return this.#jobs;
+  }
+
+  get received(): number {
+    return this.#received;
+  }
+
+  get available(): readonly ByteRange[] {
+    return without(this.#available, this.#barred);
+  }
+
+  get elsewhere(): readonly ByteRange[] {
+    return this.#elsewhere;
+  }
+
+  /** They stalled lately. */
+  get benched(): boolean {
+    return this.#bench !== undefined;
+  }
+
+  /** Jobs that may be started now. */
+  get slots(): number {
+    return this.#state === 'open' ? MAX_JOBS - this.#jobs.count : 0;
+  }
+
+  /** Opens the want if there is somebody to ask; true when an answer is on its way. It never rejects. */
+  seek(): Promise<void> | undefined {
+    const { directory } = this.#deps;
+    const { sha256, size, torrents } = this.#plan;
+    if (this.#state !== 'idle' || sha256 === undefined || size === undefined || !directory.near(torrents)) {
+      return undefined;
+    }
+    this.#state = 'open';
+    const id = (this.#want = directory.openWant((view) => this.#offered(view)));
+    const { path } = this.#content;
+    return directory.ref
+      .within(SEEK_MS)
+      .ask('seek', { id, sha256, size, path, torrents })
+      .then(
+        (view) => this.#setView(view),
+        (error: unknown) => {
+          const { code, message } = asDebtorrentError(error);
+          this.#deps.log.debug({ code, reason: message }, 'peers did not answer');
+          // Late answers come as offers; from a thread that has ended none come.
+          if (code !== 'ASK_TIMEOUT') this.off();
+        },
+      );
+  }
+
+  /** Links have come or gone; true when that makes a difference now. */
+  neighboursLeft(): boolean {
+    if (this.#state !== 'open' || this.#deps.directory.near(this.#plan.torrents)) return false;
+    this.#available = [];
+    this.#elsewhere = [];
+    return true;
+  }
+
+  start(range: ByteRange): void {
+    if (this.want === undefined) return;
+    // What a mirror hashed on the way may not be what is in the file.
+    this.#content.mixed = true;
+    this.#jobs.start(this.want, range);
+  }
+
+  /** Bytes of a peer job are in the partial file. */
+  jobWrote(id: JobId, start: number, end: number): void {
+    const fresh = this.#jobs.wrote(id, start, end);
+    if (fresh !== undefined) this.#count(fresh, start, end);
+  }
+
+  /** Peers stalled: for a while they are not asked. */
+  sitOut(): void {
+    if (this.#bench !== undefined) return;
+    this.#bench = this.#deps.clock.setTimeout(() => {
+      this.#bench = undefined;
+      this.#host.ready();
+    }, this.#benchMs);
+    this.#benchMs = Math.min(this.#benchMs * 2, MAX_BENCH_MS);
+  }
+
+  /** What others were to take from the mirror does not come: the view has none of it until the next. */
+  forgetElsewhere(): void {
+    this.#elsewhere = [];
+  }
+
+  /** The swarm is there and knows of the want. */
+  async alive(): Promise<boolean> {
+    return (await this.#contributions()) !== undefined;
+  }
+
+  /** Who sent what; where nobody can say, nobody. */
+  async contributions(): Promise<readonly Contribution[]> {
+    return (await this.#contributions()) ?? [];
+  }
+
+  /** Peers are not asked any more in this transfer. */
+  off(): void {
+    this.over(false);
+  }
+
+  /** The transfer is over. */
+  over(verified: boolean): void {
+    if (!verified) this.#jobs.cancelAll();
+    this.#close(verified);
+  }
+
+  #close(verified: boolean): void {
+    this.#bench?.clear();
+    this.#bench = undefined;
+    this.#available = [];
+    this.#elsewhere = [];
+    const { want } = this;
+    this.#state = 'off';
+    if (want === undefined) return;
+    this.#deps.directory.closeWant(want);
+    this.#deps.directory.ref.tell('over', want, verified);
+  }
+
+  #contributions(): Promise<readonly Contribution[] | undefined> {
+    const { want } = this;
+    if (want === undefined) return Promise.resolve(undefined);
+    const { ref } = this.#deps.directory;
+    return ref
+      .within(CONTRIBUTIONS_MS)
+      .ask('contributions', want)
+      .catch(() => undefined);
+  }
+
+  #offered(view: PeerView): void {
+    if (this.#state !== 'open') return;
+    this.#setView(view);
+    this.#host.ready();
+  }
+
+  #setView(view: PeerView): void {
+    if (this.#state !== 'open') return;
+    this.#available = this.#clean(view.available);
+    this.#elsewhere = this.#clean(view.elsewhere);
+    this.#barred.remove(0, Number.MAX_SAFE_INTEGER);
+  }
+
+  #clean(ranges: Ranges): ByteRange[] {
+    const size = this.#plan.size ?? 0;
+    const set = new RangeSet();
+    for (const [start, end] of ranges.slice(0, MAX_RANGES)) set.add(Math.max(start, 0), Math.min(end, size));
+    return [...set.ranges];
+  }
+
+  #count(fresh: number, start: number, end: number): void {
+    if (fresh <= 0) return;
+    this.#received += fresh;
+    this.#deps.peersReceived(fresh);
+    this.#failures = 0;
+    if (this.#bench !== undefined) {
+      this.#bench.clear();
+      this.#bench = undefined;
+    }
+    if (!this.#host.active) return;
+    this.came.add(start, end);
+    this.#content.wrote(start, end);
+    this.#host.wrote(start, end);
+  }
+
+  #jobEnded({ job, own }: RunningPeerJob, end: PeerJobEnd): void {
+    switch (end.kind) {
+      case 'done':
+        this.#benchMs = FIRST_BENCH_MS;
+        // What was told of the bytes may come after the outcome.
+        this.#count(job.end - job.start - own.bytes, job.start, job.end);
+        break;
+      case 'failed':
+        this.#deps.log.debug({ code: end.code, reason: end.message }, 'peers did not give a range');
+        this.#barred.add(job.start, job.end);
+        this.#failures += 1;
+        if (GONE.has(end.code) || this.#failures >= MAX_FAILURES) this.off();
+        break;
+      case 'cancelled':
+        break;
+      case 'lost':
+        this.off();
+        this.#host.lost();
+        return;
+    }
+    if (this.#host.active) this.#host.ready();
+  }
+}

@@ -1,0 +1,246 @@
+/**
+ * Peers and mirrors at work on one file: who takes what, what others are told of it, and who is to blame when the whole
+ * turns out wrong.
+ */
+import type { Clock } from '../../core/clock.ts';
+import { RangeSet } from '../../core/range-set.ts';
+import type { JobId } from '../source.ts';
+import { Arbitration } from './arbitration.ts';
+import type { Content } from './content.ts';
+import type { FetchingDeps, FetchingOptions } from './fetching-deps.ts';
+import { Hedging } from './hedging.ts';
+import { MirrorReport } from './mirror-report.ts';
+import type { MirrorSide } from './mirror-side.ts';
+import { Patience } from './patience.ts';
+import type { PeerDirectory } from './peer-directory.ts';
+import { PeerSide } from './peer-side.ts';
+import { divide, intersect, PIECE_BYTES, union, without } from './source-plan.ts';
+
+export interface TogetherHost {
+  /** What comes is wanted. */
+  readonly active: boolean;
+  /** Bytes came, or can be read now that could not before. */
+  progressed(): void;
+  ready(): void;
+  /** Somebody may write to the partial file for ever. */
+  lost(): void;
+  /** Bytes that readers may have were wrong. */
+  spoilt(): void;
+}
+
+export interface TogetherDeps extends FetchingDeps {
+  readonly directory: PeerDirectory;
+}
+
+export class Together {
+  readonly #deps: TogetherDeps;
+  readonly #content: Content;
+  readonly #focus: number;
+  readonly #clock: Clock;
+  readonly #mirror: MirrorSide;
+  readonly #host: TogetherHost;
+  readonly #peers: PeerSide;
+  readonly #hedging: Hedging;
+  readonly #patience: Patience;
+  #report: MirrorReport | undefined;
+  /** What came from mirrors. */
+  #mirrored = new RangeSet();
+  #arbitration: Arbitration | undefined;
+
+  constructor(deps: TogetherDeps, { plan, content, focus }: FetchingOptions, mirror: MirrorSide, host: TogetherHost) {
+    this.#deps = deps;
+    this.#content = content;
+    this.#focus = focus;
+    this.#clock = deps.clock;
+    this.#mirror = mirror;
+    this.#host = host;
+    this.#peers = new PeerSide(deps, plan, content, {
+      get active() {
+        return host.active;
+      },
+      wrote: () => {
+        this.#hedging.settle();
+        content.follow();
+        host.progressed();
+      },
+      ready: () => host.ready(),
+      lost: () => host.lost(),
+    });
+    this.#hedging = new Hedging({
+      clock: deps.clock,
+      content,
+      focus,
+      mirror,
+      peers: this.#peers,
+      changed: () => host.ready(),
+      released: () => {
+        content.follow();
+        host.progressed();
+      },
+    });
+    this.#patience = new Patience({ clock: deps.clock, content, peers: this.#peers, ready: () => host.ready() });
+  }
+
+  /** Bytes that came from peers. */
+  get received(): number {
+    return this.#peers.received;
+  }
+
+  /** Peer jobs under way. */
+  get count(): number {
+    return this.#peers.jobs.count;
+  }
+
+  /** Peers were asked what they have, and may be asked for it. */
+  get open(): boolean {
+    return this.#peers.want !== undefined;
+  }
+
+  /** Peers had a share in what is there, and who sent what has not been looked into. */
+  get suspicious(): boolean {
+    return this.#arbitration === undefined && (this.#peers.came.bytes > 0 || this.#hedging.contested.length > 0);
+  }
+
+  /** Asks who has the file, if there is anybody to ask; resolves when that is known or takes too long. */
+  seek(): Promise<void> | undefined {
+    const answer = this.#peers.seek();
+    const { want } = this.#peers;
+    if (answer === undefined || want === undefined) return undefined;
+    this.#report = new MirrorReport(
+      {
+        peers: this.#deps.directory.ref,
+        clock: this.#clock,
+        fetching: () => this.#mirror.ranges(this.#content.size ?? 0),
+        have: () => this.#ownBytes(),
+      },
+      want,
+    );
+    return answer;
+  }
+
+  /** Links have come or gone. */
+  neighboursChanged(): void {
+    if (this.#peers.neighboursLeft()) this.#host.ready();
+    else if (this.#host.active) void this.seek()?.then(() => this.#host.ready());
+  }
+
+  /** Starts what makes sense now at both. False when neither can bring what is missing. */
+  pump(size: number): boolean {
+    const [peers, mirror] = [this.#peers, this.#mirror];
+    this.#hedging.settle();
+    const mayAsk = !peers.benched || mirror.exhausted;
+    const { elsewhere } = peers;
+    const { peers: ranges, taken } = divide({
+      size,
+      have: this.#content.have,
+      atMirrors: mirror.ranges(size),
+      atPeers: peers.jobs.ranges,
+      available: peers.available,
+      elsewhere,
+      focus: this.#focus,
+      slots: mayAsk ? peers.slots : 0,
+      mirrorHelps: !mirror.exhausted && (peers.benched || this.#hedging.slow),
+    });
+    for (const range of ranges) peers.start(range);
+    this.#hedging.watch();
+    this.#patience.watch();
+    if (!taken.covers(0, size)) {
+      if (mirror.exhausted) return peers.jobs.count > 0;
+      // Its bytes would be written over theirs: they have to end first.
+      if (mirror.wholeOnly && peers.jobs.count > 0) peers.off();
+      else mirror.pump(taken, peers.want === undefined ? undefined : PIECE_BYTES);
+    }
+    this.#report?.jobsChanged();
+    return true;
+  }
+
+  /** The mirror is about to write the whole file over bytes of peers, which readers may have. */
+  get wouldOverwrite(): boolean {
+    return this.#mirror.wholeOnly && this.#arbitration === undefined && this.#peers.came.bytes > 0;
+  }
+
+  mirrorWrote(start: number, end: number): void {
+    this.#mirrored.add(start, end);
+    if (this.open) this.#report?.progressed();
+    this.#hedging.settle();
+    if (this.#arbitration !== undefined) this.#compare(this.#arbitration);
+    else if (this.#peers.came.bytes > 0) this.#content.follow();
+  }
+
+  jobWrote(id: JobId, start: number, end: number): void {
+    this.#peers.jobWrote(id, start, end);
+  }
+
+  drained(): Promise<void> {
+    return this.#peers.jobs.drained();
+  }
+
+  /** Does what follows from bytes that came or jobs that ended. */
+  settle(): void {
+    this.#hedging.settle();
+  }
+
+  /** All bytes are there, and nobody writes any more. */
+  settled(): void {
+    this.#hedging.stop();
+    this.#patience.stop();
+  }
+
+  /** All bytes are thrown away; what is under way is cancelled. */
+  restart(): void {
+    this.#peers.jobs.cancelAll();
+    this.#peers.came = new RangeSet();
+    this.#mirrored = new RangeSet();
+    this.#hedging.reset();
+    this.#patience.stop();
+    this.#report?.progressed();
+  }
+
+  /** From now on there are only mirrors. */
+  leavePeers(): void {
+    this.#report?.stop();
+    this.#report = undefined;
+    this.#peers.off();
+  }
+
+  /**
+   * The whole is wrong, and nobody writes to it: finds out who sent what, and has all that peers had a share in come
+   * again from mirrors.
+   */
+  async arbitrate(): Promise<void> {
+    const contributions = await this.#peers.contributions();
+    this.leavePeers();
+    const { path } = this.#content;
+    const { contested } = this.#hedging;
+    this.#arbitration = await Arbitration.begin(path, contributions, this.#peers.came, contested);
+    this.#content.dispute(this.#arbitration.ranges);
+  }
+
+  /** The transfer is over; true when the want was open to its end, so that the swarm knows of the file. */
+  over(verified: boolean): boolean {
+    this.settled();
+    this.#report?.stop();
+    if (verified && this.#arbitration !== undefined) this.#ban(this.#arbitration);
+    const told = this.#peers.want !== undefined;
+    this.#peers.over(verified);
+    return told;
+  }
+
+  #compare(arbitration: Arbitration): void {
+    const differing = arbitration.compare(this.#content.have);
+    if (intersect(differing, this.#content.released.ranges).length > 0) this.#host.spoilt();
+  }
+
+  #ban({ guilty }: Arbitration): void {
+    if (guilty.length === 0) return;
+    const { log, directory } = this.#deps;
+    const reason = 'sent bytes that are not those of the file';
+    log.warn({ peers: guilty.map(({ address }) => address).join(', '), reason }, 'peers are banned');
+    directory.ref.tell('ban', guilty, reason);
+  }
+
+  /** Those that came from mirrors and that nobody else wrote to. */
+  #ownBytes(): RangeSet {
+    return union(without(this.#mirrored.ranges, union(this.#hedging.contested)));
+  }
+}
