@@ -63,10 +63,10 @@ t.test('the second machine takes everything from the first', { skip: skipWithout
   const second = await machine(scene);
   t.equal((await second.apt.update()).code, 0);
   await linked(scene.daemon, second.daemon);
-  mirror.forget();
+  // A busy machine may miss the 50 ms after which the mirror is asked: what counts is that it is not needed.
+  mirror.rule(/\.deb$/, { status: 503 });
   const got = await second.apt.download(...all);
   t.same(downloaded(got), hashesOf(archive, ...all), got.output.slice(-2000));
-  t.equal(mirror.bytes(/\.deb$/), 0, 'and the mirror gave no package');
   const status = await second.daemon.status();
   const bytes = all.reduce((sum, name) => sum + archive.file(name).size, 0);
   t.equal(fromPeers(status), bytes, 'all bytes came from the peer');
@@ -93,9 +93,9 @@ t.test('a private swarm shares; who has not its key learns nothing', { skip: ski
   const friend = await machine(scene, { flags: ['--swarm-key', keyFile] });
   t.equal((await friend.apt.update()).code, 0);
   await linked(scene.daemon, friend.daemon);
-  mirror.forget();
+  const gone = mirror.rule(/\.deb$/, { status: 503 });
   t.same(downloaded(await friend.apt.download(...small)), hashesOf(archive, ...small));
-  t.equal(mirror.bytes(/\.deb$/), 0, 'with the key, nothing from the mirror');
+  gone();
 
   for (const flags of [[], ['--swarm-key', otherKey]]) {
     const stranger = await machine(scene, { flags });
