@@ -14,7 +14,7 @@ import { KnownContent } from './known-content.ts';
 import { Progress } from './progress.ts';
 import { Report } from './report.ts';
 import { Room } from './room.ts';
-import { takeIn, type Owner, type TakeInDeps } from './take-in.ts';
+import { removeLeftovers, takeIn, type Owner, type TakeInDeps } from './take-in.ts';
 import { findCandidates, type Candidate } from './walk.ts';
 
 /** Threads that hash; more than this only compete for the disk. */
@@ -54,14 +54,24 @@ export async function seed(
     found.candidates.map(({ name }) => name),
   );
   const deps = { layout, owner, uid, known, hashing, room: new Room(layout, config.cacheSize) };
+  removeLeftovers(layout);
+  const ending = new AbortController();
+  const end = () => ending.abort();
+  for (const signal of SIGNALS) process.once(signal, end);
   try {
-    await takeAll(deps, found.candidates, 2 * threads, report);
+    await takeAll(deps, found.candidates, 2 * threads, report, ending.signal);
   } finally {
+    for (const signal of SIGNALS) process.off(signal, end);
     await hashing.close();
   }
   process.stdout.write(report.text(found.others, verbose));
-  return report.exitCode;
+  if (!ending.signal.aborted) return report.exitCode;
+  process.stdout.write('interrupted: the rest was not looked at\n');
+  return 1;
 }
+
+/** The first one lets the files at hand be finished, a second one ends the process. */
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 const ASK_FIRST = 'let APT update through the daemon first, and name the cache with --cache-dir if it is another';
 
@@ -71,6 +81,7 @@ async function takeAll(
   candidates: readonly Candidate[],
   atOnce: number,
   report: Report,
+  ending: AbortSignal,
 ): Promise<void> {
   const total = candidates.reduce((sum, { size }) => sum + size, 0);
   const progress = new Progress(process.stderr, { files: candidates.length, bytes: total }, Date.now);
@@ -78,6 +89,7 @@ async function takeAll(
   const queue = candidates.values();
   const work = async () => {
     for (const candidate of queue) {
+      if (ending.aborted) return;
       const outcome = await takeIn(deps, candidate);
       if (outcome.kind === 'taken') notes.add(outcome.sha256, outcome.fingerprint);
       report.add(candidate.path, candidate.size, outcome);

@@ -2,7 +2,7 @@
  * Brings one file into the cache directory as the daemon's own: linked or copied under a temporary name, hashed there,
  * renamed when it is right. What was hashed is what is kept, whatever happens to the file's old name meanwhile.
  */
-import { constants, type BigIntStats } from 'node:fs';
+import { constants, readdirSync, rmSync, type BigIntStats } from 'node:fs';
 import { chmod, chown, copyFile, link, lstat, mkdir, open, rename, rm, stat, utimes } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -45,7 +45,25 @@ export interface TakeInDeps {
   readonly uid: number;
 }
 
+/** The daemon removes such files at its start. */
+const TEMPORARY = 'seed-';
 let serial = 0;
+
+/** Removes what processes that were killed have left; a copy may be large. */
+export function removeLeftovers(layout: Layout): void {
+  for (const name of readdirSync(layout.partials)) {
+    const [, pid] = /^seed-(\d{1,9})-\d+$/.exec(name) ?? [];
+    if (pid !== undefined && !isRunning(Number(pid))) rmSync(join(layout.partials, name), { force: true });
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
 
 /** @throws what the file system says of the cache directory. */
 export async function takeIn(deps: TakeInDeps, { path, name, size }: Candidate): Promise<Outcome> {
@@ -55,7 +73,7 @@ export async function takeIn(deps: TakeInDeps, { path, name, size }: Candidate):
   if (guess.kind === 'other size') return refused('size differs');
   if (guess.kind === 'one' && (await isThere(layout.file(guess.sha256), size))) return { kind: 'there' };
   if (!room.reserve(size)) return refused('no room');
-  const temporary = join(layout.partials, `seed-${process.pid}-${serial++}`);
+  const temporary = join(layout.partials, `${TEMPORARY}${process.pid}-${serial++}`);
   let keep = false;
   try {
     const how = await bring(deps, path, size, temporary);

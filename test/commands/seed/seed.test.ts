@@ -251,6 +251,31 @@ t.test('killed in the middle, it leaves nothing wrong behind', { skip: skipWitho
   t.equal(readdirSync(join(daemon.cacheDir, 'partial')).length, 0);
 });
 
+t.test(
+  'interrupted, it finishes what it has begun; leftovers of a killed one go',
+  { skip: skipWithoutApt },
+  async (t) => {
+    const scene = await Scene.start(t, { state: { add: names.map((name) => ({ name, size: 4_000_000 })) } });
+    const { archive, daemon } = scene;
+    await scene.adopt();
+    const partial = join(daemon.cacheDir, 'partial');
+    writeFileSync(join(partial, 'seed-999999999-0'), 'left');
+    writeFileSync(join(partial, `seed-${process.pid}-0`), 'of one that runs');
+    const child = spawnMain(['seed', '--cache-dir', daemon.cacheDir, join(archive.root, 'debian/pool')]);
+    let output = '';
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => (output += text));
+    const closed = once(child, 'close');
+    await until('one is there', () => names.some((name) => exists(cached(scene, archive.file(name).sha256))));
+    child.kill('SIGINT');
+    const [code] = (await closed) as [number];
+    const taken = Number(/^took (\d+) file/.exec(output)?.[1]);
+    t.equal(taken, names.filter((name) => exists(cached(scene, archive.file(name).sha256))).length);
+    // It may have been through before the signal came.
+    if (taken < names.length) t.match({ code, output }, { code: 1, output: /interrupted/ });
+    t.strictSame(readdirSync(partial), [`seed-${process.pid}-0`]);
+  },
+);
+
 t.test('on a terminal it shows how far it is', { skip: skipWithoutApt || notRoot() }, async (t) => {
   const scene = await start(t);
   await scene.adopt();
