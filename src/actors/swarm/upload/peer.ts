@@ -21,6 +21,8 @@ export class Want {
   /** Torrents in common that contain the file. While there are none it is as if this machine had never heard of it. */
   torrents: readonly InfoHash[] = [];
   isOpen = true;
+  /** Milliseconds; when the store was, or was to be, asked. */
+  askedAt = 0;
   /** Offer or none has been sent, or is about to be. */
   answered = false;
   /** There is one offer for each want: it will not be made (again). */

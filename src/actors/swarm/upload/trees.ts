@@ -17,8 +17,8 @@ type Reply = (roots: Uint8Array) => void;
 
 const MAX_TREES = 64;
 const MAX_TREE_BYTES = 4 * 1024 * 1024;
-/** Files hashed at once, and those that wait. */
-const MAX_RUNNING = 2;
+/** Files hashed at once, so that a thread is left for the pieces that this machine fetches, and those that wait. */
+const MAX_RUNNING = 1;
 const MAX_WAITING = 64;
 const NO_ROOTS = new Uint8Array(0);
 

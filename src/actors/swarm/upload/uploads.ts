@@ -182,8 +182,7 @@ export class Uploads {
     this.#choking.stop();
     this.#trees.stop();
     this.#sender.stop();
-    for (const link of this.#peers.keys()) this.#sender.drop(link);
-    this.#peers.clear();
+    for (const link of [...this.#peers.keys()]) this.linkClosed(link);
     return this.#handles.closeAll();
   }
 

@@ -10,6 +10,7 @@ import { MAX_OPEN_WANTS } from '../../../core/swarm/limits.ts';
 import type { FileNumber, WantedEntry } from '../../../core/swarm/messages.ts';
 import type { Link } from '../link/link.ts';
 import { Holdings } from './holdings.ts';
+import { LookUps } from './look-ups.ts';
 import { Want, type Peer } from './peer.ts';
 import type { SharedFile } from './shared-file.ts';
 import type { UploadsDeps } from './uploads-deps.ts';
@@ -20,17 +21,11 @@ export interface WantsDeps extends UploadsDeps {
   leaseEnded(peer: Peer, lease: Lease<Want>): void;
 }
 
-/** Questions to the store for one peer at a time. */
-const LOOK_UPS = 16;
-/** Answers that say none wait so long for more of them, in milliseconds. */
-const NONES_MS = 10;
-
 export class Wants {
   readonly #deps: WantsDeps;
   readonly #index = new WantIndex();
   readonly #holdings: Holdings;
-  readonly #unflushed = new Set<Peer>();
-  #flushTimer: { clear(): void } | undefined;
+  readonly #lookUps: LookUps;
 
   constructor(deps: WantsDeps) {
     this.#deps = deps;
@@ -41,6 +36,12 @@ export class Wants {
       find: (sha256) => deps.find(sha256),
       check: (file) => deps.check(file),
       confirmed: (file) => this.#offerToAll(file),
+    });
+    this.#lookUps = new LookUps({
+      clock,
+      holdings: this.#holdings,
+      // What is in common may have changed meanwhile.
+      found: (want, file) => (want.torrents.length > 0 ? this.#offer(want, file) : want.peer.none(want)),
     });
   }
 
@@ -135,7 +136,7 @@ export class Wants {
   }
 
   stop(): void {
-    this.#flushTimer?.clear();
+    this.#lookUps.stop();
   }
 
   #admit(want: Want): void {
@@ -159,37 +160,7 @@ export class Wants {
     const known = this.#holdings.known(want.sha256);
     if (known === 'nothing') return peer.none(want);
     if (known !== undefined) return this.#offer(want, known);
-    peer.lookUps.push(want);
-    return this.#lookUp(peer);
-  }
-
-  #lookUp(peer: Peer): void {
-    while (peer.lookingUp < LOOK_UPS) {
-      const want = peer.lookUps.shift();
-      if (want === undefined) return;
-      if (!want.isOpen) continue;
-      peer.lookingUp += 1;
-      void this.#holdings.ask(want.sha256).then((file) => {
-        peer.lookingUp -= 1;
-        if (want.isOpen) {
-          if (file !== undefined && want.torrents.length > 0) this.#offer(want, file);
-          else peer.none(want);
-          this.#flushSoon(peer);
-        }
-        this.#lookUp(peer);
-      });
-    }
-  }
-
-  #flushSoon(peer: Peer): void {
-    if (peer.lookingUp + peer.lookUps.length === 0) return peer.flush();
-    this.#unflushed.add(peer);
-    this.#flushTimer ??= this.#deps.clock.setTimeout(() => {
-      this.#flushTimer = undefined;
-      for (const waiting of this.#unflushed) waiting.flush();
-      this.#unflushed.clear();
-    }, NONES_MS);
-    return undefined;
+    return this.#lookUps.ask(want);
   }
 
   #offer(want: Want, file: SharedFile): void {
@@ -202,7 +173,8 @@ export class Wants {
 
   #offerToAll(file: SharedFile): void {
     for (const want of this.#index.of(file.sha256)) {
-      if (want.isSpent) continue;
+      // Sending to one of a peer's wants may have ended its link.
+      if (want.isSpent || !want.isOpen) continue;
       this.#admit(want);
       if (want.torrents.length > 0) this.#offer(want, file);
     }

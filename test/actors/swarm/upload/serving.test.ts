@@ -107,7 +107,7 @@ t.test('unwant while blocks are on their way: each request is still answered', a
   const [number] = s.want(link, file);
   await link.until(() => link.of('offer').length === 1);
   s.askAll(link, 0, file.size);
-  await new Promise(queueMicrotask as (resolve: (value: void) => void) => void);
+  await new Promise<void>(queueMicrotask);
   s.uploads.message(link, { type: 'unwant', files: [number as number] });
   await link.until(() => link.open.size === 0);
   t.equal(link.of(...done).length, 32);
@@ -120,7 +120,7 @@ t.test('a link that closes gets nothing more', async (t) => {
   const file = s.store('file', 4 * PIECE_BYTES);
   const link = s.link();
   s.askAll(link, await s.leased(link, file), file.size);
-  await new Promise(queueMicrotask as (resolve: (value: void) => void) => void);
+  await new Promise<void>(queueMicrotask);
   link.close({ kind: 'closed', message: 'gone' });
   s.uploads.linkClosed(link);
   s.uploads.linkClosed(link);

@@ -146,6 +146,27 @@ t.test('the store is asked for few files at a time for each peer, once for each 
   t.ok(links.every((link) => link.of('none').flatMap((none) => none.files).length === 64));
 });
 
+t.test('a store that is slow does not keep a peer waiting: none for now, an offer when it is found', async (t) => {
+  let found: (file: StoredFile | undefined) => void = () => {};
+  const s = await uploadScene(t, {
+    find: () =>
+      new Promise((resolve) => {
+        found = resolve;
+      }),
+  });
+  const file = s.store('f', 10);
+  const link = s.link();
+  s.want(link, file);
+  s.clock.advance(4_000);
+  t.equal(link.of('none').length, 1);
+  found(s.stored.get(file.sha256));
+  await link.until(() => link.of('offer').length === 1);
+  t.equal(link.of('none').length, 1);
+  s.clock.advance(2_000);
+  s.uploads.linkClosed(link);
+  t.equal(s.clock.timers, 0, 'no timer is left');
+});
+
 t.test('a store that fails is a store without the file, for now', async (t) => {
   let failing = true;
   const s = await uploadScene(t, {
