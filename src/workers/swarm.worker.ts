@@ -11,7 +11,7 @@ import type { PeersProtocol, PeersSinkProtocol } from '../actors/swarm/protocol.
 export type SwarmBoot = PeersSettings;
 
 const MAILBOX = { limit: 65_536 };
-const HASHING = { threads: 1, maxQueue: 4_096 };
+const HASHING = { threads: 2, maxQueue: 4_096 };
 
 runThread(async ({ boot, ref, log }) => {
   const settings = boot as SwarmBoot;
