@@ -1,0 +1,395 @@
+/** Transfers with peers next to the mirror. */
+import { mkdir, open as openFile, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+
+import t, { type Test } from 'tap';
+
+import { DebtorrentError } from '../../../src/core/errors.ts';
+import type { FetchPlan } from '../../../src/core/fetch-plan.ts';
+import type { Progress } from '../../../src/actors/transfers/protocol.ts';
+import { until } from '../../kernel/contract.ts';
+import { Mirror } from '../../support/mirror.ts';
+import { randomBytes } from '../../support/random.ts';
+import {
+  hashOf,
+  signedPlan,
+  startFetchStack,
+  temporaryDirectory,
+  type FetchStack,
+  type FetchStackOptions,
+} from '../fixtures/fetch-stack.ts';
+import { honest, NOBODY, peer, ScriptedPeers, TORRENT, type Script } from '../fixtures/scripted-peers.ts';
+
+const MIB = 1024 * 1024;
+t.setTimeout(60_000);
+
+interface Scene extends FetchStack {
+  readonly web: Mirror;
+  readonly peers: ScriptedPeers;
+  /** The mirror has this as /a.deb. */
+  readonly plan: FetchPlan;
+}
+
+interface SceneOptions extends Partial<FetchStackOptions> {
+  readonly links?: number;
+}
+
+async function scene(t: Test, data: Buffer, script: Script, options: SceneOptions = {}): Promise<Scene> {
+  const { links = 1, ...rest } = options;
+  const files = await temporaryDirectory(t);
+  const web = await Mirror.start({ root: files });
+  t.teardown(() => web.close());
+  await mkdir(dirname(join(files, 'a.deb')), { recursive: true });
+  await writeFile(join(files, 'a.deb'), data);
+  const peers = new ScriptedPeers(t, script);
+  const stack = await startFetchStack(t, { root: await temporaryDirectory(t), peers: peers.actor.ref, ...rest });
+  peers.connect(stack.transfers.ref, links);
+  return { ...stack, web, peers, plan: { ...signedPlan(`${web.url}/a.deb`, data), torrents: [TORRENT] } };
+}
+
+/** Reads a file as the gateway does; what came before it failed is in `got`. */
+async function read({ transfers }: FetchStack, plan: FetchPlan, got: Buffer[] = [], from = 0): Promise<Buffer> {
+  const opened = await transfers.ref.within(30_000).ask('open', plan, from);
+  if (opened.kind === 'file') return (await readWhole(opened)).subarray(from);
+  const handle = await openFile(opened.path);
+  try {
+    for (let position = from; ;) {
+      const progress: Progress = await transfers.ref.within(30_000).ask('wait', opened.id, position, opened.epoch);
+      if (progress.kind === 'failed') throw new DebtorrentError(progress.code, progress.message);
+      if (progress.kind === 'restarted') throw new DebtorrentError('HASH_MISMATCH', 'restarted');
+      const end = progress.kind === 'file' ? progress.size : progress.end;
+      const part = Buffer.alloc(end - position);
+      if (part.length > 0) await handle.read(part, 0, part.length, position);
+      got.push(part);
+      position = end;
+      if (progress.kind === 'file') return Buffer.concat(got);
+    }
+  } finally {
+    transfers.ref.tell('leave', opened.id);
+    await handle.close();
+  }
+}
+
+async function readWhole(file: { path: string; finalPath: string }): Promise<Buffer> {
+  return readFile(file.path).catch(() => readFile(file.finalPath));
+}
+
+const fetched = ({ transfers }: FetchStack, plan: FetchPlan) => transfers.ref.within(50_000).ask('fetch', plan);
+const status = ({ transfers }: FetchStack) => transfers.ref.ask('status');
+const over = (s: Scene) => until(async () => (await status(s)).transfers.length === 0);
+
+t.test('what peers have the mirror is not asked for, be it small or large', async (t) => {
+  for (const size of [1, 60_000, 300_000, MIB, 5 * MIB + 3, 40 * MIB]) {
+    const data = randomBytes(`all ${size}`, size);
+    const s = await scene(t, data, honest(data));
+    t.ok((await read(s, s.plan)).equals(data), `${size} bytes`);
+    await over(s);
+    t.equal(s.web.log.length, 0, 'the mirror saw no request');
+    t.match((await status(s)).totals, { fromPeersBytes: size, fromMirrorBytes: 0, hashFailures: 0 });
+    t.strictSame(s.peers.ended, [{ id: 1, verified: true }]);
+    t.strictSame(s.peers.verified, []);
+    await until(async () => (await s.store.ref.ask('find', hashOf(data)))?.size === size);
+    await s.stop();
+  }
+});
+
+t.test('files from peers say so', async (t) => {
+  const data = randomBytes('label', 2 * MIB);
+  const s = await scene(t, data, honest(data));
+  t.match(await fetched(s, s.plan), { source: 'peers', size: data.length });
+});
+
+t.test('without a link no message is sent', async (t) => {
+  const data = randomBytes('alone', 300_000);
+  const s = await scene(t, data, honest(data), { links: 0 });
+  t.match(await fetched(s, s.plan), { source: 'mirror' });
+  t.equal(s.peers.messages, 0);
+  t.equal(s.web.copies('/a.deb'), 1);
+});
+
+t.test('a link that comes at the end of a transfer hears of the file', async (t) => {
+  const data = randomBytes('late', 2 * MIB);
+  const s = await scene(t, data, honest(data, { view: () => NOBODY }), { links: 0 });
+  let release = () => undefined as void;
+  s.web.rule('/a.deb', { stallAt: 0, until: new Promise<void>((resolve) => (release = resolve)) });
+  const all = fetched(s, s.plan);
+  await until(() => s.web.log.length > 0);
+  s.peers.connect(s.transfers.ref);
+  await until(() => s.peers.sought.length === 1);
+  release();
+  await all;
+  t.strictSame(s.peers.ended, [{ id: 1, verified: true }]);
+});
+
+t.test('a file without torrents is no matter of peers', async (t) => {
+  const data = randomBytes('private', 300_000);
+  const s = await scene(t, data, honest(data));
+  t.match(await fetched(s, { ...s.plan, torrents: [] }), { source: 'mirror' });
+  t.equal(s.peers.messages, 0);
+});
+
+t.test('when nobody has it the mirror is asked, and others are told what is taken and what is there', async (t) => {
+  const data = randomBytes('nobody', 6 * MIB);
+  const s = await scene(t, data, honest(data, { view: () => NOBODY }));
+  t.match(await fetched(s, s.plan), { source: 'mirror' });
+  t.equal(s.peers.jobs.length, 0);
+  t.equal(s.web.copies('/a.deb'), 1);
+  t.equal(s.peers.mirrored[0]?.have.length, 0);
+  t.ok((s.peers.mirrored[0]?.fetching.length ?? 0) > 0);
+  await until(() => s.peers.ended.length > 0);
+  t.strictSame(s.peers.ended, [{ id: 1, verified: true }]);
+});
+
+t.test('peers that do not answer hold nothing up', async (t) => {
+  const data = randomBytes('silent', 300_000);
+  let answer = () => undefined as void;
+  const silent = new Promise<never>(
+    (_resolve, reject) => (answer = () => reject(new DebtorrentError('CANCELLED', ''))),
+  );
+  const s = await scene(t, data, honest(data, { view: () => silent }));
+  t.match(await fetched(s, s.plan), { source: 'mirror' });
+  t.equal(s.web.copies('/a.deb'), 1);
+  answer();
+});
+
+t.test('peers that have half of it give that half, the mirror the other', async (t) => {
+  const data = randomBytes('half', 16 * MIB);
+  const view = { asked: 1, available: [[4 * MIB, 12 * MIB]] as const, elsewhere: [] };
+  const s = await scene(t, data, honest(data, { view: () => view }));
+  t.match(await fetched(s, s.plan), { source: 'mixed' });
+  t.match((await status(s)).totals, { fromPeersBytes: 8 * MIB, fromMirrorBytes: 8 * MIB });
+  t.equal(s.web.copies('/a.deb'), 0.5);
+});
+
+t.test('peers found later take over what was not asked for yet', async (t) => {
+  const data = randomBytes('later', 40 * MIB);
+  let release = () => undefined as void;
+  const held = new Promise<void>((resolve) => (release = resolve));
+  const s = await scene(t, data, honest(data, { view: () => NOBODY }), { connections: 2 });
+  s.web.rule('/a.deb', { hold: held });
+  const all = fetched(s, s.plan);
+  await until(() => s.web.log.length === 2);
+  s.peers.offer({ asked: 1, available: [[0, data.length]], elsewhere: [] });
+  await until(async () => ((await status(s)).transfers[0]?.from_peers ?? 0) >= 20 * MIB);
+  release();
+  t.match(await all, { source: 'mixed' });
+  t.ok(s.web.copies('/a.deb') <= 0.5, `${s.web.copies('/a.deb')} copies`);
+});
+
+t.test('a link that comes in the middle is made use of', async (t) => {
+  const data = randomBytes('link', 40 * MIB);
+  let release = () => undefined as void;
+  const held = new Promise<void>((resolve) => (release = resolve));
+  const s = await scene(t, data, honest(data), { connections: 2, links: 0 });
+  s.web.rule('/a.deb', { hold: held });
+  const all = fetched(s, s.plan);
+  await until(() => s.web.log.length === 2);
+  s.peers.connect(s.transfers.ref);
+  await until(async () => ((await status(s)).transfers[0]?.from_peers ?? 0) >= 20 * MIB);
+  release();
+  t.match(await all, { source: 'mixed' });
+});
+
+t.test('what others take from the mirror is left to them, and taken when they do not', async (t) => {
+  const data = randomBytes('elsewhere', 8 * MIB);
+  const first = { asked: 1, available: [], elsewhere: [[2 * MIB, 8 * MIB]] as const };
+  const s = await scene(t, data, honest(data, { view: () => first }));
+  const all = fetched(s, s.plan);
+  await until(async () => (await status(s)).transfers[0]?.from_mirror === 2 * MIB);
+  s.peers.offer({ asked: 1, available: [[2 * MIB, 5 * MIB]], elsewhere: [[5 * MIB, 8 * MIB]] });
+  await until(async () => (await status(s)).transfers[0]?.from_peers === 3 * MIB);
+  t.equal(s.web.copies('/a.deb'), 0.25);
+  s.peers.offer({ asked: 1, available: [], elsewhere: [] });
+  t.match(await all, { source: 'mixed' });
+  t.match((await status(s)).totals, { fromPeersBytes: 3 * MIB, fromMirrorBytes: 5 * MIB });
+  t.ok(s.peers.mirrored.every(({ have }) => have.every(([start, end]) => end <= 2 * MIB || start >= 5 * MIB)));
+});
+
+t.test('whoever waits for others does not wait for a swarm that has died', async (t) => {
+  const data = randomBytes('dead', 3 * MIB);
+  const view = { asked: 1, available: [], elsewhere: [[0, 3 * MIB]] as const };
+  const s = await scene(t, data, honest(data, { view: () => view }));
+  const all = fetched(s, s.plan);
+  await until(() => s.peers.sought.length === 1);
+  await s.peers.actor.stop();
+  t.match(await all, { source: 'mirror' });
+});
+
+t.test('peers that stall are hedged with the mirror, soonest needed first', async (t) => {
+  const data = randomBytes('stall', 12 * MIB);
+  const s = await scene(
+    t,
+    data,
+    honest(data, {
+      block: (_job, start, end) =>
+        start >= 2 * MIB ? undefined : { from: peer('slow'), bytes: data.subarray(start, end) },
+    }),
+  );
+  t.ok((await read(s, s.plan)).equals(data));
+  t.match((await status(s)).totals, { fromPeersBytes: 2 * MIB });
+  t.ok(s.web.copies('/a.deb') <= 10 / 12 + 0.01, `${s.web.copies('/a.deb')} copies`);
+  t.match(s.web.log[0]?.headers['range'], /^bytes=2097152-/);
+});
+
+t.test('peers that are much slower than the mirror was are helped by it', async (t) => {
+  const data = randomBytes('rate', 6 * MIB);
+  const s = await scene(t, data, honest(data, { delayMs: 300 }));
+  const other = randomBytes('measure', 2 * MIB);
+  s.web.rule('/measure', { content: other });
+  await fetched(s, { ...signedPlan(`${s.web.url}/measure`, other) });
+  t.match(await fetched(s, s.plan), { source: 'mixed' });
+  const { fromPeersBytes, fromMirrorBytes } = (await status(s)).totals;
+  t.ok(fromPeersBytes > 0);
+  t.ok(fromPeersBytes + fromMirrorBytes - other.length <= data.length + 4 * MIB, 'few bytes come twice');
+});
+
+t.test('when the mirror is down and peers are slow, peers it is', async (t) => {
+  const data = randomBytes('down', 2 * MIB);
+  let stalled = true;
+  const s = await scene(
+    t,
+    data,
+    honest(data, {
+      block: (_job, start, end) =>
+        stalled && start >= MIB ? undefined : { from: peer('slow'), bytes: data.subarray(start, end) },
+    }),
+  );
+  await s.web.down();
+  const all = fetched(s, s.plan);
+  setTimeout(() => (stalled = false), 3000);
+  t.match(await all, { source: 'peers' });
+});
+
+t.test('jobs that fail fall back to the mirror, and are no fault of it', async (t) => {
+  const data = randomBytes('fail', 20 * MIB);
+  const s = await scene(
+    t,
+    data,
+    honest(data, { fail: () => ({ kind: 'failed', code: 'CANCELLED', message: 'nobody gives it' }) }),
+  );
+  t.match(await fetched(s, s.plan), { source: 'mirror' });
+  t.equal(s.web.copies('/a.deb'), 1);
+});
+
+t.test('a swarm that dies in the middle leaves the file to the mirror', async (t) => {
+  const data = randomBytes('dies', 30 * MIB);
+  const s = await scene(t, data, honest(data, { delayMs: 2 }));
+  const all = read(s, s.plan);
+  await until(async () => ((await status(s)).transfers[0]?.from_peers ?? 0) >= 3 * MIB);
+  await s.peers.actor.stop();
+  t.ok((await all).equals(data));
+  t.ok(s.web.copies('/a.deb') <= 0.95, `${s.web.copies('/a.deb')} copies`);
+});
+
+/** Two peers take turns at blocks; one of them alters one byte of each block that `bad` says. */
+function twoPeers(data: Buffer, bad: (start: number) => boolean): Script {
+  return honest(data, {
+    block(_job, start, end) {
+      if ((start / (128 * 1024)) % 2 === 0) return { from: peer('good'), bytes: data.subarray(start, end) };
+      const bytes = Buffer.from(data.subarray(start, end));
+      if (bad(start)) bytes[77] = (bytes[77] ?? 0) ^ 1;
+      return { from: peer('bad'), bytes };
+    },
+  });
+}
+
+t.test('wrong bytes from one of two peers: exactly that one is banned, and the file is right', async (t) => {
+  for (const [what, size, bad] of [
+    ['one block of a large file', 9 * MIB, (start: number) => start === 128 * 1024 * 11],
+    ['all blocks of a small one', 200_000, () => true],
+  ] as const) {
+    const data = randomBytes(what, size);
+    const s = await scene(t, data, twoPeers(data, bad));
+    t.match(await fetched(s, s.plan), { sha256: hashOf(data), source: 'mixed' }, what);
+    await until(() => s.peers.banned.length > 0);
+    t.strictSame(s.peers.banned, [peer('bad')]);
+    t.strictSame(s.peers.ended, [{ id: 1, verified: false }]);
+    t.strictSame(s.peers.verified, [hashOf(data)]);
+    t.equal(s.web.copies('/a.deb'), 1);
+    t.match((await status(s)).totals, { hashFailures: 1 });
+    await until(async () => (await s.store.ref.ask('find', hashOf(data))) !== undefined);
+    t.ok((await readFile(s.layout.file(hashOf(data)))).equals(data));
+    await s.stop();
+  }
+});
+
+t.test('whoever read wrong bytes is told so, and the next try is right', async (t) => {
+  const data = randomBytes('readers', 8 * MIB);
+  const s = await scene(
+    t,
+    data,
+    twoPeers(data, (start) => start === 128 * 1024 * 21),
+  );
+  const got: Buffer[] = [];
+  await t.rejects(read(s, s.plan, got), { code: 'HASH_MISMATCH' });
+  t.ok(Buffer.concat(got).length <= data.length - 16 * 1024, 'the last block was held back');
+  t.ok((await read(s, s.plan)).equals(data));
+  await until(() => s.peers.banned.length > 0);
+});
+
+t.test('when only bytes that nobody has read were wrong, nobody notices', async (t) => {
+  const data = randomBytes('last', 8 * MIB + 10_000);
+  const s = await scene(
+    t,
+    data,
+    honest(data, {
+      block(_job, start, end) {
+        const bytes = Buffer.from(data.subarray(start, end));
+        if (end === data.length) bytes[77] = (bytes[77] ?? 0) ^ 1;
+        return { from: peer(end === data.length ? 'bad' : 'good'), bytes };
+      },
+    }),
+  );
+  t.ok((await read(s, s.plan)).equals(data));
+  await until(() => s.peers.banned.length > 0);
+  t.strictSame(s.peers.banned, [peer('bad')]);
+});
+
+t.test('nobody is banned for what an earlier transfer left', async (t) => {
+  const root = await temporaryDirectory(t);
+  const data = randomBytes('left', 12 * MIB);
+  const first = await scene(t, data, honest(data, { delayMs: 5 }), { root });
+  const waiting = fetched(first, first.plan).catch((error: unknown) => error);
+  await until(async () => ((await status(first)).transfers[0]?.received ?? 0) >= 4 * MIB);
+  await first.stop();
+  await waiting;
+  const path = first.layout.partial(hashOf(data) as never);
+  const left = await readFile(path);
+  left[5000] = (left[5000] ?? 0) ^ 1;
+  await writeFile(path, left);
+  const second = await scene(t, data, honest(data), { root });
+  t.match(await fetched(second, second.plan), { sha256: hashOf(data) });
+  t.strictSame(second.peers.banned, []);
+});
+
+t.test('two clients and peers are one transfer', async (t) => {
+  const data = randomBytes('two', 12 * MIB);
+  const s = await scene(t, data, honest(data, { delayMs: 1 }));
+  const [one, two] = await Promise.all([read(s, s.plan), read(s, s.plan, [], 5 * MIB)]);
+  t.ok(one.equals(data));
+  t.ok(two.equals(data.subarray(5 * MIB)));
+  t.equal(s.peers.sought.length, 1);
+  t.match((await status(s)).totals, { fromPeersBytes: data.length, fromMirrorBytes: 0 });
+});
+
+t.test('what was interrupted is resumed from peers', async (t) => {
+  const root = await temporaryDirectory(t);
+  const data = randomBytes('resume', 12 * MIB);
+  const first = await scene(t, data, honest(data, { delayMs: 5 }), { root });
+  const waiting = fetched(first, first.plan).catch((error: unknown) => error);
+  await until(async () => ((await status(first)).transfers[0]?.received ?? 0) >= 4 * MIB);
+  await first.stop();
+  t.match(await waiting, { code: /STOPPING|ACTOR_STOPPED/ });
+  const second = await scene(t, data, honest(data), { root });
+  t.ok((await read(second, second.plan)).equals(data));
+  t.equal(second.web.log.length, 0);
+  t.ok((await status(second)).totals.fromPeersBytes <= data.length - 4 * MIB);
+});
+
+t.test('a mirror without ranges and peers that have a part: the file is right', async (t) => {
+  const data = randomBytes('no ranges', 9 * MIB);
+  const view = { asked: 1, available: [[0, 5 * MIB]] as const, elsewhere: [] };
+  const s = await scene(t, data, honest(data, { view: () => view }));
+  s.web.rule('/a.deb', { ignoreRange: true });
+  t.match(await fetched(s, s.plan), { sha256: hashOf(data) });
+});
