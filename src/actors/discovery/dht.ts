@@ -40,6 +40,7 @@ export class DhtFinder implements Finder {
   #error: string | undefined;
   #faulted = false;
   #stopped = false;
+  #giveUp: () => void = () => undefined;
 
   constructor(deps: DhtFinderDeps) {
     this.#deps = deps;
@@ -59,6 +60,7 @@ export class DhtFinder implements Finder {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#queue.stop();
+    this.#giveUp();
     const node = await this.#node;
     if (node !== undefined) await new Promise<void>((resolve) => node.destroy(resolve));
   }
@@ -77,12 +79,15 @@ export class DhtFinder implements Finder {
         timer.clear();
         resolve();
       };
+      // a node that is destroyed says nothing more
+      this.#giveUp = done;
       node.lookup(torrent, () => {
         const port = this.#deps.listenPort();
         if (this.#stopped || port === undefined) done();
         else node.announce(torrent, port, done);
       });
     });
+    if (this.#stopped) return { againMs: INTERVAL_MS };
     this.#nodes = node.nodes.count();
     if (this.#nodes === 0) {
       this.#failed('no node of the DHT answers');
