@@ -210,8 +210,9 @@ export class FetchingTogether {
     for (const taker of this.#takers.values()) {
       const open = [...taker.named].filter((piece) => elsewhere.has(piece));
       const last = open.at(-1);
-      if (open.length < 2 || last === undefined) continue;
-      const behind = (open.length * Math.max(now - taker.since, 1)) / Math.max(taker.delivered, 1);
+      // How fast it is shows when it has delivered something; until then there is STALL_MS.
+      if (open.length < 2 || last === undefined || taker.delivered === 0) continue;
+      const behind = (open.length * (now - taker.since)) / taker.delivered;
       if (behind <= most) continue;
       most = behind;
       found = last;

@@ -6,17 +6,17 @@ import type { InfoHash, Sha256 } from '../../../core/ids.ts';
 import { isShareableSize } from '../../../core/swarm/pieces.ts';
 import type { JobId } from '../../source.ts';
 import type { BlockRef, Link, LinkFault } from '../link/link.ts';
-import type { Contribution, PeerJob, PeerOutcome, PeerView, Ranges, WantedFile, WantId } from '../protocol.ts';
+import type { Contribution, PeerJob, PeerKey, PeerOutcome, PeerView, Ranges, WantedFile, WantId } from '../protocol.ts';
 import { Asking, type Answer } from './asking.ts';
 import type { DownloadsDeps } from './deps.ts';
 import { EachTurn } from './each-turn.ts';
 import { failed, JobRunner } from './job-runner.ts';
-import { Lane, SNUBBED_MS, type Request } from './lane.ts';
+import { Lane, type Request } from './lane.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { PieceChecks } from './piece-checks.ts';
 import { receive } from './receiver.ts';
 import { Requester } from './requester.ts';
-import type { Seller } from './seller.ts';
+import { Slowness } from './slowness.ts';
 import { TogetherFeed } from './together-feed.ts';
 import { judge } from './verdict.ts';
 import { Views } from './views.ts';
@@ -24,9 +24,6 @@ import { Want } from './want.ts';
 
 /** Files wanted at once; more are not asked for. */
 const MAX_WANTS = 4_096;
-/** A link that was too slow for a file is tried again for it after this time, doubling, in milliseconds. */
-const SLOW_MS = 15_000;
-const MAX_SLOW_MS = 120_000;
 const NOTHING: PeerView = { asked: 0, available: [], elsewhere: [] };
 
 export class Downloads {
@@ -42,8 +39,10 @@ export class Downloads {
   readonly #asking: Asking;
   readonly #together: TogetherFeed;
   readonly #views: Views;
+  readonly #slowness: Slowness;
   /** Wants that are over and whose files are not closed, or whose lies are not found out. */
   readonly #closing = new Set<Promise<void>>();
+  readonly #banned = new WeakSet<PeerKey>();
   #stopped = false;
 
   constructor(deps: DownloadsDeps) {
@@ -61,7 +60,7 @@ export class Downloads {
       lanes,
       takeTokens: (bytes) => deps.takeTokens(bytes),
       checksBehind: () => this.#checks.behind,
-      refused: (seller) => this.#slow(seller),
+      refused: (seller) => this.#slowness.slow(seller),
       pumped: (hungry) => {
         for (const want of hungry) this.#runner.failStuck(want);
       },
@@ -70,7 +69,7 @@ export class Downloads {
     this.#checks = new PieceChecks({
       log: deps.log,
       pieceRoot: (path, start, length) => deps.pieceRoot(path, start, length),
-      ban: (peer, fault) => deps.ban(peer, fault),
+      ban: (peer, fault) => this.#ban(peer, fault),
       tell: (want, start, end) => this.#runner.told(want, start, end),
       dropped: (want, piece) => {
         this.#runner.lost(want, piece);
@@ -97,8 +96,9 @@ export class Downloads {
       treeTold: (want) => {
         if (!want.trust.agreed) checks.release(want);
       },
-      fault: (lane, message) => this.#fault(lane, { kind: 'protocol', message }),
+      fault: (lane, message) => this.#ban(lane.peer, { kind: 'protocol', message }),
     });
+    this.#slowness = new Slowness({ clock, log: deps.log, requester, changed });
     this.#together = new TogetherFeed({ clock, changed });
     this.#views = new Views({
       clock,
@@ -220,7 +220,7 @@ export class Downloads {
     seller.have.clear(piece);
     seller.whole = false;
     this.#views.changed(want);
-    if (lane.brokePromise()) this.#fault(lane, { kind: 'protocol', message: 'promises pieces and refuses them' });
+    if (lane.brokePromise()) this.#ban(lane.peer, { kind: 'protocol', message: 'promises pieces and refuses them' });
   }
 
   timedOut(link: Link, block: BlockRef): void {
@@ -228,7 +228,7 @@ export class Downloads {
     if (request === undefined) return;
     const { lane, want } = request.seller;
     lane.window.timedOut(want.small);
-    this.#slow(request.seller);
+    this.#slowness.slow(request.seller);
   }
 
   choked(link: Link, _choked: boolean): void {
@@ -258,7 +258,7 @@ export class Downloads {
     const want = this.#bySha256.get(sha256);
     if (lane === undefined || want === undefined || !want.wanters.has(lane)) return;
     if (want.together.names(link.peerId, pieces, this.#deps.clock.now())) this.#views.changed(want);
-    else this.#fault(lane, { kind: 'protocol', message: 'named pieces of another size' });
+    else this.#ban(lane.peer, { kind: 'protocol', message: 'named pieces of another size' });
   }
 
   async stop(): Promise<void> {
@@ -271,7 +271,8 @@ export class Downloads {
 
   async #close(want: Want, verified: boolean): Promise<void> {
     await this.#runner.drained(want);
-    const { log, pieceRoot, ban, finalPath } = this.#deps;
+    const { log, pieceRoot, finalPath } = this.#deps;
+    const ban = (peer: PeerKey, fault: LinkFault) => this.#ban(peer, fault);
     const paths = () => [want.file.path, finalPath(want.file.sha256)];
     if (!this.#stopped) await judge({ log, pieceRoot, ban, paths }, want, verified);
   }
@@ -283,30 +284,10 @@ export class Downloads {
     return request;
   }
 
-  /** A link does not bring what it has of a file. */
-  #slow(seller: Seller): void {
-    const { lane, want } = seller;
-    const now = this.#deps.clock.now();
-    if (want.closed || seller.slowUntil > now) return;
-    const wait = Math.min(SLOW_MS * 2 ** seller.slowTimes, MAX_SLOW_MS);
-    seller.slowTimes += 1;
-    seller.slowUntil = now + wait;
-    want.later(wait, () => this.#views.changed(want));
-    this.#requester.withdraw(seller);
-    this.#views.changed(want);
-    if (!lane.wasSlow(now)) return;
-    this.#deps.log.info(
-      { peer: lane.link.name, reason: 'does not answer in time' },
-      'a peer is left alone for a while',
-    );
-    for (const other of lane.sellers) {
-      other.want.later(SNUBBED_MS, () => this.#views.changed(other.want));
-      this.#views.changed(other.want);
-      this.#requester.withdraw(other);
-    }
-  }
-
-  #fault(lane: Lane, fault: LinkFault): void {
-    this.#deps.ban(lane.peer, fault);
+  /** Once for each peer, though it may have done more than one thing. */
+  #ban(peer: PeerKey, fault: LinkFault): void {
+    if (this.#banned.has(peer)) return;
+    this.#banned.add(peer);
+    this.#deps.ban(peer, fault);
   }
 }

@@ -109,6 +109,8 @@ export class JobRunner {
     const missing = [...job.left.ranges];
     job.left.remove(job.job.start, job.job.end);
     for (const { start, end } of missing) this.#unneed(want, start, end);
+    // The links are free for others.
+    this.#deps.requester.soon();
     void this.#settle(want, job, outcome);
   }
 

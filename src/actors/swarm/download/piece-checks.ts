@@ -110,8 +110,9 @@ export class PieceChecks {
 
   #matched(want: Want, piece: number, parts: readonly Share<PeerKey>[]): void {
     want.trust.matched(piece);
-    // Roots that only the sender of the piece vouches for make it no safer for others.
-    const independent = want.trust.tellers.some((teller) => parts.every(({ writer }) => writer !== teller));
+    // Roots that nobody but the sender vouches for make its bytes no safer for others.
+    const { tellers } = want.trust;
+    const independent = parts.every(({ writer }) => tellers.some((teller) => teller !== writer));
     if (independent) this.#deps.agreed(want, piece);
   }
 

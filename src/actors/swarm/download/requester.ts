@@ -206,8 +206,10 @@ export class Requester {
         if (request === undefined || second !== undefined || request.seller === seller) continue;
         if (!seller.sells(Math.floor(block / BLOCKS_PER_PIECE))) continue;
         const { window, requests } = request.seller.lane;
-        // What is asked for late comes last.
-        const expected = window.expected(requests.size) - (now - request.askedAt);
+        const usual = window.expected(requests.size);
+        const elapsed = now - request.askedAt;
+        // What takes longer than it should is likely to take as long again.
+        const expected = usual > elapsed ? usual - elapsed : elapsed;
         if (expected > mine) late.push({ seller, block, expected });
       }
     }

@@ -49,9 +49,9 @@ export class TogetherFeed {
     if (wanting) {
       want.wanters.add(lane);
       want.together.join(lane.link.peerId, now);
-      this.announce(want, false);
+      const all = this.announce(want, false);
       const told = this.#told.get(want);
-      if (told !== undefined && !told.claims.isEmpty) this.#send(want, lane, told.claims);
+      if (!all && told !== undefined && !told.claims.isEmpty) this.#send(want, lane, told.claims);
     } else if (want.wanters.delete(lane)) {
       want.together.leave(lane.link.peerId, now);
     }
@@ -76,16 +76,18 @@ export class TogetherFeed {
   /**
    * Tells those who want the file what this machine takes: what it is taking, and what falls to it next.
    * @param repeat say it again though nothing is new: bytes are arriving
+   * @returns whether it was said
    */
-  announce(want: Want, repeat: boolean): void {
-    if (want.wanters.size === 0 || want.pieces > MAX_SHARED_PIECES) return;
+  announce(want: Want, repeat: boolean): boolean {
+    if (want.wanters.size === 0 || want.pieces > MAX_SHARED_PIECES) return false;
     const now = this.#deps.clock.now();
     const told = this.#told.get(want) ?? { claims: new Bitmap(want.pieces), at: -Infinity };
     const claims = this.#claims(want);
     const news = [...claims].some((piece) => !told.claims.has(piece)) || (claims.isEmpty && !told.claims.isEmpty);
-    if (!news && (!repeat || claims.isEmpty || now - told.at < REPEAT_MS)) return;
+    if (!news && (!repeat || claims.isEmpty || now - told.at < REPEAT_MS)) return false;
     this.#told.set(want, { claims, at: now });
     for (const lane of want.wanters) this.#send(want, lane, claims);
+    return true;
   }
 
   #send(want: Want, lane: Lane, claims: Bitmap): void {

@@ -1,0 +1,213 @@
+import t from 'tap';
+
+import type { InfoHash } from '../../../../src/core/ids.ts';
+import { MAX_BYTES } from '../../../../src/actors/swarm/download/memory-budget.ts';
+import { content, fetchAll, MIB, scene, TORRENT } from './scene.ts';
+
+t.test('a small file comes from the peer that has it', async (t) => {
+  const it = scene();
+  const file = content('small', 60_000);
+  const peer = it.peer('a', [file]);
+  peer.peerChoking = true;
+  const wanted = it.wanted(file);
+  const view = await it.settled(it.downloads.seek(wanted));
+  t.strictSame(view, { asked: 1, available: [[0, 60_000]], elsewhere: [] });
+  t.ok(it.clock.now() < 10, 'as soon as the answer is there');
+  t.strictSame(await it.settled(fetchAll(it, wanted)), [{ kind: 'done' }]);
+  t.ok(it.bytes(wanted).equals(file.data));
+  t.strictSame(it.wrote.get(1000)?.toJSON(), [[0, 60_000]], 'all is told before the outcome');
+  t.strictSame(it.downloads.contributions(1), [
+    { peer: { address: peer.address, peerId: peer.peerId }, start: 0, end: 60_000 },
+  ]);
+  t.strictSame([...it.downloads.wanted()], [[TORRENT, 1]]);
+  it.downloads.over(1, true);
+  await it.until(() => peer.heard.some(({ type }) => type === 'unwant'));
+  t.equal(it.downloads.wanted().size, 0);
+  await it.stop();
+});
+
+t.test('a large file comes in several jobs at once from several peers, of which the faster give more', async (t) => {
+  const it = scene();
+  const file = content('large', 24 * MIB + 12_345);
+  const slow = it.peer('slow', [file]);
+  const fast = it.peer('fast', [file]);
+  slow.rate = 0.1;
+  fast.rate = 1;
+  const wanted = it.wanted(file);
+  await it.settled(it.downloads.seek(wanted));
+  const outcomes = await it.settled(fetchAll(it, wanted, 4 * MIB));
+  t.ok(outcomes.every(({ kind }) => kind === 'done'));
+  t.ok(it.bytes(wanted).equals(file.data));
+  t.ok(slow.downBytes > 0 && fast.downBytes > 3 * slow.downBytes, `${slow.downBytes} and ${fast.downBytes}`);
+  t.ok(slow.downBytes + fast.downBytes < 1.2 * file.data.length, 'little comes twice');
+  await it.stop();
+});
+
+t.test('wants of one turn go in one message, in parts of 64, to links that share a torrent', async (t) => {
+  const it = scene();
+  const peer = it.peer('a');
+  const foreign = it.peer('f');
+  Object.assign(foreign, { common: ['cd'.repeat(20) as InfoHash] });
+  const views = Array.from({ length: 100 }, (_, n) => it.downloads.seek(it.wanted(content(`${n}`, 1000 + n), n + 1)));
+  const settled = await it.settled(Promise.all(views));
+  t.ok(settled.every(({ asked, available }) => asked === 1 && available.length === 0));
+  const counts = peer.heard.map((message) => (message.type === 'want' ? message.files.length : 0));
+  t.strictSame(counts, [64, 36]);
+  t.strictSame(foreign.heard, []);
+  await it.stop();
+});
+
+t.test('nobody waits longer than 50 ms for answers, and not at all for nobody', async (t) => {
+  const it = scene();
+  const file = content('x', 1000);
+  const alone = await it.downloads.seek(it.wanted(content('y', 1000), 7));
+  t.equal(alone.asked, 0);
+  it.peer('mute', [file]).mute = true;
+  const before = it.clock.now();
+  const view = await it.settled(it.downloads.seek(it.wanted(file)));
+  t.strictSame(view, { asked: 1, available: [], elsewhere: [] });
+  t.ok(it.clock.now() - before <= 60);
+  await it.stop();
+});
+
+t.test('links that come later are asked too, and what they have is told', async (t) => {
+  const it = scene();
+  const file = content('later', 3 * MIB);
+  const wanted = it.wanted(file);
+  await it.settled(it.downloads.seek(wanted));
+  const peer = it.peer('a', [{ ...file, have: [1] }]);
+  await it.until(() => it.views.get(1)?.available.length === 1);
+  t.strictSame(it.views.get(1)?.available, [[MIB, 2 * MIB]]);
+  t.ok(peer.interested);
+  peer.gets(file, 2);
+  await it.until(() => it.views.get(1)?.available[0]?.[1] === 3 * MIB);
+  peer.close({ kind: 'closed', message: 'gone' });
+  await it.until(() => it.views.get(1)?.available.length === 0);
+  t.equal(peer.heard.filter(({ type }) => type === 'want').length, 1, 'it was asked once');
+  await it.stop();
+});
+
+t.test('a choked link has nothing to give but what it allows fast', async (t) => {
+  const it = scene();
+  const file = content('choked', 3 * MIB);
+  const peer = it.peer('a', [file]);
+  peer.peerChoking = true;
+  const wanted = it.wanted(file);
+  t.strictSame((await it.settled(it.downloads.seek(wanted))).available, []);
+  t.ok(peer.interested, 'it is told that there is something to want');
+  peer.chokes(false);
+  await it.until(() => it.views.get(1)?.available.length === 1);
+  const job = fetchAll(it, wanted);
+  await it.until(() => peer.asked.length > 0);
+  peer.chokes(true);
+  for (const block of peer.asked) {
+    peer.cancel(block);
+    it.downloads.rejected(peer, block);
+  }
+  const [outcome] = await it.settled(job);
+  t.match(outcome, { kind: 'failed', code: 'NO_PEER' });
+  peer.chokes(false);
+  await it.until(() => it.views.get(1)?.available.length === 1);
+  t.strictSame(it.views.get(1)?.available, [[0, 3 * MIB]], 'being choked broke no promise');
+  await it.stop();
+});
+
+t.test('jobs may begin and end anywhere, and write only inside their range', async (t) => {
+  const it = scene();
+  const file = content('odd', 3 * MIB + 5);
+  it.peer('a', [file]);
+  const wanted = it.wanted(file);
+  await it.settled(it.downloads.seek(wanted));
+  const ranges = [
+    [100, 200_000],
+    [200_000, 200_001],
+    [MIB + 7, 3 * MIB + 5],
+  ] as const;
+  const jobs = ranges.map(([start, end], n) => it.downloads.fetch({ id: n, want: 1, start, end }));
+  t.strictSame(await it.settled(Promise.all(jobs)), [{ kind: 'done' }, { kind: 'done' }, { kind: 'done' }]);
+  const expected = Buffer.alloc(file.data.length);
+  for (const [start, end] of ranges) file.data.copy(expected, start, start, end);
+  t.ok(it.bytes(wanted).equals(expected));
+  for (const [n, range] of ranges.entries()) t.strictSame(it.wrote.get(n)?.toJSON(), [range]);
+  t.match(await it.downloads.fetch({ id: 9, want: 1, start: 0, end: 4 * MIB }), { code: 'INTERNAL' });
+  t.match(await it.downloads.fetch({ id: 9, want: 2, start: 0, end: 1 }), { code: 'CANCELLED' });
+  await it.stop();
+});
+
+t.test('a cancelled job ends at once, and what is asked for it is taken back', async (t) => {
+  const it = scene();
+  const file = content('cancel', 8 * MIB);
+  const peer = it.peer('a', [file]);
+  peer.rate = 0.05;
+  const wanted = it.wanted(file);
+  await it.settled(it.downloads.seek(wanted));
+  const jobs = fetchAll(it, wanted, 4 * MIB);
+  await it.until(() => (it.wrote.get(1000)?.bytes ?? 0) > 0);
+  it.downloads.cancel(1000);
+  it.downloads.cancel(4711);
+  await it.until(() => peer.asked.some(({ index }) => index >= 104));
+  it.downloads.cancel(1001);
+  t.match(await it.settled(jobs), [{ code: 'CANCELLED' }, { code: 'CANCELLED' }]);
+  t.equal(peer.waiting, 0);
+  await it.stop();
+});
+
+t.test('an over want cancels its jobs and lets the disk be', async (t) => {
+  const it = scene();
+  const file = content('over', 8 * MIB);
+  const peer = it.peer('a', [file]);
+  const wanted = it.wanted(file);
+  await it.settled(it.downloads.seek(wanted));
+  const jobs = fetchAll(it, wanted);
+  await it.until(() => peer.downBytes > MIB);
+  it.downloads.over(1, false);
+  t.match(await it.settled(jobs), [{ code: 'CANCELLED' }]);
+  t.equal(peer.waiting, 0);
+  t.strictSame(it.downloads.contributions(1), []);
+  await it.stop();
+});
+
+t.test('no more is asked for than memory has room for', async (t) => {
+  const it = scene();
+  const files = Array.from({ length: 40 }, (_, n) => content(`file ${n}`, 2 * MIB));
+  const peers = Array.from({ length: 40 }, (_, n) => it.peer(`p${n}`, [files[n] as (typeof files)[0]]));
+  for (const peer of peers) peer.stalls = true;
+  const wants = files.map((file, n) => it.wanted(file, n + 1));
+  await it.settled(Promise.all(wants.map((wanted) => it.downloads.seek(wanted))));
+  const jobs = wants.map((wanted) => fetchAll(it, wanted));
+  const open = () => peers.reduce((sum, peer) => sum + peer.waiting, 0) * 131_072;
+  await it.until(() => open() > 0);
+  await it.pass(100);
+  t.equal(open(), MAX_BYTES);
+  const outcomes = await it.settled(Promise.all(jobs));
+  t.ok(outcomes.flat().every((outcome) => outcome.kind === 'failed'));
+  await it.stop();
+});
+
+t.test('the download limit is waited for', async (t) => {
+  const it = scene();
+  const file = content('limit', MIB);
+  const peer = it.peer('a', [file]);
+  const wanted = it.wanted(file);
+  await it.settled(it.downloads.seek(wanted));
+  let refuse = true;
+  it.limit = () => (refuse ? 100 : 0);
+  const job = fetchAll(it, wanted);
+  await it.pass(1_000);
+  t.equal(peer.asked.length, 0);
+  refuse = false;
+  t.match(await it.settled(job), [{ kind: 'done' }]);
+  await it.stop();
+});
+
+t.test('a full disk or a missing directory ends the jobs with the store’s code', async (t) => {
+  const it = scene();
+  for (const [n, size] of [1000, 2 * MIB].entries()) {
+    const file = content(`disk ${n}`, size);
+    it.peer(`p${n}`, [file]);
+    const wanted = { ...it.wanted(file, n + 1), path: '/nonexistent/partial/file' };
+    await it.settled(it.downloads.seek(wanted));
+    t.match(await it.settled(fetchAll(it, wanted)), [{ kind: 'failed', code: 'STORE_IO' }]);
+  }
+  await it.stop();
+});

@@ -1,0 +1,117 @@
+import t from 'tap';
+
+import { Bitmap } from '../../../../src/core/swarm/bitmap.ts';
+import { SILENT_MS } from '../../../../src/core/swarm/fetching-together.ts';
+import { rank } from '../../../../src/core/swarm/weights.ts';
+import type { FakePeer } from './fake-peer.ts';
+import { content, MIB, scene, type Scene } from './scene.ts';
+
+const SELF = Buffer.from('-DT2000-self--------').toString('hex');
+
+function bits(pieces: number, set: Iterable<number>): Uint8Array {
+  const bitmap = new Bitmap(pieces);
+  for (const piece of set) bitmap.set(piece);
+  return bitmap.toBytes();
+}
+
+function fetchings({ heard }: FakePeer, pieces: number): number[][] {
+  return heard.flatMap((message) =>
+    message.type === 'fetching' ? [[...(Bitmap.parse(message.pieces, pieces) ?? [])]] : [],
+  );
+}
+
+/** A file of eight pieces that another machine wants too, and which pieces fall to whom. */
+async function shared(it: Scene) {
+  const file = content('together', 8 * MIB);
+  const peer = it.peer('other');
+  it.wanters.add(peer);
+  const view = await it.settled(it.downloads.seek(it.wanted(file)));
+  const mine = [...Array(8).keys()].filter((piece) => rank(file.sha256, piece, [SELF, peer.peerId])[0] === SELF);
+  const theirs = [...Array(8).keys()].filter((piece) => !mine.includes(piece));
+  return { file, peer, view, mine, theirs };
+}
+
+const pieces = (ranges: readonly (readonly [number, number])[]) =>
+  ranges.flatMap(([start, end]) => Array.from({ length: (end - start) / MIB }, (_, n) => start / MIB + n));
+
+t.test('with another who wants the same file each leaves to the other what falls to it', async (t) => {
+  const it = scene();
+  const { file, peer, view, mine, theirs } = await shared(it);
+  t.strictSame(pieces(view.elsewhere), theirs);
+  t.ok(it.clock.now() <= 60);
+  const first = mine[0] as number;
+  it.downloads.mirrored(1, [[first * MIB, first * MIB + 1000]], []);
+  t.strictSame(fetchings(peer, 8), [mine], 'it says what it is taking and what it will take next');
+  it.downloads.remoteFetching(peer, file.sha256, bits(8, theirs));
+  await it.pass(1_000);
+  it.downloads.mirrored(1, [[first * MIB, first * MIB + 1000]], []);
+  t.equal(fetchings(peer, 8).length, 2, 'and again while bytes arrive');
+  it.downloads.mirrored(1, [[first * MIB, first * MIB + 2000]], []);
+  t.equal(fetchings(peer, 8).length, 2, 'but not all the time');
+  await it.pass(SILENT_MS);
+  await it.until(() => it.views.get(1)?.elsewhere.length === 0);
+  t.pass('who falls silent is not waited for');
+  await it.stop();
+});
+
+t.test('who does not name its pieces in 300 ms is not waited for', async (t) => {
+  const it = scene();
+  await shared(it);
+  const begun = it.clock.now();
+  await it.until(() => it.views.get(1)?.elsewhere.length === 0);
+  t.ok(it.clock.now() - begun <= 310, `${it.clock.now() - begun} ms`);
+  await it.stop();
+});
+
+t.test('who leaves, or has what it wanted, hands its pieces on', async (t) => {
+  for (const leave of [
+    (_: Scene, peer: FakePeer) => peer.close({ kind: 'closed', message: 'gone' }),
+    (it: Scene, peer: FakePeer) => it.downloads.remoteWant(peer, content('together', 8 * MIB).sha256, false),
+  ]) {
+    const it = scene();
+    const { file, peer, theirs } = await shared(it);
+    it.downloads.remoteFetching(peer, file.sha256, bits(8, theirs));
+    await it.pass(50);
+    leave(it, peer);
+    const begun = it.clock.now();
+    await it.until(() => it.views.get(1)?.elsewhere.length === 0);
+    t.ok(it.clock.now() - begun < 10);
+    await it.stop();
+  }
+});
+
+t.test('a piece that the other has got is available and no longer elsewhere', async (t) => {
+  const it = scene();
+  const { file, peer, theirs } = await shared(it);
+  it.downloads.remoteFetching(peer, file.sha256, bits(8, theirs));
+  peer.says({ type: 'offer', file: 1, base: 40, pieces: 8, have: bits(8, []) });
+  const piece = theirs[0] as number;
+  it.downloads.have(peer, 40 + piece);
+  await it.until(() => it.views.get(1)?.available.length === 1);
+  t.strictSame(pieces(it.views.get(1)?.available ?? []), [piece]);
+  t.strictSame(pieces(it.views.get(1)?.elsewhere ?? []), theirs.slice(1));
+  await it.stop();
+});
+
+t.test('one who comes later hears at once what is being taken', async (t) => {
+  const it = scene();
+  const file = content('early', 3 * MIB);
+  const peer = it.peer('late');
+  await it.settled(it.downloads.seek(it.wanted(file)));
+  it.downloads.mirrored(1, [[0, 3 * MIB]], []);
+  t.strictSame(fetchings(peer, 3), []);
+  it.downloads.remoteWant(peer, file.sha256, true);
+  t.strictSame(fetchings(peer, 3), [[0, 1, 2]]);
+  t.equal(peer.heard[0]?.type, 'want', 'after the want that it refers to');
+  it.downloads.mirrored(1, [], [[0, 3 * MIB]]);
+  t.strictSame(fetchings(peer, 3).at(-1), [], 'and when it is done');
+  await it.stop();
+});
+
+t.test('a bitmap of another size is a fault', async (t) => {
+  const it = scene();
+  const { file, peer } = await shared(it);
+  it.downloads.remoteFetching(peer, file.sha256, Buffer.alloc(2));
+  t.match(it.bans, [{ peerId: peer.peerId, fault: { kind: 'protocol' } }]);
+  await it.stop();
+});

@@ -1,0 +1,200 @@
+import { createHash } from 'node:crypto';
+
+import fc from 'fast-check';
+import t from 'tap';
+
+import { Bitmap } from '../../../src/core/swarm/bitmap.ts';
+import {
+  FetchingTogether,
+  NAME_MS,
+  SILENT_MS,
+  SMALL_STALL_MS,
+  STALL_MS,
+} from '../../../src/core/swarm/fetching-together.ts';
+
+const weigh = (piece: number, peer: string) =>
+  createHash('sha256').update(`${piece} ${peer}`).digest().readBigUInt64BE();
+
+function bits(pieces: number, set: Iterable<number> = []): Bitmap {
+  const bitmap = new Bitmap(pieces);
+  for (const piece of set) bitmap.set(piece);
+  return bitmap;
+}
+
+/** Machines that all see each other from time 0. */
+function crowd(names: readonly string[], pieces: number): Map<string, FetchingTogether> {
+  return new Map(
+    names.map((self) => {
+      const together = new FetchingTogether({ self, pieces, weigh });
+      for (const other of names) if (other !== self) together.join(other, 0);
+      return [self, together];
+    }),
+  );
+}
+
+function planOf(
+  together: FetchingTogether,
+  pieces: number,
+  now: number,
+  settled = bits(pieces),
+  taking = bits(pieces),
+) {
+  return together.plan({ now, settled, taking });
+}
+
+/** Every machine names what falls to it, and all hear it. */
+function tell(machines: ReadonlyMap<string, FetchingTogether>, pieces: number, now: number): void {
+  const claims = [...machines].map(([self, together]) => ({ self, mine: planOf(together, pieces, now).mine }));
+  for (const { self, mine } of claims) {
+    for (const [other, together] of machines) if (other !== self) together.names(self, mine.toBytes(), now);
+  }
+}
+
+const names = fc.uniqueArray(fc.stringMatching(/^[0-9a-f]{8}$/), { minLength: 2, maxLength: 9 });
+const pieceCounts = fc.integer({ min: 1, max: 40 });
+
+t.test('of machines that see each other exactly one takes each piece, at once and as long as they say so', (t) => {
+  fc.assert(
+    fc.property(names, pieceCounts, (all, pieces) => {
+      const machines = crowd(all, pieces);
+      for (let now = 0; now < SMALL_STALL_MS; now += 200) {
+        const takers = new Array<number>(pieces).fill(0);
+        for (const together of machines.values()) {
+          const { mine, elsewhere } = planOf(together, pieces, now);
+          for (const piece of mine) takers[piece] = (takers[piece] ?? 0) + 1;
+          if (mine.count + elsewhere.count !== pieces) return false;
+        }
+        if (!takers.every((count) => count === 1)) return false;
+        tell(machines, pieces, now);
+      }
+      return true;
+    }),
+    { numRuns: 60 },
+  );
+  t.end();
+});
+
+t.test('the pieces of one who leaves go to the next, each to exactly one', (t) => {
+  fc.assert(
+    fc.property(names, pieceCounts, (all, pieces) => {
+      const machines = crowd(all, pieces);
+      tell(machines, pieces, 0);
+      const [gone, ...rest] = all as [string, ...string[]];
+      const before = new Map(
+        rest.map((name) => [name, planOf(machines.get(name) as FetchingTogether, pieces, 100).mine]),
+      );
+      const orphans = planOf(machines.get(gone) as FetchingTogether, pieces, 100).mine;
+      machines.delete(gone);
+      for (const together of machines.values()) together.leave(gone, 100);
+      const takers = new Array<number>(pieces).fill(0);
+      for (const [name, together] of machines) {
+        const { mine } = planOf(together, pieces, 100);
+        for (const piece of mine) takers[piece] = (takers[piece] ?? 0) + 1;
+        // Nothing else changes hands.
+        for (const piece of mine) if (!orphans.has(piece) && before.get(name)?.has(piece) !== true) return false;
+      }
+      return takers.every((count) => count === 1);
+    }),
+    { numRuns: 60 },
+  );
+  t.end();
+});
+
+t.test('whatever others do, a piece is one’s own after a bounded time', (t) => {
+  const act = fc.record({
+    at: fc.nat(20_000),
+    peer: fc.nat(4),
+    kind: fc.constantFrom('names', 'silent', 'leaves', 'joins'),
+    pieces: fc.uniqueArray(fc.nat(9)),
+  });
+  fc.assert(
+    fc.property(fc.array(act, { maxLength: 30 }), (acts) => {
+      const pieces = 10;
+      const together = new FetchingTogether({ self: 'self', pieces, weigh });
+      const peers = ['a', 'b', 'c', 'd', 'e'];
+      for (const peer of peers) together.join(peer, 0);
+      for (const { at, peer, kind, pieces: named } of acts.toSorted((a, b) => a.at - b.at)) {
+        const name = peers[peer] as string;
+        if (kind === 'names') together.names(name, bits(pieces, named).toBytes(), at);
+        if (kind === 'leaves') together.leave(name, at);
+        if (kind === 'joins') together.join(name, at);
+        planOf(together, pieces, at);
+      }
+      // They go on to name everything and deliver nothing.
+      const end = 20_000 + STALL_MS + SILENT_MS + 5 * NAME_MS;
+      for (let now = 20_000; now <= end; now += 500) {
+        for (const peer of peers) together.names(peer, bits(pieces, [...Array(pieces).keys()]).toBytes(), now);
+        planOf(together, pieces, now);
+      }
+      return planOf(together, pieces, end + SILENT_MS).mine.count === pieces;
+    }),
+    { numRuns: 100 },
+  );
+  t.end();
+});
+
+/** Two machines and a piece that falls to the other one. */
+function pair(pieces = 1): { together: FetchingTogether; piece: number } {
+  for (let n = 0; ; n++) {
+    const together = new FetchingTogether({ self: `self${n}`, pieces, weigh });
+    together.join('other', 0);
+    const [piece] = planOf(together, pieces, 0).elsewhere;
+    if (piece !== undefined) return { together, piece };
+  }
+}
+
+t.test('a taker has 300 ms to name its piece, and 1.5 s to name it again', (t) => {
+  const { together } = pair();
+  t.equal(planOf(together, 1, NAME_MS - 1).elsewhere.count, 1);
+  t.equal(planOf(together, 1, 0).until, NAME_MS);
+  t.equal(planOf(together, 1, NAME_MS).mine.count, 1);
+  together.names('other', bits(1, [0]).toBytes(), 200);
+  t.equal(planOf(together, 1, NAME_MS).elsewhere.count, 1);
+  t.equal(planOf(together, 1, 200 + SILENT_MS - 1).elsewhere.count, 1);
+  t.equal(planOf(together, 1, 200 + SILENT_MS).mine.count, 1);
+  t.end();
+});
+
+t.test('one who names pieces for ever and delivers none is not waited for', (t) => {
+  const { together } = pair();
+  for (let now = 0; now <= SMALL_STALL_MS; now += 500) together.names('other', bits(1, [0]).toBytes(), now);
+  t.equal(planOf(together, 1, SMALL_STALL_MS - 1).elsewhere.count, 1);
+  t.equal(planOf(together, 1, SMALL_STALL_MS).mine.count, 1);
+  together.delivered('other', SMALL_STALL_MS + 1);
+  together.names('other', bits(1, [0]).toBytes(), SMALL_STALL_MS + 1);
+  t.equal(planOf(together, 1, SMALL_STALL_MS + 2).elsewhere.count, 1, 'until it keeps its word');
+  t.end();
+});
+
+t.test('what somebody took before the others came is left to it, and what is being taken is not given up', (t) => {
+  const together = new FetchingTogether({ self: 'self', pieces: 8, weigh });
+  together.join('early', 0);
+  together.names('early', bits(8, [0, 1, 2, 3, 4, 5, 6, 7]).toBytes(), 0);
+  t.equal(planOf(together, 8, 1).elsewhere.count, 8);
+  const taking = bits(8, [3]);
+  t.ok(planOf(together, 8, 1, bits(8), taking).mine.has(3));
+  t.end();
+});
+
+t.test('one with nothing left takes the last piece of the one that is furthest behind', (t) => {
+  const together = new FetchingTogether({ self: 'self', pieces: 8, weigh });
+  for (const peer of ['slow', 'fast']) together.join(peer, 0);
+  together.names('slow', bits(8, [0, 1, 2, 3]).toBytes(), 900);
+  together.names('fast', bits(8, [4, 5, 6, 7]).toBytes(), 900);
+  together.delivered('slow', 900);
+  t.same([...planOf(together, 8, 1_000).mine], [3]);
+  for (let n = 0; n < 10; n++) together.delivered('fast', 900);
+  t.same([...planOf(together, 8, 1_000).mine], [3], 'not of one that is nearly done');
+  t.same([...planOf(together, 8, 1_000, bits(8, [1, 2, 3])).mine], [], 'nor the last piece of anybody');
+  t.end();
+});
+
+t.test('bitmaps of another file are refused, machines beyond the bound are not reckoned with', (t) => {
+  const together = new FetchingTogether({ self: 'self', pieces: 3, weigh });
+  together.join('a', 0);
+  t.notOk(together.names('a', Buffer.from([0x10]), 0), 'a spare bit');
+  t.notOk(together.names('a', Buffer.from([0, 0]), 0), 'too long');
+  for (let n = 0; n < 1_000; n++) together.join(`peer${n}`, 0);
+  t.ok(planOf(together, 3, 0));
+  t.end();
+});
