@@ -39,11 +39,13 @@ const BATCH = 100;
 export class Names {
   readonly #layout: Layout;
   readonly #inOrder: InOrder;
+  readonly #keepRecords: number;
   #prunedAt = Number.NEGATIVE_INFINITY;
   #written = 0;
   #pruning = false;
 
-  constructor(layout: Layout, inOrder: InOrder) {
+  constructor(layout: Layout, inOrder: InOrder, keepRecords = KEEP_RECORDS) {
+    this.#keepRecords = keepRecords;
     this.#layout = layout;
     this.#inOrder = inOrder;
   }
@@ -113,7 +115,7 @@ export class Names {
     }
     records.sort((a, b) => b.usedAt - a.usedAt);
     const kept = records.findIndex(({ usedAt }) => usedAt < now - KEEP_MS);
-    for (const { path, usedAt } of records.slice(Math.min(kept < 0 ? records.length : kept, KEEP_RECORDS))) {
+    for (const { path, usedAt } of records.slice(Math.min(kept < 0 ? records.length : kept, this.#keepRecords))) {
       await this.#inOrder.run(path, async () => {
         // It may have been used meanwhile.
         if (usedAtOf(path) === usedAt) await rm(path, { force: true });
