@@ -105,7 +105,7 @@ t.test('hostile datagrams do not end the process, and the node goes on', async (
     'i1e',
     'le',
     'de',
-    // each of these ends a process that hands them to the library as they are
+    // most of these end a process that hands them to the library as they are
     'd1:yd8:toStringi1eee',
     'd1:q4:ping1:t2:aa1:yi5ee',
     'd1:ade1:qd8:toStringi1ee1:t2:aa1:y1:qe',
