@@ -1,0 +1,38 @@
+import fc from 'fast-check';
+import t from 'tap';
+
+import { PeerPace } from '../../../src/actors/transfers/peer-pace.ts';
+
+t.test('a rate is known after a second, and is that of about the last second', (t) => {
+  const pace = new PeerPace();
+  for (let now = 0; now <= 900; now += 100) {
+    pace.sample(now, 0);
+    t.equal(pace.rate(), undefined);
+    t.notOk(pace.slowerThan(1e9));
+  }
+  for (let now = 1000; now <= 3000; now += 100) pace.sample(now, (now - 1000) * 50);
+  t.equal(pace.rate(), 50);
+  t.end();
+});
+
+t.test('less than half of what the mirror gave is slow; where that is not known nothing is', (t) => {
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 1000 }), fc.integer({ min: 1, max: 1000 }), (peers, mirror) => {
+      const pace = new PeerPace();
+      for (let now = 0; now <= 2000; now += 100) pace.sample(now, now * peers);
+      return pace.slowerThan(mirror) === peers < mirror / 2 && !pace.slowerThan(undefined);
+    }),
+  );
+  t.end();
+});
+
+t.test('a pause is no slowness', (t) => {
+  const pace = new PeerPace();
+  pace.sample(0, 0);
+  pace.sample(2000, 10);
+  t.ok(pace.slowerThan(1000));
+  pace.reset();
+  pace.sample(9000, 10);
+  t.notOk(pace.slowerThan(1000));
+  t.end();
+});
