@@ -208,7 +208,10 @@ async function run(config: Config, log: Logger): Promise<number> {
     return {
       name: 'swarm',
       essential: false,
-      start: () => startThread({ name: 'swarm', url: workerUrl('swarm'), boot, refs: { transfers, store }, log }),
+      start: () =>
+        withRoomyHeap(() =>
+          startThread({ name: 'swarm', url: workerUrl('swarm'), boot, refs: { transfers, store }, log }),
+        ),
       onRestart() {
         if (catalogue !== undefined) peers?.tell('catalogue', catalogue);
       },
@@ -249,8 +252,9 @@ const ROOMY_HEAP_MB = 32;
 
 /**
  * Socket reads count as heap of the thread that makes them: with V8's own measure the fetch thread collects all of its
- * heap some twenty times while 300 MB go through, on a processor that clients need (measured: a third of its time).
- * The flag is read when a thread's heap is made, so it is set for this one only.
+ * heap some twenty times while 300 MB go through, on a processor that clients need (measured: a third of its time; in
+ * the swarm thread 1 of 4 s for 1 GiB from a peer). The flag is read when a thread's heap is made, so it is set for
+ * these threads only.
  */
 async function withRoomyHeap<T>(start: () => Promise<T>): Promise<T> {
   setFlagsFromString(`--initial-old-space-size=${ROOMY_HEAP_MB}`);
