@@ -28,16 +28,16 @@ async function measure(scope: Scope, { directory, mirror, say }: BenchContext): 
   const sent = new SentByMirror(accessLog);
 
   /** A daemon with an empty cache that knows the index, and an APT that goes through it. */
-  async function machine(life: Scope, name: string, root: string, port: number, peers: PeerOptions) {
+  async function machine(life: Scope, name: string, port: number, peers: PeerOptions) {
     const daemon = await startDaemon(life, {
       cacheDir: join(directory, `peer-packages/${name}-cache`),
       port,
       mirrors: [mirrorPort],
-      logFile: join(directory, `peer-packages-${root}.log`),
+      logFile: join(directory, `peer-packages-${name}.log`),
       peers,
     });
     const apt = await createAptRoot(life, {
-      directory: join(directory, 'peer-packages', root),
+      directory: join(directory, 'peer-packages', name),
       architecture: copy.architecture,
       sources: [`deb ${daemon.base}/127.0.0.1:${mirrorPort}/${main?.archive ?? ''} ${main?.suite ?? ''} main`],
     });
@@ -47,7 +47,7 @@ async function measure(scope: Scope, { directory, mirror, say }: BenchContext): 
     return { daemon, apt };
   }
 
-  const seed = await machine(scope, 'seed', 'seed', 0, { lan: false, fixed: [] });
+  const seed = await machine(scope, 'seed', 0, { lan: false, fixed: [] });
   await seed.apt.download(copy.packages);
   const raw: Record<string, number[]> = {};
   const note = (key: string, value: number): void => void (raw[key] ??= []).push(value);
@@ -55,7 +55,7 @@ async function measure(scope: Scope, { directory, mirror, say }: BenchContext): 
   for (let round = 0; round < ROUNDS; round++) {
     await withScope(scope, async (life) => {
       const fixed = [seed.daemon.peer ?? '127.0.0.1:9'];
-      const { daemon, apt } = await machine(life, `leech-${round}`, 'leech', port, { lan: false, fixed });
+      const { daemon, apt } = await machine(life, `leech-${round}`, port, { lan: false, fixed });
       if (!(await linked([daemon], 1))) say('  the two daemons did not connect');
       await sent.since();
       const used = await processors([daemon, seed.daemon]);
