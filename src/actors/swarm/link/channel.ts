@@ -163,14 +163,14 @@ export class Channel {
     }
   }
 
-  /** The wire hands over header and block apart: they, and all else of this turn, leave in one call. */
+  /** The wire hands over header and block apart: they, and all else of this turn of the event loop, leave in one call. */
   #write(bytes: Uint8Array): boolean {
     if (this.#ended) return false;
     const { socket, clock, limits } = this.#deps;
     if (!this.#corked) {
       this.#corked = true;
       socket.cork();
-      queueMicrotask(() => {
+      setImmediate(() => {
         this.#corked = false;
         socket.uncork();
       });

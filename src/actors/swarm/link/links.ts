@@ -17,6 +17,7 @@ import { Handshake, type Introduction } from './handshake.ts';
 import { LineLog } from './line-log.ts';
 import { LINK_LIMITS, type LinkLimits } from './link-limits.ts';
 import type { Link, LinkFault, LinkHandler } from './link.ts';
+import { Roster, SELF, type Connection, type DialOutcome } from './roster.ts';
 import { listenOn, openSocket } from './sockets.ts';
 import { pskServer } from './tls-psk.ts';
 import { WireLink } from './wire-link.ts';
@@ -34,13 +35,6 @@ export interface LinksDeps {
   /** The link is complete; messages come after this returns. */
   onLink(link: Link): LinkHandler;
 }
-
-export type DialOutcome =
-  /** There is a link with whoever is there, made now or before. */
-  | { readonly kind: 'linked'; readonly link: Link }
-  /** This machine itself listens there. */
-  | { readonly kind: 'self' }
-  | { readonly kind: 'failed'; readonly fault: LinkFault };
 
 export interface Links {
   /** Own peer id, 40 hexadecimal digits, new at each start. */
@@ -62,24 +56,8 @@ export interface Links {
   stop(): Promise<void>;
 }
 
-/** A connection from its first moment to its last. */
-interface Connection {
-  /** What admission counts it under: the peer's address, or the name that was dialled. */
-  readonly key: string;
-  readonly name: string;
-  readonly incoming: boolean;
-  readonly openedAt: number;
-  socket: Socket;
-  address: string;
-  channel?: Channel;
-  peerId?: string;
-  link?: WireLink;
-  over: boolean;
-  outcome?: (outcome: DialOutcome) => void;
-}
-
 const PEER_ID_PREFIX = '-DT2000-';
-const SELF: LinkFault = { kind: 'duplicate', message: 'it is this daemon itself' };
+const STOPPING: LinkFault = { kind: 'stopping', message: 'the daemon is stopping' };
 
 export function createLinks(deps: LinksDeps): Links {
   const { log, clock } = deps;
@@ -91,26 +69,24 @@ export function createLinks(deps: LinksDeps): Links {
   const bans = new BanTable(limits.banMs);
   const admission = new Admission({ limits, clock, bans });
   const lines = new LineLog({ log, clock });
-  const connections = new Map<string, Connection>();
-  const links = new Map<string, WireLink>();
+  const roster = new Roster({ ownPeerId, clock, admission, bans, lines });
   let torrents: readonly InfoHash[] = [];
   let server: Server | undefined;
   let listening: { readonly address: string; readonly port: number } | undefined;
   let stopping = false;
-  let dials = 0;
 
   const tls =
     psk === undefined
       ? undefined
       : pskServer(psk, limits.handshakeMs, {
           secured(socket) {
-            const connection = connections.get(nameOf(socket));
-            if (connection === undefined || connection.over) socket.destroy();
+            const connection = roster.incoming(nameOf(socket));
+            if (connection === undefined) socket.destroy();
             else shakeHands(connection, socket, undefined);
           },
           failed(socket, message) {
-            const connection = connections.get(nameOf(socket));
-            if (connection !== undefined) over(connection, { kind: 'protocol', message });
+            const connection = roster.incoming(nameOf(socket));
+            if (connection !== undefined) roster.over(connection, { kind: 'protocol', message });
           },
         });
 
@@ -119,32 +95,16 @@ export function createLinks(deps: LinksDeps): Links {
     if (socket.remoteAddress === undefined) return void socket.destroy();
     const address = canonicalAddress(socket.remoteAddress);
     const name = nameOf(socket);
-    const refused: LinkFault | undefined = stopping
-      ? { kind: 'stopping', message: 'the daemon is stopping' }
-      : admission.refuseIncoming(address);
+    const refused = stopping ? STOPPING : admission.refuseIncoming(address);
     if (refused !== undefined) {
       socket.resetAndDestroy();
-      return say('refused', { name, address }, refused);
+      return roster.say('link refused', { name }, refused);
     }
-    const connection = begin(name, {
-      key: address,
-      name,
-      incoming: true,
-      openedAt: clock.now(),
-      socket,
-      address,
-      over: false,
-    });
+    const connection = roster.begin({ key: address, name, incoming: true, openedAt: clock.now(), socket, address });
     // Also when it ends before there is a channel.
-    socket.on('close', () => over(connection, { kind: 'closed', message: 'the connection is closed' }));
+    socket.on('close', () => roster.over(connection, { kind: 'closed', message: 'the connection is closed' }));
     if (tls === undefined) shakeHands(connection, socket, undefined);
     else tls.secure(socket);
-  }
-
-  function begin(id: string, connection: Connection): Connection {
-    connections.set(id, connection);
-    admission.began(connection.key);
-    return connection;
   }
 
   function shakeHands(connection: Connection, socket: Socket, dialled: InfoHash | undefined): void {
@@ -171,7 +131,7 @@ export function createLinks(deps: LinksDeps): Links {
       torrents: () => torrents,
       refuse: (peerId) => refusePeer(connection, peerId),
       done: (introduction) => complete(connection, channel, introduction),
-      ended: (fault) => over(connection, fault),
+      ended: (fault) => roster.over(connection, fault),
     });
     handshake.start();
   }
@@ -179,31 +139,19 @@ export function createLinks(deps: LinksDeps): Links {
   function refusePeer(connection: Connection, peerId: string): LinkFault | undefined {
     connection.peerId = peerId;
     if (peerId === ownPeerId) {
-      metSelf(connection);
+      roster.metSelf(connection);
       return SELF;
     }
     const banned = bans.reason(connection.address, peerId, clock.now());
     if (banned !== undefined) return { kind: 'banned', message: banned };
     // Who was dialled answers first, so that who dials learns whom there is a link with already.
-    const old = connection.incoming ? undefined : links.get(peerId);
+    const old = connection.incoming ? undefined : roster.linkWith(peerId);
     return old === undefined || replaces(connection, old, ownPeerId, peerId, clock.now()) ? undefined : duplicate();
-  }
-
-  /** The other end of this connection is ours as well: whoever dialled it gets to know. */
-  function metSelf({ incoming, socket }: Connection): void {
-    if (!incoming) return;
-    for (const other of connections.values()) {
-      const { localPort, localAddress } = other.socket;
-      if (!other.incoming && localPort === socket.remotePort && isSame(localAddress, socket.remoteAddress)) {
-        other.peerId = ownPeerId;
-        over(other, SELF);
-      }
-    }
   }
 
   function complete(connection: Connection, channel: Channel, introduction: Introduction): void {
     const { peerId } = introduction;
-    const old = links.get(peerId);
+    const old = roster.linkWith(peerId);
     if (old !== undefined) {
       if (!replaces(connection, old, ownPeerId, peerId, clock.now())) return channel.end(duplicate());
       old.close(duplicate());
@@ -215,11 +163,9 @@ export function createLinks(deps: LinksDeps): Links {
       ownPeerId,
       introduction,
       torrents,
-      ended: (_link, fault) => over(connection, fault),
+      ended: (_link, fault) => roster.over(connection, fault),
     });
-    connection.link = link;
-    links.set(peerId, link);
-    admission.linked();
+    roster.linked(connection, link);
     const { name, client, common } = link;
     lines.say('info', { peer: name, id: peerId, client, torrents: common.length, incoming: link.incoming }, 'link');
     link.start(deps.onLink(link));
@@ -227,37 +173,29 @@ export function createLinks(deps: LinksDeps): Links {
     return undefined;
   }
 
-  /** The end of every connection, whichever way it came. */
-  function over(connection: Connection, fault: LinkFault): void {
-    if (connection.over) return;
-    connection.over = true;
-    const { key, name, address, peerId, link, channel, socket } = connection;
-    for (const [id, each] of connections) {
-      if (each === connection) connections.delete(id);
-    }
-    if (link !== undefined && links.get(link.peerId) === link) links.delete(link.peerId);
-    admission.ended(key, link !== undefined);
-    if (channel === undefined) socket.destroy();
-    else channel.end(fault);
-    if (peerId !== undefined && peerId !== ownPeerId) judge({ address, peerId }, fault);
-    say(link === undefined ? 'refused' : 'ended', { name, address, peerId }, fault);
-    const known = fault.kind === 'duplicate' && peerId !== undefined ? links.get(peerId) : undefined;
-    if (peerId === ownPeerId) connection.outcome?.({ kind: 'self' });
-    else connection.outcome?.(known === undefined ? { kind: 'failed', fault } : { kind: 'linked', link: known });
-  }
-
-  function judge(peer: PeerKey, { kind, message }: LinkFault): void {
-    if (kind === 'wrong-bytes') bans.ban(peer, message, clock.now());
-    else if (kind === 'protocol' || kind === 'flood') bans.offence(peer, message, clock.now());
-  }
-
-  function say(
-    what: 'refused' | 'ended',
-    of: { readonly name: string; readonly address: string; readonly peerId?: string | undefined },
-    { kind, message }: LinkFault,
+  function dial(
+    { host, port, name }: { readonly host: string; readonly port: number; readonly name: string },
+    torrent: InfoHash,
+    done: (outcome: DialOutcome) => void,
   ): void {
-    const fields = { peer: of.name, ...(of.peerId === undefined ? {} : { id: of.peerId }), kind, reason: message };
-    lines.say(LEVELS[kind], fields, what === 'refused' ? 'link refused' : 'link ended');
+    const timer = clock.setTimeout(
+      () =>
+        roster.over(connection, { kind: 'timeout', message: `no connection within ${limits.handshakeMs / 1000} s` }),
+      limits.handshakeMs,
+    );
+    const outcome = (result: DialOutcome) => {
+      timer.clear();
+      done(result);
+    };
+    const opened = () => {
+      timer.clear();
+      connection.address = canonicalAddress(socket.remoteAddress ?? '::');
+      if (connection.over !== true) shakeHands(connection, socket, torrent);
+    };
+    const failed = (message: string) => roster.over(connection, { kind: 'closed', message });
+    const socket = openSocket({ host, port, psk }, opened, failed);
+    const openedAt = clock.now();
+    const connection = roster.begin({ key: host, name, incoming: false, openedAt, socket, address: host, outcome });
   }
 
   function nameOf(socket: Socket): string {
@@ -283,82 +221,33 @@ export function createLinks(deps: LinksDeps): Links {
     },
     dial(host, port, torrent) {
       const name = formatAuthority(host, port);
-      for (const link of links.values()) {
-        if (link.name === name || (link.address === host && link.listenPort === port)) {
-          return Promise.resolve({ kind: 'linked', link });
-        }
-      }
-      const refused: LinkFault | undefined = stopping
-        ? { kind: 'stopping', message: 'the daemon is stopping' }
-        : admission.refuseOutgoing(host);
+      const link = roster.linkAt(host, port, name);
+      if (link !== undefined) return Promise.resolve({ kind: 'linked', link });
+      const refused = stopping ? STOPPING : admission.refuseOutgoing(host);
       if (refused !== undefined) return Promise.resolve({ kind: 'failed', fault: refused });
-      return new Promise((outcome) => {
-        const timer = clock.setTimeout(
-          () => over(connection, { kind: 'timeout', message: `no connection within ${limits.handshakeMs / 1000} s` }),
-          limits.handshakeMs,
-        );
-        const socket = openSocket(
-          { host, port, psk },
-          () => {
-            timer.clear();
-            connection.address = canonicalAddress(socket.remoteAddress ?? '::');
-            if (!connection.over) shakeHands(connection, socket, torrent);
-          },
-          (message) => over(connection, { kind: 'closed', message }),
-        );
-        const connection = begin(`dial ${++dials}`, {
-          key: host,
-          name,
-          incoming: false,
-          openedAt: clock.now(),
-          socket,
-          address: host,
-          over: false,
-          outcome: (result) => {
-            timer.clear();
-            outcome(result);
-          },
-        });
-      });
+      return new Promise((resolve) => dial({ host, port, name }, torrent, resolve));
     },
     setTorrents(ids) {
       const next = listedTorrents(ids);
       if (next.length === torrents.length && next.every((id, at) => id === torrents[at])) return;
       torrents = next;
-      for (const link of links.values()) link.setTorrents(torrents);
+      for (const link of roster.links()) link.setTorrents(torrents);
     },
-    all: () => [...links.values()],
+    all: () => roster.links(),
     ban(peer, reason) {
       bans.ban(peer, reason, clock.now());
-      const link = links.get(peer.peerId);
+      const link = roster.linkWith(peer.peerId);
       if (link?.address === peer.address) link.close({ kind: 'banned', message: reason });
     },
     isBanned: ({ address, peerId }) => bans.reason(address, peerId, clock.now()) !== undefined,
     async stop() {
       stopping = true;
       const closed = new Promise<void>((resolve) => (server === undefined ? resolve() : server.close(() => resolve())));
-      for (const connection of [...connections.values()]) {
-        over(connection, { kind: 'stopping', message: 'the daemon is stopping' });
-      }
+      roster.allOver(STOPPING);
       await closed;
       lines.close();
     },
   };
-}
-
-const LEVELS = {
-  closed: 'debug',
-  duplicate: 'debug',
-  stopping: 'debug',
-  timeout: 'info',
-  protocol: 'warn',
-  flood: 'warn',
-  banned: 'warn',
-  'wrong-bytes': 'warn',
-} as const satisfies Record<LinkFault['kind'], string>;
-
-function isSame(a: string | undefined, b: string | undefined): boolean {
-  return a !== undefined && b !== undefined && canonicalAddress(a) === canonicalAddress(b);
 }
 
 function duplicate(): LinkFault {

@@ -214,7 +214,7 @@ t.test('a block comes once for each request; what was cancelled may still come',
   t.equal(peer.heard.link.request(block), true);
   await until(() => peer.heard.of('timedOut').length === 1, 'timed out');
   t.strictSame(peer.heard.of('timedOut'), [[block]]);
-  t.ok(peer.received().includes(frame(8, u32(1, 0, 10))), 'a cancel was sent');
+  await until(() => peer.received().includes(frame(8, u32(1, 0, 10))), 'a cancel was sent');
   t.equal(peer.heard.link.outstanding, 0);
   peer.socket.write(Buffer.concat([answer, frame(4, u32(9))]));
   await until(() => peer.heard.of('have').length === 1, 'the late block is let pass');
