@@ -37,6 +37,15 @@ export class LanSchedule {
     }
   }
 
+  /** There are others to hear it now: what was not announced in the last minute is announced as if it were new. */
+  renew(now: number): void {
+    for (const entry of this.#entries.values()) {
+      if (now - entry.last < FORGET_MS) continue;
+      entry.due = now;
+      entry.count = 0;
+    }
+  }
+
   /** When something is due next; undefined when there is nothing to announce. */
   next(): number | undefined {
     let next: number | undefined;

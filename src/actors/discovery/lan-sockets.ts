@@ -7,12 +7,16 @@ import { createSocket, type Socket } from 'node:dgram';
 import { networkInterfaces } from 'node:os';
 import type { LanOptions } from './protocol.ts';
 
-/** One address of an interface to speak from. */
-interface Mouth {
+/** One interface to listen on. */
+interface Ear {
   readonly family: 4 | 6;
-  readonly address: string;
   /** What names the interface to the system: its address (IPv4) or `::%name` (IPv6). */
   readonly interface: string;
+}
+
+/** One address of an interface to speak from. */
+interface Mouth extends Ear {
+  readonly address: string;
 }
 
 export interface LanSocketsDeps {
@@ -29,8 +33,9 @@ const MAX_MOUTHS = 32;
 export class LanSockets {
   readonly #deps: LanSocketsDeps;
   readonly #mouths = new Map<string, Socket>();
-  #ears: { readonly family: 4 | 6; readonly socket: Socket; readonly joined: Set<string> }[] = [];
+  #ears: { readonly family: 4 | 6; readonly socket: Socket }[] = [];
   #subnets: readonly string[] = [];
+  #refreshing: Promise<boolean> = Promise.resolve(false);
   #closed = false;
 
   constructor(deps: LanSocketsDeps) {
@@ -47,17 +52,23 @@ export class LanSockets {
     return this.#mouths.size;
   }
 
-  /** Opens what is new and closes what is gone. Resolves when sockets can be used; never rejects. */
-  async refresh(): Promise<void> {
-    const { mouths, subnets } = readInterfaces();
+  /** Opens what is new and closes what is gone; true when there is something new. Never rejects. */
+  refresh(): Promise<boolean> {
+    this.#refreshing = this.#refreshing.then(() => this.#refresh());
+    return this.#refreshing;
+  }
+
+  async #refresh(): Promise<boolean> {
+    const { ears, mouths, subnets } = readInterfaces();
     this.#subnets = subnets;
     await Promise.all(([4, 6] as const).map((family) => this.#listen(family)));
-    if (this.#closed) return;
+    if (this.#closed) return false;
     const wanted = new Map(mouths.map((mouth) => [`${mouth.interface} ${mouth.address}`, mouth]));
     for (const [key, socket] of this.#mouths) if (!wanted.has(key)) this.#drop(key, socket);
-    for (const mouth of wanted.values()) this.#join(mouth);
+    for (const ear of ears) this.#join(ear);
     const silent = [...wanted].filter(([key]) => !this.#mouths.has(key));
     await Promise.all(silent.map(([key, mouth]) => this.#speak(key, mouth)));
+    return silent.some(([key]) => this.#mouths.has(key));
   }
 
   send(datagramFor: (group: string) => readonly Buffer[]): void {
@@ -99,7 +110,7 @@ export class LanSockets {
       if (error && family === 4) failed('listen', error);
       return;
     }
-    const ear = { family, socket, joined: new Set<string>() };
+    const ear = { family, socket };
     this.#ears.push(ear);
     socket.on('message', (datagram, { address }) => received(datagram, address));
     socket.on('error', (error_) => {
@@ -109,17 +120,15 @@ export class LanSockets {
     });
   }
 
-  #join(mouth: Mouth): void {
+  #join(ear: Ear): void {
     const { group4, group6 } = this.#deps.options;
-    for (const { family, socket, joined } of this.#ears) {
-      if (family !== mouth.family || joined.has(mouth.interface)) continue;
+    for (const { family, socket } of this.#ears) {
+      if (family !== ear.family) continue;
       try {
-        socket.addMembership(family === 4 ? group4 : group6, mouth.interface);
-        joined.add(mouth.interface);
+        socket.addMembership(family === 4 ? group4 : group6, ear.interface);
       } catch (error) {
-        // EADDRINUSE: a second address of an interface that has been joined already
-        if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') joined.add(mouth.interface);
-        else this.#deps.failed('join', error as Error);
+        // joined already; asked for again each time, since an interface may have gone and come back
+        if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') this.#deps.failed('join', error as Error);
       }
     }
   }
@@ -150,8 +159,9 @@ export class LanSockets {
   }
 }
 
-/** IPv4 wherever an interface has it; IPv6 on the others, by their link-local address if they have one. */
-function readInterfaces(): { mouths: Mouth[]; subnets: string[] } {
+/** Heard is everything. Spoken is IPv4 wherever an interface has it, else IPv6, by the link-local address if there is one. */
+function readInterfaces(): { ears: Ear[]; mouths: Mouth[]; subnets: string[] } {
+  const ears: Ear[] = [];
   const mouths: Mouth[] = [];
   const subnets: string[] = [];
   for (const [name, addresses = []] of Object.entries(networkInterfaces())) {
@@ -161,11 +171,14 @@ function readInterfaces(): { mouths: Mouth[]; subnets: string[] } {
     const six = addresses
       .filter(({ family }) => family === 'IPv6')
       .sort((a, b) => rank(a.address) - rank(b.address))[0];
-    if (six === undefined || four.length > 0) continue;
-    const local = rank(six.address) === 0;
-    mouths.push({ family: 6, address: local ? `${six.address}%${name}` : six.address, interface: `::%${name}` });
+    if (six === undefined) continue;
+    const ear = { family: 6, interface: `::%${name}` } as const;
+    const address = rank(six.address) === 0 ? `${six.address}%${name}` : six.address;
+    if (four.length === 0) mouths.push({ ...ear, address });
+    else if (!six.internal) ears.push(ear);
   }
-  return { mouths: mouths.slice(0, MAX_MOUTHS), subnets };
+  const spoken = mouths.slice(0, MAX_MOUTHS);
+  return { ears: [...spoken, ...ears.slice(0, MAX_MOUTHS)], mouths: spoken, subnets };
 }
 
 const rank = (address: string) => (address.startsWith('fe80:') ? 0 : 1);

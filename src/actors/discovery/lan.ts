@@ -23,6 +23,8 @@ import type { DiscoverySource, Finder, LanOptions, Report } from './protocol.ts'
 const BUDGET = { perSource: { rate: 3, burst: 48 }, total: { rate: 60, burst: 240 } } as const;
 /** Without a listener or an interface there is nothing to say yet; looked at again after this time. */
 const RETRY_MS = 5_000;
+/** How often interfaces are looked at: a laptop that comes to another network is to be found there soon. */
+const LOOK_MS = 30_000;
 /** Cookies of this machine's own announcements that are remembered, to know them when they come back. */
 const OWN_COOKIES = 32;
 const WARN_AGAIN_MS = 600_000;
@@ -44,6 +46,7 @@ export class Lan implements Finder {
   readonly #ownCookies = new Set<string>();
   #torrents: readonly InfoHash[] = [];
   #timer: { clear(): void } | undefined;
+  #lookTimer: { clear(): void } | undefined;
   #announcing = false;
   #stopped = false;
   #started = false;
@@ -64,7 +67,9 @@ export class Lan implements Finder {
     this.#torrents = ids;
     this.#schedule.set(ids, this.#deps.clock.now());
     // with nothing to share there is nothing to listen for either
-    if (ids.length > 0) this.#plan();
+    if (ids.length === 0) return;
+    this.#plan();
+    this.#lookTimer ??= this.#lookLater();
   }
 
   status(): readonly DiscoverySource[] {
@@ -77,6 +82,7 @@ export class Lan implements Finder {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#timer?.clear();
+    this.#lookTimer?.clear();
     this.#sockets.close();
   }
 
@@ -105,6 +111,20 @@ export class Lan implements Finder {
     const cookie = this.#newCookie();
     this.#sockets.send((group) => encodeLanAnnouncements(group, port, cookie, torrents));
     this.#plan();
+  }
+
+  #lookLater(): { clear(): void } {
+    return this.#deps.clock.setTimeout(() => void this.#look(), LOOK_MS);
+  }
+
+  async #look(): Promise<void> {
+    const isNew = await this.#sockets.refresh();
+    if (this.#stopped) return;
+    if (isNew) {
+      this.#schedule.renew(this.#deps.clock.now());
+      this.#plan();
+    }
+    this.#lookTimer = this.#lookLater();
   }
 
   #newCookie(): string {

@@ -53,7 +53,7 @@ t.test('nothing is announced of no torrents', async (t) => t.same(encodeLanAnnou
 
 t.test('case, order and unknown headers do not matter', async (t) => {
   const [first, ...rest] = GOOD as [string, ...string[]];
-  t.ok(parseLanAnnouncement(text([first, 'X-New: 1', ...rest.map((line) => line.toUpperCase()).reverse()])));
+  t.ok(parseLanAnnouncement(text([first, 'X-New: 1', ...rest.map((line) => line.toUpperCase()).toReversed()])));
 });
 
 t.test('what is malformed is refused', async (t) => {

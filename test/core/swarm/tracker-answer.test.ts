@@ -84,7 +84,7 @@ t.test('the datagrams of BEP 15', async (t) => {
   const request = announceRequest(Buffer.alloc(8, 9), 5, what).toString('hex');
   const [connection, rest] = ['09'.repeat(8), `${'11'.repeat(20)}${'22'.repeat(20)}`];
   const numbers = `${'00'.repeat(8)}0000000000000001${'00'.repeat(8)}`;
-  t.equal(request, `${connection}0000000100000005${rest}${numbers}00000002000000000000000700000032${'2705'}`);
+  t.equal(request, `${connection}0000000100000005${rest}${numbers}000000020000000000000007000000322705`);
   const answer = Buffer.from('00000000000000050102030405060708', 'hex');
   t.match(parseUdpTrackerMessage(answer, 5, 4), { kind: 'connected' });
   t.equal(parseUdpTrackerMessage(answer, 6, 4), undefined, 'of another transaction');
