@@ -62,7 +62,8 @@ export async function createPeers(deps: PeersDeps): Promise<Peers> {
   /** Bytes of links that have ended. */
   const past = { downBytes: 0, upBytes: 0 };
   const dialled = new WeakSet<Link>();
-  const endings = new WeakMap<Link, () => void>();
+  /** Who waits for the end of a link: several addresses may lead to one peer. */
+  const endings = new WeakMap<Link, (() => void)[]>();
 
   const links: Links = createLinks({
     log,
@@ -120,7 +121,7 @@ export async function createPeers(deps: PeersDeps): Promise<Peers> {
     dial({ host, port, torrent }) {
       const outcome = links.dial(host, port, torrent);
       const link = outcome.then((result) => (result.kind === 'linked' ? result.link : undefined));
-      const ended = link.then((there) => there && new Promise<void>((resolve) => endings.set(there, resolve)));
+      const ended = link.then((there) => there && untilEnded(there));
       void link.then((there) => there && dialled.add(there));
       return { linked: link.then((there) => there !== undefined), ended: ended.then(() => undefined) };
     },
@@ -170,7 +171,12 @@ export async function createPeers(deps: PeersDeps): Promise<Peers> {
     past.downBytes += link.downBytes;
     past.upBytes += link.upBytes;
     members.closed(link);
-    endings.get(link)?.();
+    for (const resolve of endings.get(link) ?? []) resolve();
+  }
+
+  function untilEnded(link: Link): Promise<void> {
+    if (!links.all().includes(link)) return Promise.resolve();
+    return new Promise((resolve) => endings.set(link, [...(endings.get(link) ?? []), resolve]));
   }
 
   function ban(peer: PeerKey, reason: string): void {
