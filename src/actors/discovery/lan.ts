@@ -20,7 +20,7 @@ import { LanSockets } from './lan-sockets.ts';
 import type { DiscoverySource, Finder, LanOptions, Report } from './protocol.ts';
 
 /** A machine with 256 torrents sends 11 datagrams at once; comparing one costs about half a millisecond then. */
-const BUDGET = { perSource: { rate: 3, burst: 48 }, total: { rate: 60, burst: 240 } } as const;
+const BUDGET = { perSource: { rate: 3, burst: 48 }, total: { rate: 30, burst: 240 } } as const;
 /** Without a listener or an interface there is nothing to say yet; looked at again after this time. */
 const RETRY_MS = 5_000;
 /** How often interfaces are looked at: a laptop that comes to another network is to be found there soon. */

@@ -49,7 +49,9 @@ export class TrackerFinder implements Finder {
   readonly #queue: DueQueue;
   readonly #announced = new Map<InfoHash, { readonly port: number; refusals: number }>();
   readonly #key = randomInt(2 ** 32);
-  readonly #stop = new AbortController();
+  /** Announcements on their way that end when the finder stops. */
+  readonly #running = new Set<AbortController>();
+  #stopped = false;
   #goodbyes = 0;
   #failures = 0;
   #retryAt = 0;
@@ -82,7 +84,8 @@ export class TrackerFinder implements Finder {
 
   async stop(): Promise<void> {
     this.#queue.stop();
-    this.#stop.abort(new Error('stopping'));
+    this.#stopped = true;
+    for (const running of this.#running) running.abort(new Error('stopping'));
     await Promise.all([...this.#announced.keys()].map((id) => this.#goodbye(id)));
   }
 
@@ -94,14 +97,15 @@ export class TrackerFinder implements Finder {
     const event = known === undefined || known.refusals > 0 ? 'started' : 'none';
     const deadline = new AbortController();
     const timer = clock.setTimeout(() => deadline.abort(new Error('it is too slow')), TIMEOUT_MS);
+    this.#running.add(deadline);
     try {
-      const signal = AbortSignal.any([deadline.signal, this.#stop.signal]);
-      const { answer, tracker } = await this.#announce(torrent, port, event, signal);
+      const { answer, tracker } = await this.#announce(torrent, port, event, deadline.signal);
       return this.#answer(torrent, port, answer, tracker);
     } catch (error) {
       const pauseMs = this.#failed(error instanceof Error ? error.message : String(error));
       return { againMs: pauseMs, pauseMs };
     } finally {
+      this.#running.delete(deadline);
       timer.clear();
     }
   }
@@ -160,7 +164,7 @@ export class TrackerFinder implements Finder {
     // announcements that were on their way together fail together, and that is one failure
     if (now < this.#retryAt) return this.#retryAt - now;
     this.#failures += 1;
-    if (!this.#stop.signal.aborted) this.#warn(reason);
+    if (!this.#stopped) this.#warn(reason);
     const pauseMs = backOff(this.#failures, FIRST_RETRY_MS, MOST_RETRY_MS, random);
     this.#retryAt = now + pauseMs;
     return pauseMs;
