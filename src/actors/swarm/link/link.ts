@@ -31,6 +31,7 @@ export interface LinkHandler {
   timedOut(block: BlockRef): void;
   /** The peer asks for a block: at most 128 KiB, at most REQQ such requests open. Answer each with piece or reject. */
   requested(block: BlockRef): void;
+  /** The request is over and rejected: the peer has cancelled it, or was choked. */
   cancelled(block: BlockRef): void;
   choked(choked: boolean): void;
   interested(interested: boolean): void;
@@ -74,11 +75,17 @@ export interface Link {
    */
   request(block: BlockRef, timeoutMs?: number): boolean;
   cancel(block: BlockRef): void;
+  /**
+   * Nothing happens when the request is not open any more. `data` must not change afterwards: it is not copied. Look at
+   * `writable` first: a link to which far too much is given ends as a flood.
+   */
   piece(block: BlockRef, data: Uint8Array): void;
   reject(block: BlockRef): void;
+  /** Beyond 64 nothing happens. */
   allowFast(index: number): void;
   /** Frees an index that was allowed fast. */
   disallowFast(index: number): void;
+  /** Choking rejects the open requests, allowed-fast indexes aside; the handler hears `cancelled` for each. */
   choke(choking: boolean): void;
   interest(interested: boolean): void;
   /** Addresses of other peers (BEP 11): the first 50; nothing is sent within a minute of the last time. */

@@ -163,7 +163,7 @@ export function createLinks(deps: LinksDeps): Links {
       ownPeerId,
       introduction,
       torrents,
-      ended: (_link, fault) => roster.over(connection, fault),
+      ended: (fault) => roster.over(connection, fault),
     });
     roster.linked(connection, link);
     const { name, client, common } = link;

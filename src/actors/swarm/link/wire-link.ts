@@ -4,21 +4,20 @@ import type Wire from 'bittorrent-protocol';
 import type { Clock } from '../../../core/clock.ts';
 import { asDebtorrentError } from '../../../core/errors.ts';
 import type { InfoHash } from '../../../core/ids.ts';
-import { blindedList, commonTorrents, type LinkEnds } from '../../../core/swarm/blind.ts';
 import { decodeFilesMessage } from '../../../core/swarm/decode-message.ts';
 import { encodeFilesMessage } from '../../../core/swarm/encode-message.ts';
-import { MAX_OPEN_REQUESTS } from '../../../core/swarm/limits.ts';
 import type { FilesMessage } from '../../../core/swarm/messages.ts';
 import type { PeerAddress } from '../../../core/swarm/peer-address.ts';
-import { believedPeers } from '../../../core/swarm/peer-exchange.ts';
-import { PIECE_BYTES } from '../../../core/swarm/pieces.ts';
+import { AllowedByPeer } from './allowed-by-peer.ts';
 import type { Channel, ChannelUser, ExtensionName } from './channel.ts';
-import { decodeExchange, encodeExchange } from './exchange-message.ts';
-import { MAX_BLOCK_BYTES } from './frame-check.ts';
+import { ExchangePace } from './exchange-pace.ts';
 import type { Introduction } from './handshake.ts';
 import type { LinkLimits } from './link-limits.ts';
 import type { BlockRef, Link, LinkFault, LinkHandler } from './link.ts';
+import { extraCost } from './message-cost.ts';
 import { keyOf, OwnRequests } from './own-requests.ts';
+import { SharedTorrents } from './shared-torrents.ts';
+import { TheirRequests, type Respond } from './their-requests.ts';
 
 export interface WireLinkDeps {
   readonly channel: Channel;
@@ -27,14 +26,9 @@ export interface WireLinkDeps {
   readonly ownPeerId: string;
   readonly introduction: Introduction;
   readonly torrents: readonly InfoHash[];
-  ended(link: WireLink, fault: LinkFault): void;
+  /** Called before the handler hears of it. */
+  ended(fault: LinkFault): void;
 }
-
-const EXCHANGE_MS = 60_000;
-/** What comes more often than this is not read. */
-const EXCHANGE_READ_MS = 30_000;
-/** Indexes of the peer that are remembered as allowed fast, more than it may allow at a time. */
-const MOST_ALLOWED_BY_PEER = 512;
 
 export class WireLink implements Link, ChannelUser {
   readonly peerId: string;
@@ -44,23 +38,18 @@ export class WireLink implements Link, ChannelUser {
   readonly client: string;
   readonly openedAt: number;
   readonly incoming: boolean;
-  common: readonly InfoHash[];
   downBytes = 0;
   upBytes = 0;
   readonly #deps: WireLinkDeps;
   readonly #channel: Channel;
   readonly #wire: Wire;
-  readonly #ends: LinkEnds;
+  readonly #shared: SharedTorrents;
   readonly #requests: OwnRequests;
   readonly #mostRequests: number;
-  /** Requests of the peer that are not answered. */
-  readonly #asked = new Map<string, { readonly block: BlockRef; respond(error: null, data: Uint8Array): void }>();
-  readonly #allowedByPeer = new Set<number>();
+  readonly #theirs = new TheirRequests();
+  readonly #exchanges = new ExchangePace();
+  readonly #allowedByPeer = new AllowedByPeer();
   #handler: LinkHandler | undefined;
-  #torrents: readonly InfoHash[];
-  #theirTorrents: Uint8Array;
-  #exchangeSentAt = -Infinity;
-  #exchangeReadAt = -Infinity;
 
   constructor(deps: WireLinkDeps) {
     const { channel, introduction, clock, limits, ownPeerId } = deps;
@@ -76,12 +65,10 @@ export class WireLink implements Link, ChannelUser {
     } = introduction);
     this.listenPort = introduction.hello.listenPort;
     this.client = introduction.hello.client;
-    this.#ends = introduction.incoming
+    const ends = introduction.incoming
       ? { dialler: this.peerId, listener: ownPeerId }
       : { dialler: ownPeerId, listener: this.peerId };
-    this.#torrents = deps.torrents;
-    this.#theirTorrents = introduction.hello.torrents;
-    this.common = commonTorrents(this.#ends, this.#torrents, this.#theirTorrents);
+    this.#shared = new SharedTorrents(ends, deps.torrents, introduction.hello.torrents);
     this.#mostRequests = Math.min(limits.requests, introduction.hello.maxRequests);
     this.#requests = new OwnRequests({
       clock,
@@ -105,6 +92,10 @@ export class WireLink implements Link, ChannelUser {
     wire.on('reject', (index, offset, length) => this.#refused(refOf(index, offset, length)));
     wire.on('request', (index, offset, length, respond) => this.#asks(refOf(index, offset, length), respond));
     wire.on('cancel', (index, offset, length) => this.#cancels(refOf(index, offset, length)));
+  }
+
+  get common(): readonly InfoHash[] {
+    return this.#shared.common;
   }
 
   get peerChoking(): boolean {
@@ -133,9 +124,9 @@ export class WireLink implements Link, ChannelUser {
 
   /** What this side has now; the peer is told. */
   setTorrents(torrents: readonly InfoHash[]): void {
-    this.#torrents = torrents;
-    this.send({ type: 'torrents', ids: blindedList(this.#ends, torrents) });
-    this.#compare();
+    const changed = this.#shared.update({ own: torrents });
+    this.send({ type: 'torrents', ids: this.#shared.blinded });
+    if (changed) this.#heard()?.torrents(this.common);
   }
 
   have(index: number): void {
@@ -145,15 +136,15 @@ export class WireLink implements Link, ChannelUser {
   request(block: BlockRef, timeoutMs?: number): boolean {
     const { index, offset, length } = block;
     if (this.#channel.ended || this.#requests.size >= this.#mostRequests) return false;
-    if (this.#wire.peerChoking) {
-      if (!this.#allowedByPeer.has(index)) return false;
-      // The wire keeps a shorter list, and refuses what is not on it.
-      const { peerAllowedFastSet } = this.#wire;
-      if (!peerAllowedFastSet.includes(index | 0)) peerAllowedFastSet.push(index | 0);
-    }
+    const { peerChoking, peerAllowedFastSet } = this.#wire;
+    if (peerChoking && !this.#allowedByPeer.has(index)) return false;
     if (!this.#requests.add(block, timeoutMs)) return false;
+    // The wire keeps a shorter list, and refuses what is not on it.
+    const missing = peerChoking && !peerAllowedFastSet.includes(index | 0);
+    if (missing) peerAllowedFastSet.push(index | 0);
     // The wire may call back within the call; its events tell the same, later.
     this.#out(() => this.#wire.request(index | 0, offset, length, () => {}));
+    if (missing) peerAllowedFastSet.pop();
     return !this.#channel.ended;
   }
 
@@ -162,18 +153,16 @@ export class WireLink implements Link, ChannelUser {
   }
 
   piece(block: BlockRef, data: Uint8Array): void {
-    const key = keyOf(block);
-    const asked = this.#asked.get(key);
-    if (asked === undefined || this.#channel.ended) return;
-    this.#asked.delete(key);
     if (data.length !== block.length) throw new RangeError(`${data.length} bytes for a block of ${block.length}`);
+    const respond = this.#theirs.take(block);
+    if (respond === undefined || this.#channel.ended) return;
     this.#channel.messages.giveBack(1);
     this.upBytes += data.length;
-    this.#out(() => asked.respond(null, data));
+    this.#out(() => respond(null, data));
   }
 
   reject(block: BlockRef): void {
-    if (!this.#asked.delete(keyOf(block))) return;
+    if (this.#theirs.take(block) === undefined) return;
     const { index, offset, length } = block;
     this.#out(() => this.#wire.reject(index | 0, offset, length));
   }
@@ -193,12 +182,9 @@ export class WireLink implements Link, ChannelUser {
     if (choking === this.#wire.amChoking || this.#channel.ended) return;
     if (!choking) return this.#out(() => this.#wire.unchoke());
     // The wire rejects what is open, allowed-fast indexes aside.
-    const voided = [...this.#asked.values()].filter(
-      ({ block }) => !this.#wire.allowedFastSet.includes(block.index | 0),
-    );
-    for (const { block } of voided) this.#asked.delete(keyOf(block));
+    const voided = this.#theirs.takeAll((index) => this.#wire.allowedFastSet.includes(index | 0));
     this.#out(() => this.#wire.choke());
-    for (const { block } of voided) this.#heard()?.cancelled(block);
+    for (const block of voided) this.#heard()?.cancelled(block);
     return undefined;
   }
 
@@ -209,10 +195,8 @@ export class WireLink implements Link, ChannelUser {
 
   sendPeers(added: readonly PeerAddress[]): void {
     const { pex } = this.#deps.introduction.hello.extensions;
-    const now = this.#deps.clock.now();
-    if (pex === undefined || now - this.#exchangeSentAt < EXCHANGE_MS) return;
-    this.#exchangeSentAt = now;
-    this.#extended(pex, encodeExchange(added));
+    const payload = pex === undefined ? undefined : this.#exchanges.tell(added, this.#deps.clock.now());
+    if (pex !== undefined && payload !== undefined) this.#extended(pex, payload);
   }
 
   pause(): void {
@@ -248,11 +232,11 @@ export class WireLink implements Link, ChannelUser {
 
   ended(fault: LinkFault): void {
     this.#requests.stop();
-    this.#asked.clear();
+    this.#theirs.clear();
     this.#allowedByPeer.clear();
+    this.#deps.ended(fault);
     this.#handler?.closed(fault);
     this.#handler = undefined;
-    this.#deps.ended(this, fault);
   }
 
   /** The handler, as long as it wants to hear. */
@@ -271,37 +255,20 @@ export class WireLink implements Link, ChannelUser {
   #files(payload: Uint8Array): void {
     const message = decodeFilesMessage(payload);
     if (message === undefined) return;
-    // One message may list many files: their number counts.
-    if (!this.#channel.charge(Math.floor(entries(message) / 4))) return;
+    if (!this.#channel.charge(extraCost(message))) return;
     if (message.type !== 'torrents') return this.#heard()?.message(message);
-    this.#theirTorrents = message.ids;
-    return this.#compare();
-  }
-
-  #compare(): void {
-    const common = commonTorrents(this.#ends, this.#torrents, this.#theirTorrents);
-    if (common.length === this.common.length && common.every((id, at) => id === this.common[at])) return;
-    this.common = common;
-    this.#heard()?.torrents(common);
+    if (this.#shared.update({ theirs: message.ids })) this.#heard()?.torrents(this.common);
+    return undefined;
   }
 
   #exchange(payload: Uint8Array): void {
-    const now = this.#deps.clock.now();
-    if (now - this.#exchangeReadAt < EXCHANGE_READ_MS) return;
-    this.#exchangeReadAt = now;
-    const addresses = believedPeers(this.address, decodeExchange(payload));
+    const addresses = this.#exchanges.read(payload, this.address, this.#deps.clock.now());
     if (addresses.length > 0) this.#heard()?.exchanged(addresses);
   }
 
   #allowed(index: number): void {
     if (this.#channel.ended) return;
     this.#allowedByPeer.add(index);
-    if (this.#allowedByPeer.size > MOST_ALLOWED_BY_PEER) {
-      for (const oldest of this.#allowedByPeer) {
-        this.#allowedByPeer.delete(oldest);
-        break;
-      }
-    }
     this.#handler?.allowedFast(index);
   }
 
@@ -333,40 +300,18 @@ export class WireLink implements Link, ChannelUser {
     this.#out(() => this.#wire.cancel(index | 0, offset, length));
   }
 
-  #asks(block: BlockRef, respond: (error: null, data: Uint8Array) => void): void {
+  #asks(block: BlockRef, respond: Respond): void {
     if (this.#channel.ended) return;
-    const { offset, length } = block;
-    const key = keyOf(block);
-    if (length === 0 || length > MAX_BLOCK_BYTES || offset + length > PIECE_BYTES) {
-      this.close({ kind: 'protocol', message: `asks for ${length} bytes at ${offset} of a piece` });
-    } else if (this.#asked.has(key)) {
-      this.close({ kind: 'protocol', message: `asks twice for the same block: ${key}` });
-    } else if (this.#asked.size >= MAX_OPEN_REQUESTS) {
-      this.close({ kind: 'flood', message: `more than ${MAX_OPEN_REQUESTS} open requests` });
-    } else {
-      this.#asked.set(key, { block, respond });
-      this.#handler?.requested(block);
-    }
+    const fault = this.#theirs.add(block, respond);
+    if (fault === undefined) this.#handler?.requested(block);
+    else this.close(fault);
   }
 
   /** The wire has forgotten the request; every request is answered, so this one by a reject. */
   #cancels(block: BlockRef): void {
-    if (this.#channel.ended || !this.#asked.has(keyOf(block))) return;
+    if (this.#channel.ended || !this.#theirs.has(block)) return;
     this.#handler?.cancelled(block);
     this.reject(block);
-  }
-}
-
-function entries(message: FilesMessage): number {
-  switch (message.type) {
-    case 'want':
-    case 'unwant':
-    case 'none':
-      return message.files.length;
-    case 'retract':
-      return message.bases.length;
-    default:
-      return 0;
   }
 }
 

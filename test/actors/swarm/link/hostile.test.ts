@@ -239,22 +239,18 @@ t.test('reading nothing: what waits for the peer is bounded', async (t) => {
     if (event[0] === 'requested') waiting.push(event[1]);
     if (event[0] === 'requested' || event[0] === 'drained') serve();
   };
-  await until(() => peer.received().length > 0, 'both have begun');
   peer.socket.pause();
-  peer.socket.write(Buffer.concat(Array.from({ length: 256 }, (_, k) => frame(6, u32(k, 0, 131_072)))));
-  await until(() => !peer.heard.link.writable, 'no more is taken');
-  t.ok(waiting.length > 0, 'requests wait, not blocks');
-  // A peer that reads again is served the rest.
+  // However much the buffers of the system take, there is more.
+  let index = 0;
+  const asking = setInterval(() => {
+    if (waiting.length < 100) peer.socket.write(frame(6, u32(index++, 0, 131_072)));
+  }, 1);
+  t.teardown(() => clearInterval(asking));
+  await until(() => waiting.length >= 100 && !peer.heard.link.writable, 'requests wait, not blocks');
   peer.socket.resume();
-  await until(() => waiting.length === 0, 'the rest');
-  t.ok(peer.heard.of('drained').length > 0);
-  await until(() => peer.received().length > 256 * 131_072, 'all is there');
-  t.strictSame(
-    to.log.filter(({ message }) => message === 'link ended'),
-    [],
-  );
+  await until(() => peer.heard.of('drained').length > 0, 'a peer that reads again is served');
+  t.equal(peer.isClosed(), false);
   peer.socket.pause();
-  peer.socket.write(Buffer.concat(Array.from({ length: 256 }, (_, k) => frame(6, u32(k, 0, 131_072)))));
   await until(() => peer.heard.fault !== undefined, 'it has taken nothing for too long');
   t.match(peer.heard.fault, { kind: 'timeout', message: /has taken nothing/ });
   await stillWelcome(t, to);
