@@ -2,7 +2,7 @@
  * `npm run bench [-- NAME…]`: runs the benchmarks, each against a peer in the same run, prints the ratios and keeps
  * them with the raw figures in bench/results.json. Results of benchmarks that were not run stay as they were.
  */
-import { mkdir } from 'node:fs/promises';
+import { copyFile, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BenchContext, Benchmark } from './benchmark.ts';
 import { cached } from './cached.ts';
@@ -60,6 +60,8 @@ async function main(names: readonly string[]): Promise<number> {
   try {
     await mkdir(benchDirectory(), { recursive: true });
     const directory = await temporaryDirectory(scope, benchDirectory(), 'run');
+    const keep = process.env['BENCH_KEEP'];
+    if (keep !== undefined) scope.defer(() => keepLogs(directory, keep));
     let copy: Promise<LocalMirror> | undefined;
     const context: BenchContext = { scope, directory, say, mirror: () => (copy ??= localMirror(scope, say)) };
     const machine = await machineFacts(scope);
@@ -85,6 +87,13 @@ async function main(names: readonly string[]): Promise<number> {
     await scope.close();
   }
   return failures === 0 ? 0 : 1;
+}
+
+/** Copies what daemons and mirrors have logged. */
+async function keepLogs(from: string, to: string): Promise<void> {
+  await mkdir(to, { recursive: true });
+  const paths = (await readdir(from, { recursive: true })).filter((path) => path.endsWith('.log'));
+  for (const path of paths) await copyFile(join(from, path), join(to, path.replaceAll('/', '_')));
 }
 
 process.exitCode = await main(process.argv.slice(2));
