@@ -76,9 +76,9 @@ export class Fetching {
     return this.#mirror.info;
   }
 
-  /** The last that was heard of a mirror was a failure. */
+  /** The last that was heard of a mirror was a failure, and nobody else has brought anything. */
   get troubled(): boolean {
-    return this.#mirror.troubled;
+    return this.#mirror.troubled && this.fromPeers === 0;
   }
 
   /** Who delivered what is there now. */
@@ -180,21 +180,34 @@ export class Fetching {
     if (this.#state !== 'fetching' || this.#seeking) return;
     const { size, have, complete } = this.#content;
     const together = this.#together;
+    together?.settle();
     if (complete) {
-      together?.settle();
       if (this.#mirror.count > 0 || (together?.count ?? 0) > 0) return;
       this.#state = 'paused';
       together?.settled();
       this.#events.complete(size as number);
-    } else if (together?.wouldOverwrite === true) {
-      together.leavePeers();
-      this.#restart();
     } else if (together?.open === true && size !== undefined) {
-      if (!together.pump(size)) this.#end(this.#mirror.verdict());
+      this.#pumpBoth(together, size);
     } else if (this.#mirror.exhausted) {
       this.#end(this.#mirror.verdict());
+    } else if (together?.conflict === true) {
+      this.#restart();
     } else if ((together?.count ?? 0) === 0) {
       this.#mirror.pump(have);
+    }
+  }
+
+  #pumpBoth(together: Together, size: number): void {
+    switch (together.pump(size)) {
+      case 'going':
+        break;
+      case 'stuck':
+        this.#end(this.#mirror.verdict());
+        break;
+      case 'conflict':
+        together.leavePeers();
+        this.#restart();
+        break;
     }
   }
 

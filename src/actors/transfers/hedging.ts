@@ -32,6 +32,8 @@ interface Hedge {
 }
 
 const TICK_MS = 100;
+/** Counted in looks, not by the clock: a thread that was busy itself has not heard what came meanwhile. */
+const STALLED_LOOKS = STALLED_MS / TICK_MS;
 
 export class Hedging {
   readonly #deps: HedgingDeps;
@@ -106,13 +108,14 @@ export class Hedging {
       this.#pace.reset();
       this.#slow = false;
     } else {
+      for (const job of peers.jobs.all()) job.idleLooks += 1;
       this.#pace.sample(now, peers.received);
       const soonest = this.#soonest();
-      const stalled = soonest !== undefined && now - soonest.movedAt >= STALLED_MS;
+      const stalled = soonest !== undefined && soonest.idleLooks > STALLED_LOOKS;
       if (stalled) peers.sitOut();
       this.#slow = stalled || this.#pace.slowerThan(mirror.rate);
       if (this.#slow && soonest !== undefined) this.#begin(soonest);
-      if (content.complete) this.#endIdle(now);
+      if (content.complete) this.#endIdle();
     }
     if (this.#slow || was) this.#deps.changed();
     this.watch();
@@ -146,9 +149,9 @@ export class Hedging {
   }
 
   /** All is there: whoever does not end by itself has nothing to do any more. */
-  #endIdle(now: number): void {
+  #endIdle(): void {
     const { jobs } = this.#deps.peers;
-    for (const { job, movedAt } of jobs.all()) if (now - movedAt >= STALLED_MS) jobs.cancel(job.id);
+    for (const { job, idleLooks } of jobs.all()) if (idleLooks > STALLED_LOOKS) jobs.cancel(job.id);
   }
 }
 

@@ -11,6 +11,7 @@ import { Candidates, type Fault } from './candidates.ts';
 import type { Content } from './content.ts';
 import type { FetchingDeps, FetchingOptions } from './fetching-deps.ts';
 import { Jobs, type EndedJob } from './jobs.ts';
+import type { MirrorHost } from './mirror-host.ts';
 import { rangeJob, strongValidator } from './range-job.ts';
 import { nextRanges } from './range-plan.ts';
 
@@ -27,26 +28,6 @@ const OWN_FAULTS = new Set<string>([
 ]);
 
 type Failed = Extract<RangeOutcome, { kind: 'failed' }>;
-
-/** Who the mirrors work for. */
-export interface MirrorHost {
-  /** What comes is wanted; else it is only waited for its end. */
-  readonly active: boolean;
-  /** The partial file, which is made if need be. */
-  path(): Promise<string>;
-  /** Headers were accepted. */
-  started(): void;
-  wrote(job: RangeJob, start: number, end: number): void;
-  /** Something else may be asked for now. */
-  ready(): void;
-  /** The bytes that are there do not go with those that the mirror has now, and nobody can be blamed. */
-  anew(fault: Fault): void;
-  /** The bytes that are there do not go with those that come next. */
-  restart(): void;
-  notModified(info: FileInfo): void;
-  /** No mirror can help with this. */
-  end(fault: Fault): void;
-}
 
 export class MirrorSide {
   readonly #deps: FetchingDeps;

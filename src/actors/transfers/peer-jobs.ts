@@ -17,8 +17,8 @@ export interface PeerJobsDeps {
 
 export interface RunningPeerJob {
   readonly job: PeerJob;
-  /** When it began, or its last bytes came. */
-  movedAt: number;
+  /** How often it was looked at since it began, or since its last bytes came. */
+  idleLooks: number;
   /** What came, as far as that was told. */
   readonly own: RangeSet;
   cancelled: boolean;
@@ -64,9 +64,9 @@ export class PeerJobs {
   }
 
   start(want: WantId, { start, end }: ByteRange): void {
-    const { peers, clock, nextJobId, register } = this.#deps;
+    const { peers, nextJobId, register } = this.#deps;
     const job: PeerJob = { id: nextJobId(), want, start, end };
-    const running = { job, movedAt: clock.now(), own: new RangeSet(), cancelled: false, overdue: undefined };
+    const running = { job, idleLooks: 0, own: new RangeSet(), cancelled: false, overdue: undefined };
     this.#running.set(job.id, running);
     register(job.id);
     peers
@@ -85,7 +85,7 @@ export class PeerJobs {
   wrote(id: JobId, start: number, end: number): number | undefined {
     const running = this.#running.get(id);
     if (running === undefined || start < running.job.start || end > running.job.end || end <= start) return undefined;
-    running.movedAt = this.#deps.clock.now();
+    running.idleLooks = 0;
     const before = running.own.bytes;
     running.own.add(start, end);
     return running.own.bytes - before;

@@ -28,6 +28,13 @@ export interface TogetherHost {
   spoilt(): void;
 }
 
+export type Pumped =
+  | 'going'
+  /** Neither can bring what is missing. */
+  | 'stuck'
+  /** It has to come from mirrors alone, from its beginning. */
+  | 'conflict';
+
 export interface TogetherDeps extends FetchingDeps {
   readonly directory: PeerDirectory;
 }
@@ -124,10 +131,9 @@ export class Together {
     else if (this.#host.active) void this.seek()?.then(() => this.#host.ready());
   }
 
-  /** Starts what makes sense now at both. False when neither can bring what is missing. */
-  pump(size: number): boolean {
+  /** Starts what makes sense now at both. */
+  pump(size: number): Pumped {
     const [peers, mirror] = [this.#peers, this.#mirror];
-    this.#hedging.settle();
     const mayAsk = !peers.benched || mirror.exhausted;
     const { elsewhere } = peers;
     const { peers: ranges, taken } = divide({
@@ -145,18 +151,18 @@ export class Together {
     this.#hedging.watch();
     this.#patience.watch();
     if (!taken.covers(0, size)) {
-      if (mirror.exhausted) return peers.jobs.count > 0;
-      // Its bytes would be written over theirs: they have to end first.
-      if (mirror.wholeOnly && peers.jobs.count > 0) peers.off();
-      else mirror.pump(taken, peers.want === undefined ? undefined : PIECE_BYTES);
+      if (mirror.exhausted) return peers.jobs.count > 0 ? 'going' : 'stuck';
+      if (this.conflict) return 'conflict';
+      mirror.pump(taken, PIECE_BYTES);
     }
     this.#report?.jobsChanged();
-    return true;
+    return 'going';
   }
 
-  /** The mirror is about to write the whole file over bytes of peers, which readers may have. */
-  get wouldOverwrite(): boolean {
-    return this.#mirror.wholeOnly && this.#arbitration === undefined && this.#peers.came.bytes > 0;
+  /** Mirrors give only the whole, which must not be written over bytes of peers: readers may have these. */
+  get conflict(): boolean {
+    const peers = this.#peers.came.bytes > 0 || this.#peers.jobs.count > 0;
+    return peers && this.#mirror.wholeOnly && this.#arbitration === undefined;
   }
 
   mirrorWrote(start: number, end: number): void {

@@ -15,7 +15,8 @@ import type { FetchingDeps } from './fetching-deps.ts';
 import { Fetching } from './fetching.ts';
 import type { ArrivingFile, FileHead, Progress, TransferId, TransferStatus, WholeFile } from './protocol.ts';
 import { Waiters } from './waiters.ts';
-import { fromName, fromStore, nameRecord } from './whole-file.ts';
+import { keep, tellPeers } from './keeping.ts';
+import { fromName, fromStore } from './whole-file.ts';
 
 export interface TransferDeps extends ContentDeps, Omit<FetchingDeps, 'register' | 'now'> {
   register(id: JobId, transfer: Transfer): void;
@@ -257,31 +258,15 @@ export class Transfer {
       stale: false,
       freshUntil: this.#deps.clock.now() + freshMs,
     };
-    if (!this.#fetching.verified()) this.#tellPeers(file);
+    if (!this.#fetching.verified()) tellPeers(this.#deps, this.plan, file);
     this.#kept = this.#keep(file);
     this.#succeed(file);
   }
 
-  /** A file that no peer was asked for can be asked of this machine from now on. */
-  #tellPeers({ sha256, size, path, finalPath }: WholeFile): void {
-    const { directory } = this.#deps;
-    if (size === 0 || directory?.near(this.plan.torrents) !== true) return;
-    directory.ref.tell('verified', sha256, size, path, finalPath);
-  }
-
-  /** Clients have the file already; keeping it is for the next ones, so a failure here is only logged. */
   async #keep(file: WholeFile): Promise<void> {
-    const { store, log } = this.#deps;
-    const { url, sha256 } = this.plan;
-    try {
-      await this.#content.commit(file.sha256, file.lastModified);
-    } catch (error) {
-      log.warn({ url, err: error }, 'a file could not be kept');
-      this.#content.park();
-      return;
-    }
-    this.#result = { ...file, path: file.finalPath };
-    if (sha256 === undefined && this.#fetching.info?.storable !== false) store.tell('putName', nameRecord(url, file));
+    const storable = this.#fetching.info?.storable !== false;
+    if (await keep(this.#deps, this.#content, this.plan, file, storable))
+      this.#result = { ...file, path: file.finalPath };
   }
 
   #mismatch(actual: Sha256): void {
