@@ -1,5 +1,5 @@
 import { createSocket, type Socket } from 'node:dgram';
-import { once } from 'node:events';
+import { once, type EventEmitter } from 'node:events';
 import { connect } from 'node:net';
 import t, { type Test } from 'tap';
 import { MAX_PEERS, BoundedServer } from '../../../src/commands/tracker/bounded-server.ts';
@@ -235,4 +235,27 @@ t.test('a listener on all addresses serves IPv4 and IPv6', async (t) => {
   const answer = await six(announceRequest(connected.connection, 2, what), 2);
   t.match(JSON.stringify(answer), '{"host":"0:0:0:0:0:0:0:1","port":3003}', 'IPv6 peers over IPv6');
   return undefined;
+});
+
+interface LibraryClient extends EventEmitter {
+  start(): void;
+  destroy(): void;
+}
+type LibraryClientClass = new (options: object) => LibraryClient;
+
+t.test("clients of bittorrent-tracker's make are served", async (t) => {
+  const tracker = await running(t);
+  const name = 'bittorrent-tracker/client';
+  const { default: Client } = (await import(name)) as { default: LibraryClientClass };
+  await announce(tracker, query(10));
+  for (const url of [`http://127.0.0.1:${tracker.port}/announce`, `udp://127.0.0.1:${tracker.port}`]) {
+    const client = new Client({ infoHash, peerId: '44'.repeat(20), announce: [url], port: 4004 });
+    t.teardown(() => client.destroy());
+    const peers: string[] = [];
+    client.on('peer', (peer: string) => peers.push(peer));
+    client.on('warning', (error: Error) => t.fail(error.message));
+    client.start();
+    await until('told', () => peers.includes('127.0.0.1:2010'));
+    t.pass(url.slice(0, 4));
+  }
 });
