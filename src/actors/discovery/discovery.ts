@@ -42,7 +42,10 @@ function createFinders(deps: DiscoveryDeps, report: Report): Finder[] {
   const { config, clock, log, random, listenPort, peerId, ca } = deps;
   const finders: Finder[] = [];
   if (config.peers.length > 0) finders.push(new FixedPeers({ peers: config.peers, report, clock, random }));
-  if (config.lan) finders.push(new Lan({ listenPort, report, clock, log, random, options: deps.lanOptions ?? BEP14 }));
+  if (config.lan) {
+    const { lanOptions: options = BEP14, listenHost = '::' } = deps;
+    finders.push(new Lan({ listenPort, listenHost, report, clock, log, random, options }));
+  }
   for (const url of new Set(config.trackers)) {
     finders.push(new TrackerFinder({ url, listenPort, peerId, report, clock, log, random, ca }));
   }

@@ -21,6 +21,8 @@ interface Mouth extends Ear {
 
 export interface LanSocketsDeps {
   readonly options: LanOptions;
+  /** Whether to speak from this address of an interface, given without its zone. */
+  readonly speaksFrom: (address: string) => boolean;
   /** @param from IP address, of link-local ones with the zone. */
   readonly received: (datagram: Buffer, from: string) => void;
   /** Something does not work; the rest goes on. */
@@ -63,7 +65,8 @@ export class LanSockets {
     this.#subnets = subnets;
     await Promise.all(([4, 6] as const).map((family) => this.#listen(family)));
     if (this.#closed) return false;
-    const wanted = new Map(mouths.map((mouth) => [`${mouth.interface} ${mouth.address}`, mouth]));
+    const speaking = mouths.filter(({ address }) => this.#deps.speaksFrom(address.replace(/%.*$/, '')));
+    const wanted = new Map(speaking.map((mouth) => [`${mouth.interface} ${mouth.address}`, mouth]));
     for (const [key, socket] of this.#mouths) if (!wanted.has(key)) this.#drop(key, socket);
     for (const ear of ears) this.#join(ear);
     const silent = [...wanted].filter(([key]) => !this.#mouths.has(key));

@@ -3,6 +3,7 @@
  * connects to it; so nobody has to answer, and a hundred machines that start together send a few datagrams each.
  */
 import { randomBytes } from 'node:crypto';
+import { isIP } from 'node:net';
 import type { Clock } from '../../core/clock.ts';
 import type { InfoHash } from '../../core/ids.ts';
 import type { Logger } from '../../core/logging.ts';
@@ -32,6 +33,8 @@ const WARN_AGAIN_MS = 600_000;
 export interface LanDeps {
   readonly options: LanOptions;
   readonly listenPort: () => number | undefined;
+  /** Announcements leave only from where the listener can be reached. */
+  readonly listenHost: string;
   readonly report: Report;
   readonly clock: Clock;
   readonly log: Logger;
@@ -58,6 +61,7 @@ export class Lan implements Finder {
     this.#deps = deps;
     this.#sockets = new LanSockets({
       options: deps.options,
+      speaksFrom: (address) => isReachedAt(deps.listenHost, address),
       received: (datagram, from) => this.#received(datagram, from),
       failed: (what, error) => this.#failed(what, error),
     });
@@ -160,4 +164,10 @@ export class Lan implements Finder {
     this.#warnedAt = now;
     log.info({ what, reason: error.message }, 'discovery on the local network does not work on all interfaces');
   }
+}
+
+/** Who is bound to one address is reached there only; a name is taken for all of them. */
+function isReachedAt(listenHost: string, address: string): boolean {
+  if (listenHost === '0.0.0.0') return isIP(address) === 4;
+  return listenHost === '::' || isIP(listenHost) === 0 || listenHost === address;
 }

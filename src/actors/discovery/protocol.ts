@@ -55,6 +55,8 @@ export const BEP14: LanOptions = { port: 6771, group4: '239.192.152.143', group6
 export interface DiscoveryDeps {
   /** TCP port on which peers are accepted; undefined while there is none: then nothing is announced. */
   readonly listenPort: () => number | undefined;
+  /** The address that the listener is bound to: only from there can others reach it. Default: all. */
+  readonly listenHost?: string;
   /** 40 hexadecimal digits. */
   readonly peerId: string;
   /** Addresses to try: canonical, checked for who told of them, each at most once in AGAIN_MS for each torrent. */

@@ -112,3 +112,21 @@ t.test('an id that is not blinded, or blinded under another cookie, is nobody kn
   await until('the right one', () => one.has(shared, '127.0.0.1:20097'));
   t.equal(one.found.length, 1);
 });
+
+t.test('who listens on one address is announced from there only', async (t) => {
+  const lanOptions = await options();
+  const shared = newTorrent();
+  const hearer = find(t, 20_008, { lan: true }, { lanOptions });
+  hearer.torrents(shared);
+  await sleep(400);
+  const here = find(t, 20_009, { lan: true }, { lanOptions, listenHost: '127.0.0.1' });
+  here.torrents(shared);
+  await until('heard', () => hearer.has(shared, '127.0.0.1:20009'));
+  const elsewhere = find(t, 20_010, { lan: true }, { lanOptions, listenHost: '192.0.2.77' });
+  elsewhere.torrents(shared);
+  await until(
+    'it cannot speak',
+    async () => (await elsewhere.discovery.behaviour.status()).sources[0]?.state === 'failing',
+  );
+  t.ok(hearer.found.every(({ address }) => address === '127.0.0.1:20009'));
+});
