@@ -54,6 +54,7 @@ async function main(names: readonly string[]): Promise<number> {
       void scope.close().then(() => process.exit(130));
     });
   }
+  process.stdout.on('error', () => undefined); // nobody reads any more: the end still has to be orderly
   const say = (line: string): void => void process.stdout.write(`${line}\n`);
   let failures = 0;
   const all: Figure[] = [];
