@@ -15,8 +15,10 @@ export const MAX_PASSED = 3;
 /** A taker that names pieces and delivers none for this time is not waited for; in files of one piece for the second. */
 export const STALL_MS = 5_000;
 export const SMALL_STALL_MS = 2_000;
-/** Work is taken from another when what it still has to deliver would take this time. */
+/** Work is taken from another when what it still has to deliver would take this time, */
 export const BEHIND_MS = 2_000;
+/** and it takes so many times as long for a piece: with one and the same mirror to wait for nothing is gained. */
+const SLOWER = 2;
 /** Others that are reckoned with for one file; and pieces of a file that may be shared out. */
 export const MAX_TAKERS = 32;
 export const MAX_SHARED_PIECES = 4_096;
@@ -54,6 +56,8 @@ export interface TogetherState {
   readonly settled: Bitmap;
   /** Pieces that this machine is taking from the mirror at this moment. */
   readonly taking: Bitmap;
+  /** Milliseconds in which it gets a piece from there, when it has got some. */
+  readonly pace?: number | undefined;
 }
 
 export class FetchingTogether {
@@ -151,8 +155,8 @@ export class FetchingTogether {
         else mine.set(piece);
       }
     }
-    if (mine.isEmpty && !elsewhere.isEmpty) {
-      const piece = this.#furthestBehind(now, elsewhere);
+    if (mine.isEmpty && !elsewhere.isEmpty && state.pace !== undefined) {
+      const piece = this.#furthestBehind(now, elsewhere, state.pace);
       if (piece !== undefined) {
         elsewhere.clear(piece);
         mine.set(piece);
@@ -203,17 +207,22 @@ export class FetchingTogether {
     return taker.movedAt + (this.#pieces === 1 ? SMALL_STALL_MS : STALL_MS);
   }
 
-  /** The last piece of whoever has most to do; the one that it will come to last. */
-  #furthestBehind(now: number, elsewhere: Bitmap): number | undefined {
+  /**
+   * A piece of whoever has most to do; the one that it will come to last of those in which this machine is next, so that
+   * no two take the same.
+   */
+  #furthestBehind(now: number, elsewhere: Bitmap, pace: number): number | undefined {
     let most = BEHIND_MS;
     let found: number | undefined;
     for (const taker of this.#takers.values()) {
-      const open = [...taker.named].filter((piece) => elsewhere.has(piece));
-      const last = open.at(-1);
       // How fast it is shows when it has delivered something; until then there is STALL_MS.
-      if (open.length < 2 || last === undefined || taker.delivered === 0) continue;
-      const behind = (open.length * (now - taker.since)) / taker.delivered;
-      if (behind <= most) continue;
+      if (taker.named.count < 2 || taker.delivered === 0) continue;
+      const perPiece = (now - taker.since) / taker.delivered;
+      const behind = perPiece * taker.named.count;
+      if (behind <= most || perPiece <= SLOWER * pace) continue;
+      const next = (piece: number) => this.#order(piece).every((each) => each === taker || each.goneAt !== undefined);
+      const last = [...taker.named].slice(1).findLast((piece) => elsewhere.has(piece) && next(piece));
+      if (last === undefined) continue;
       most = behind;
       found = last;
     }

@@ -176,16 +176,28 @@ t.test('what somebody took before the others came is left to it, and what is bei
   t.end();
 });
 
-t.test('one with nothing left takes the last piece of the one that is furthest behind', (t) => {
-  const together = new FetchingTogether({ self: 'self', pieces: 8, weigh });
+t.test('one with nothing left takes a piece from one that is far behind and slower than itself', (t) => {
+  const pieces = 16;
+  const together = new FetchingTogether({ self: 'self', pieces, weigh });
   for (const peer of ['slow', 'fast']) together.join(peer, 0);
-  together.names('slow', bits(8, [0, 1, 2, 3]).toBytes(), 900);
-  together.names('fast', bits(8, [4, 5, 6, 7]).toBytes(), 900);
+  const falls = (piece: number) =>
+    ['self', 'slow', 'fast'].toSorted((a, b) => (weigh(piece, a) > weigh(piece, b) ? -1 : 1));
+  const all = Array.from({ length: pieces }, (_, piece) => piece);
+  const mine = all.filter((piece) => falls(piece)[0] === 'self');
+  const slows = all.filter((piece) => falls(piece)[0] === 'slow');
+  const fasts = all.filter((piece) => falls(piece)[0] === 'fast');
+  together.names('slow', bits(pieces, slows).toBytes(), 900);
+  together.names('fast', bits(pieces, fasts).toBytes(), 900);
   together.delivered('slow', 900);
-  t.same([...planOf(together, 8, 1_000).mine], [3]);
-  for (let n = 0; n < 10; n++) together.delivered('fast', 900);
-  t.same([...planOf(together, 8, 1_000).mine], [3], 'not of one that is nearly done');
-  t.same([...planOf(together, 8, 1_000, bits(8, [1, 2, 3])).mine], [], 'nor the last piece of anybody');
+  const settled = bits(pieces, mine);
+  const plan = (pace: number | undefined) => together.plan({ now: 1_000, settled, taking: bits(pieces), pace });
+  const next = slows.slice(1).filter((piece) => falls(piece)[1] === 'self');
+  t.ok(next.length > 0, 'there is such a piece');
+  t.same([...plan(100).mine], next.slice(-1));
+  t.same([...plan(600).mine], [], 'not when it is no faster itself');
+  t.same([...plan(undefined).mine], [], 'nor when it does not know');
+  for (let n = 0; n < 20; n++) together.delivered('slow', 900);
+  t.same([...plan(10).mine], [], 'nor of one that will be done soon');
   t.end();
 });
 

@@ -6,7 +6,7 @@ import type { Clock } from '../../../core/clock.ts';
 import { RangeSet } from '../../../core/range-set.ts';
 import { Bitmap } from '../../../core/swarm/bitmap.ts';
 import { MAX_SHARED_PIECES, SILENT_MS } from '../../../core/swarm/fetching-together.ts';
-import { piecesTouching, wholePieces } from '../../../core/swarm/pieces.ts';
+import { PIECE_BYTES, piecesTouching, wholePieces } from '../../../core/swarm/pieces.ts';
 import type { Ranges } from '../protocol.ts';
 import type { Lane } from './lane.ts';
 import type { Want } from './want.ts';
@@ -37,7 +37,13 @@ export class TogetherFeed {
   /** The transfers say what they take from the mirror, and have taken. */
   mirrored(want: Want, fetching: Ranges, have: Ranges): void {
     const inside = want.file.size;
-    want.mirror = { fetching: bounded(fetching, inside), have: bounded(have, inside), at: this.#deps.clock.now() };
+    const now = this.#deps.clock.now();
+    const mirror = { fetching: bounded(fetching, inside), have: bounded(have, inside), at: now };
+    const since = want.mirror?.since ?? now;
+    const bytes = mirror.have.bytes - (want.mirror?.have.bytes ?? 0);
+    // What was there at the first call took no time that is known.
+    const pace = bytes > 0 && now > since ? ((now - since) * PIECE_BYTES) / mirror.have.bytes : want.mirror?.pace;
+    want.mirror = { ...mirror, since, pace };
     if (want.together.alone) return;
     this.#deps.changed(want);
     this.announce(want, true);
@@ -83,7 +89,8 @@ export class TogetherFeed {
     const now = this.#deps.clock.now();
     const told = this.#told.get(want) ?? { claims: new Bitmap(want.pieces), at: -Infinity };
     const claims = this.#claims(want);
-    const news = [...claims].some((piece) => !told.claims.has(piece)) || (claims.isEmpty && !told.claims.isEmpty);
+    // Also what it leaves to others now: they may be waiting for word of that.
+    const news = Buffer.compare(claims.toBytes(), told.claims.toBytes()) !== 0;
     if (!news && (!repeat || claims.isEmpty || now - told.at < REPEAT_MS)) return false;
     this.#told.set(want, { claims, at: now });
     for (const lane of want.wanters) this.#send(want, lane, claims);
@@ -115,7 +122,7 @@ export class TogetherFeed {
       const { first, end } = piecesTouching(size, range);
       for (let piece = first; piece < end; piece++) taking.set(piece);
     }
-    return want.together.plan({ now: this.#deps.clock.now(), settled, taking });
+    return want.together.plan({ now: this.#deps.clock.now(), settled, taking, pace: want.mirror?.pace });
   }
 }
 

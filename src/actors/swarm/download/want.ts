@@ -34,7 +34,11 @@ export interface Suspect {
 export interface MirrorPart {
   readonly fetching: RangeSet;
   readonly have: RangeSet;
+  /** When it was said first, and last. */
+  readonly since: number;
   readonly at: number;
+  /** Milliseconds for a piece. */
+  readonly pace: number | undefined;
 }
 
 /** Different writers of one file, neighbours aside; more than a file of 8 GiB can have. */

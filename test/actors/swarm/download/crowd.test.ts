@@ -1,0 +1,92 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import t, { type Test } from 'tap';
+
+import { ManualClock } from '../../../kernel/fixtures/manual-clock.ts';
+import { randomNumbers } from '../../../support/random.ts';
+import { connect, Machine, Mirror } from './crowd.ts';
+import { content, MIB, TORRENT } from './scene.ts';
+
+/** 100 Mbit a second. */
+const MIRROR_RATE = 12_500;
+
+interface Crowd {
+  readonly machines: readonly Machine[];
+  readonly mirror: Mirror;
+  readonly clock: ManualClock;
+  /** Milliseconds that one copy from the mirror takes. */
+  readonly copyMs: number;
+  readonly size: number;
+}
+
+/** Runs until all who live are done; `each` is called every millisecond. */
+async function run(
+  t: Test,
+  options: { count: number; size: number; spreadMs: number; seed: string },
+  each: (crowd: Crowd) => void = () => undefined,
+): Promise<Crowd> {
+  const directory = mkdtempSync(join(tmpdir(), 'debtorrent-crowd-'));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  const random = randomNumbers(options.seed);
+  const clock = new ManualClock();
+  const mirror = new Mirror(MIRROR_RATE);
+  const file = content(options.seed, options.size);
+  const settings = { clock, file, torrent: TORRENT, path: (name: string) => join(directory, name) };
+  const machines = Array.from({ length: options.count }, (_, n) => new Machine(`machine${n}`, settings, mirror));
+  for (const [n, a] of machines.entries()) for (const b of machines.slice(n + 1)) connect(a, b, settings);
+  for (const machine of machines) clock.setTimeout(() => machine.start(), Math.floor(random() * options.spreadMs));
+  const crowd: Crowd = { machines, mirror, clock, copyMs: options.size / MIRROR_RATE, size: options.size };
+  while (machines.some(({ dead, doneAt }) => !dead && doneAt === undefined)) {
+    if (clock.now() > 20 * crowd.copyMs + 20_000) throw new Error('they are never done');
+    await written(machines);
+    clock.advance(1);
+    if (clock.now() % 5 === 0) mirror.tick(5);
+    each(crowd);
+  }
+  await Promise.all(machines.map(({ downloads }) => downloads.stop()));
+  return crowd;
+}
+
+/** Files are written by real threads: the clock stands still meanwhile. */
+async function written(machines: readonly Machine[]): Promise<void> {
+  for (let n = 0; n < 3; n++) await new Promise((resolve) => setImmediate(resolve));
+  for (let n = 0; n < 50 && machines.some(({ unwritten }) => unwritten > 0); n++) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  // What came twice is not written.
+  for (const machine of machines) machine.unwritten = 0;
+}
+
+function figures({ machines, mirror, copyMs, size }: Crowd): { copies: number; time: number } {
+  const last = Math.max(...machines.map(({ doneAt }) => doneAt ?? 0));
+  return { copies: mirror.sent / size, time: last / copyMs };
+}
+
+t.test('eight machines that want a file at once cost the mirror little more than one copy', async (t) => {
+  for (const spreadMs of [1, 100, 1_500]) {
+    const crowd = await run(t, { count: 8, size: 24 * MIB, spreadMs, seed: `at once ${spreadMs}` });
+    const { copies, time } = figures(crowd);
+    t.ok(copies <= 1.2, `${copies.toFixed(3)} copies with ${spreadMs} ms between them`);
+    t.ok(time <= 1.4 + spreadMs / crowd.copyMs, `${time.toFixed(2)} times the time of one copy`);
+  }
+});
+
+t.test('so it is with a file of one piece', async (t) => {
+  const { copies } = figures(await run(t, { count: 8, size: 600_000, spreadMs: 1, seed: 'small' }));
+  t.ok(copies <= 1.2, `${copies.toFixed(3)} copies`);
+});
+
+t.test('when one of them is killed in the middle the others finish', async (t) => {
+  const crowd = await run(
+    t,
+    { count: 8, size: 24 * MIB, spreadMs: 20, seed: 'killed' },
+    ({ clock, machines, copyMs }) => {
+      if (clock.now() === Math.floor(copyMs / 2)) machines[3]?.die();
+    },
+  );
+  const { copies, time } = figures(crowd);
+  t.ok(copies <= 1.4, `${copies.toFixed(3)} copies`);
+  t.ok(time <= 1.8, `${time.toFixed(2)} times the time of one copy`);
+});
