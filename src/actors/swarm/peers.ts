@@ -16,6 +16,7 @@ import { CatalogueView } from '../catalogue-view.ts';
 import { createDiscovery } from '../discovery/discovery.ts';
 import type { DiscoveryProtocol } from '../discovery/protocol.ts';
 import type { Hashing } from '../hashing.ts';
+import { systemCertificates } from '../http-backup/system-certificates.ts';
 import { layoutOf } from '../store/layout.ts';
 import type { StoredFile, StoreProtocol } from '../store/protocol.ts';
 import { BannedList } from './banned-list.ts';
@@ -134,6 +135,8 @@ export async function createPeers(deps: PeersDeps): Promise<Peers> {
 
   const discovery = createDiscovery({
     listenPort: () => links.listening?.port,
+    listenHost: settings.listen.host,
+    ca: systemCertificates,
     peerId: links.peerId,
     found: (torrent, addresses, via) => void swarms.ref(torrent)?.tell('found', addresses, via),
     config: {
