@@ -3,6 +3,7 @@
  * waits for them any more. An answer to nothing is the peer's fault.
  */
 import type { Clock } from '../../../core/clock.ts';
+import { keyOf } from './block-ref.ts';
 import type { LinkLimits } from './link-limits.ts';
 import type { BlockRef } from './link.ts';
 
@@ -134,8 +135,4 @@ export class OwnRequests {
     for (const asked of this.#asked.values()) next = Math.min(next, this.#deadline(asked));
     if (next < Infinity) this.#wake(next);
   }
-}
-
-export function keyOf({ index, offset, length }: BlockRef): string {
-  return `${index} ${offset} ${length}`;
 }

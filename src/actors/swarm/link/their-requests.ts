@@ -1,9 +1,9 @@
 /** Requests of a peer that are not answered: bounded in number and in what they may ask for. */
 import { MAX_OPEN_REQUESTS } from '../../../core/swarm/limits.ts';
 import { PIECE_BYTES } from '../../../core/swarm/pieces.ts';
+import { keyOf } from './block-ref.ts';
 import { MAX_BLOCK_BYTES } from './frame-check.ts';
 import type { BlockRef, LinkFault } from './link.ts';
-import { keyOf } from './own-requests.ts';
 
 export type Respond = (error: null, data: Uint8Array) => void;
 

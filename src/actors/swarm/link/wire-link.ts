@@ -8,14 +8,14 @@ import { decodeFilesMessage } from '../../../core/swarm/decode-message.ts';
 import { encodeFilesMessage } from '../../../core/swarm/encode-message.ts';
 import type { FilesMessage } from '../../../core/swarm/messages.ts';
 import type { PeerAddress } from '../../../core/swarm/peer-address.ts';
-import { AllowedByPeer } from './allowed-by-peer.ts';
+import { Asking } from './asking.ts';
+import { refOf } from './block-ref.ts';
 import type { Channel, ChannelUser, ExtensionName } from './channel.ts';
 import { ExchangePace } from './exchange-pace.ts';
 import type { Introduction } from './handshake.ts';
 import type { LinkLimits } from './link-limits.ts';
 import type { BlockRef, Link, LinkFault, LinkHandler } from './link.ts';
 import { extraCost } from './message-cost.ts';
-import { keyOf, OwnRequests } from './own-requests.ts';
 import { SharedTorrents } from './shared-torrents.ts';
 import { TheirRequests, type Respond } from './their-requests.ts';
 
@@ -38,18 +38,16 @@ export class WireLink implements Link, ChannelUser {
   readonly client: string;
   readonly openedAt: number;
   readonly incoming: boolean;
-  downBytes = 0;
   upBytes = 0;
   readonly #deps: WireLinkDeps;
   readonly #channel: Channel;
   readonly #wire: Wire;
   readonly #shared: SharedTorrents;
-  readonly #requests: OwnRequests;
-  readonly #mostRequests: number;
+  readonly #asking: Asking;
   readonly #theirs = new TheirRequests();
   readonly #exchanges = new ExchangePace();
-  readonly #allowedByPeer = new AllowedByPeer();
   #handler: LinkHandler | undefined;
+  #fault: LinkFault | undefined;
 
   constructor(deps: WireLinkDeps) {
     const { channel, introduction, clock, limits, ownPeerId } = deps;
@@ -69,29 +67,25 @@ export class WireLink implements Link, ChannelUser {
       ? { dialler: this.peerId, listener: ownPeerId }
       : { dialler: ownPeerId, listener: this.peerId };
     this.#shared = new SharedTorrents(ends, deps.torrents, introduction.hello.torrents);
-    this.#mostRequests = Math.min(limits.requests, introduction.hello.maxRequests);
-    this.#requests = new OwnRequests({
-      clock,
-      limits,
-      timedOut: (block) => channel.safely(() => this.#timedOut(block)),
-    });
+    const { maxRequests } = introduction.hello;
+    this.#asking = new Asking({ channel, clock, limits, maxRequests, handler: () => this.#heard() });
+    channel.user = this;
   }
 
-  /** From now on the handler hears of everything. */
+  /** From now on the handler hears of everything; if the link has ended already, of that. */
   start(handler: LinkHandler): void {
+    if (this.#fault !== undefined) return handler.closed(this.#fault);
     this.#handler = handler;
-    this.#channel.user = this;
+    this.#asking.start();
     const wire = this.#wire;
     wire.on('choke', () => this.#heard()?.choked(true));
     wire.on('unchoke', () => this.#heard()?.choked(false));
     wire.on('interested', () => this.#heard()?.interested(true));
     wire.on('uninterested', () => this.#heard()?.interested(false));
     wire.on('have', (index) => this.#heard()?.have(index >>> 0));
-    wire.on('allowed-fast', (index) => this.#allowed(index >>> 0));
-    wire.on('piece', (index, offset, data) => this.#came(refOf(index, offset, data.length), data));
-    wire.on('reject', (index, offset, length) => this.#refused(refOf(index, offset, length)));
     wire.on('request', (index, offset, length, respond) => this.#asks(refOf(index, offset, length), respond));
     wire.on('cancel', (index, offset, length) => this.#cancels(refOf(index, offset, length)));
+    return undefined;
   }
 
   get common(): readonly InfoHash[] {
@@ -110,8 +104,12 @@ export class WireLink implements Link, ChannelUser {
     return this.#wire.peerInterested;
   }
 
+  get downBytes(): number {
+    return this.#asking.downBytes;
+  }
+
   get outstanding(): number {
-    return this.#requests.size;
+    return this.#asking.outstanding;
   }
 
   get writable(): boolean {
@@ -134,22 +132,11 @@ export class WireLink implements Link, ChannelUser {
   }
 
   request(block: BlockRef, timeoutMs?: number): boolean {
-    const { index, offset, length } = block;
-    if (this.#channel.ended || this.#requests.size >= this.#mostRequests) return false;
-    const { peerChoking, peerAllowedFastSet } = this.#wire;
-    if (peerChoking && !this.#allowedByPeer.has(index)) return false;
-    if (!this.#requests.add(block, timeoutMs)) return false;
-    // The wire keeps a shorter list, and refuses what is not on it.
-    const missing = peerChoking && !peerAllowedFastSet.includes(index | 0);
-    if (missing) peerAllowedFastSet.push(index | 0);
-    // The wire may call back within the call; its events tell the same, later.
-    this.#out(() => this.#wire.request(index | 0, offset, length, () => {}));
-    if (missing) peerAllowedFastSet.pop();
-    return !this.#channel.ended;
+    return this.#asking.request(block, timeoutMs);
   }
 
   cancel(block: BlockRef): void {
-    if (this.#requests.giveUp(block)) this.#tellCancel(block);
+    this.#asking.cancel(block);
   }
 
   piece(block: BlockRef, data: Uint8Array): void {
@@ -231,9 +218,9 @@ export class WireLink implements Link, ChannelUser {
   }
 
   ended(fault: LinkFault): void {
-    this.#requests.stop();
+    this.#fault = fault;
+    this.#asking.stop();
     this.#theirs.clear();
-    this.#allowedByPeer.clear();
     this.#deps.ended(fault);
     this.#handler?.closed(fault);
     this.#handler = undefined;
@@ -266,40 +253,6 @@ export class WireLink implements Link, ChannelUser {
     if (addresses.length > 0) this.#heard()?.exchanged(addresses);
   }
 
-  #allowed(index: number): void {
-    if (this.#channel.ended) return;
-    this.#allowedByPeer.add(index);
-    this.#handler?.allowedFast(index);
-  }
-
-  #came(block: BlockRef, data: Uint8Array): void {
-    if (this.#channel.ended) return;
-    const what = this.#requests.came(block);
-    if (what === 'unasked') {
-      this.close({ kind: 'protocol', message: `a block that was not asked for: ${keyOf(block)}` });
-    } else if (what === 'awaited') {
-      this.downBytes += data.length;
-      this.#handler?.block(block, Buffer.from(data.buffer, data.byteOffset, data.byteLength));
-    }
-  }
-
-  #refused(block: BlockRef): void {
-    if (this.#channel.ended) return;
-    const what = this.#requests.refused(block);
-    if (what !== 'unasked') this.#channel.messages.giveBack(1);
-    if (what === 'awaited') this.#handler?.rejected(block);
-  }
-
-  #timedOut(block: BlockRef): void {
-    if (this.#channel.ended) return;
-    this.#tellCancel(block);
-    this.#handler?.timedOut(block);
-  }
-
-  #tellCancel({ index, offset, length }: BlockRef): void {
-    this.#out(() => this.#wire.cancel(index | 0, offset, length));
-  }
-
   #asks(block: BlockRef, respond: Respond): void {
     if (this.#channel.ended) return;
     const fault = this.#theirs.add(block, respond);
@@ -313,8 +266,4 @@ export class WireLink implements Link, ChannelUser {
     this.#handler?.cancelled(block);
     this.reject(block);
   }
-}
-
-function refOf(index: number, offset: number, length: number): BlockRef {
-  return { index: index >>> 0, offset: offset >>> 0, length: length >>> 0 };
 }

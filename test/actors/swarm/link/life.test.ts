@@ -16,9 +16,13 @@ t.test('two that dial each other at the same time end with one link', async (t) 
     ]);
     t.ok(outcomes.some(({ kind }) => kind === 'linked'));
     const open = (of: typeof a) => of.heard.filter(({ fault }) => fault === undefined);
-    await until(() => open(a).length === 1 && open(b).length === 1, 'one link on either side');
+    const dialled = (of: typeof a, to: typeof a) => open(of)[0]?.link.name === `127.0.0.1:${to.port}`;
+    await until(
+      () => open(a).length === 1 && open(b).length === 1 && dialled(a, b) !== dialled(b, a),
+      'one link, the same on either side',
+    );
     open(a)[0]?.link.have(round);
-    await until(() => open(b)[0]?.of('have').length === 1, 'it is the same one');
+    await until(() => open(b)[0]?.of('have').length === 1, 'it carries messages');
     t.equal(a.links.bans + b.links.bans, 0);
   }
 });
