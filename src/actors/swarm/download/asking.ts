@@ -96,6 +96,10 @@ export class Asking {
     if (found === undefined || !found.seller.have.set(found.piece)) return undefined;
     const { want } = found.seller;
     want.together.delivered(lane.link.peerId, this.#deps.clock.now());
+    if (found.seller.have.isFull) {
+      found.seller.whole = true;
+      this.askTrees(want);
+    }
     this.#deps.changed(want);
     return want;
   }

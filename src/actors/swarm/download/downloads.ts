@@ -133,7 +133,9 @@ export class Downloads {
   /** What this machine takes from the mirror, and has taken; whole states. Called again while bytes arrive. */
   mirrored(id: WantId, fetching: Ranges, have: Ranges): void {
     const want = this.#wants.get(id);
-    if (want !== undefined) this.#together.mirrored(want, fetching, have);
+    if (want === undefined) return;
+    this.#together.mirrored(want, fetching, have);
+    want.noteRefetched();
   }
 
   over(id: WantId, verified: boolean): void {
@@ -154,7 +156,8 @@ export class Downloads {
   contributions(id: WantId): readonly Contribution[] {
     const want = this.#wants.get(id);
     if (want === undefined) return [];
-    want.examined = true;
+    // Otherwise it is too early to tell anything from the question.
+    if (want.trust.allMatched) want.examined = true;
     return want.log.shares.map(({ start, end, writer }) => ({ peer: writer, start, end }));
   }
 

@@ -28,8 +28,9 @@ export async function judge(deps: VerdictDeps, want: Want, verified: boolean): P
     deps.ban(peer, { kind: 'wrong-bytes', message });
   };
   if (!verified) {
-    // Every piece was what they said it would be, and the file is wrong.
-    if (trust.allMatched) for (const peer of trust.tellers) ban(peer, 'told piece roots of another file');
+    // Every piece was what they said it would be, and the file was wrong.
+    if (want.examined && trust.allMatched)
+      for (const peer of trust.tellers) ban(peer, 'told piece roots of another file');
     return;
   }
   for (const piece of piecesInDoubt(want)) {
@@ -43,9 +44,10 @@ export async function judge(deps: VerdictDeps, want: Want, verified: boolean): P
   }
 }
 
-function piecesInDoubt({ trust, suspects, examined, pieces }: Want): number[] {
+function piecesInDoubt({ trust, suspects, examined, refetched, pieces }: Want): number[] {
   const doubtful = new Set(trust.disputedPieces());
   for (const { piece } of suspects) doubtful.add(piece);
+  for (const piece of refetched) doubtful.add(piece);
   // It was wrong before it was put right: what matched then may be a lie that was followed.
   for (let piece = 0; examined && piece < pieces; piece++) if (trust.hasMatched(piece)) doubtful.add(piece);
   return [...doubtful].slice(0, MAX_TRUTHS);

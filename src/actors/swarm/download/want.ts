@@ -4,7 +4,7 @@ import { RangeSet } from '../../../core/range-set.ts';
 import { Bitmap } from '../../../core/swarm/bitmap.ts';
 import { ContributionLog } from '../../../core/swarm/contribution-log.ts';
 import { FetchingTogether } from '../../../core/swarm/fetching-together.ts';
-import { pieceCount, pieceRange } from '../../../core/swarm/pieces.ts';
+import { pieceCount, pieceRange, piecesTouching } from '../../../core/swarm/pieces.ts';
 import { Todo } from '../../../core/swarm/picker.ts';
 import { TreeTrust } from '../../../core/swarm/tree-trust.ts';
 import { weight } from '../../../core/swarm/weights.ts';
@@ -76,8 +76,10 @@ export class Want {
   /** What others who want the file say of it is being waited for; has been. */
   hearing = false;
   heard = false;
-  /** The transfers looked for who sent what: the file had been wrong. */
+  /** The transfers asked who sent what when all pieces had matched a tree: the file had been wrong all the same. */
   examined = false;
+  /** Pieces that matched a tree and come from the mirror once more: they are thought to be wrong. */
+  readonly refetched = new Set<number>();
   closed = false;
   readonly #timers = new Set<{ clear(): void }>();
   readonly #clock: Clock;
@@ -103,6 +105,14 @@ export class Want {
 
   range(piece: number): { start: number; end: number } {
     return pieceRange(this.file.size, piece);
+  }
+
+  /** To be called when it is known what comes from the mirror now. */
+  noteRefetched(): void {
+    for (const range of this.mirror?.fetching.ranges ?? []) {
+      const { first, end } = piecesTouching(this.file.size, range);
+      for (let piece = first; piece < end; piece++) if (this.trust.hasMatched(piece)) this.refetched.add(piece);
+    }
   }
 
   /** Calls back unless the want is over by then. */

@@ -6,7 +6,8 @@ import t, { type Test } from 'tap';
 
 import { ManualClock } from '../../../kernel/fixtures/manual-clock.ts';
 import { randomNumbers } from '../../../support/random.ts';
-import { connect, Machine, Mirror } from './crowd.ts';
+import { connect } from './crowd-link.ts';
+import { Machine, Mirror } from './crowd.ts';
 import { content, MIB, TORRENT } from './scene.ts';
 
 /** 100 Mbit a second. */

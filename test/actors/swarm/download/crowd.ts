@@ -1,16 +1,15 @@
 /**
- * Machines that want the same file from one mirror, on a clock that the test holds: each has real downloads, links in
- * memory to all others, and just enough of the rest of a daemon around them (transfers, uploads, a mirror that all share).
+ * Machines that want the same file from one mirror, on a clock that the test holds: each has real downloads, and just
+ * enough of the rest of a daemon around them (transfers, a mirror that all share).
  */
 import type { InfoHash } from '../../../../src/core/ids.ts';
 import { RangeSet } from '../../../../src/core/range-set.ts';
 import { Bitmap } from '../../../../src/core/swarm/bitmap.ts';
-import type { FilesMessage } from '../../../../src/core/swarm/messages.ts';
-import { PIECE_BYTES, pieceCount, pieceLength, wholePieces } from '../../../../src/core/swarm/pieces.ts';
+import { PIECE_BYTES, pieceCount, wholePieces } from '../../../../src/core/swarm/pieces.ts';
 import { Downloads } from '../../../../src/actors/swarm/download/downloads.ts';
-import type { BlockRef, Link, LinkFault } from '../../../../src/actors/swarm/link/link.ts';
 import type { PeerView, WantedFile } from '../../../../src/actors/swarm/protocol.ts';
 import type { ManualClock } from '../../../kernel/fixtures/manual-clock.ts';
+import type { End } from './crowd-link.ts';
 import type { FakeFile } from './fake-peer.ts';
 
 export interface CrowdOptions {
@@ -23,9 +22,6 @@ export interface CrowdOptions {
 const MAX_MIRROR_JOBS = 2;
 const MAX_PEER_JOBS = 4;
 const PEER_JOB_BYTES = 4 * PIECE_BYTES;
-const LATENCY_MS = 1;
-/** Blocks of 128 KiB that a machine sends in a millisecond: a gigabit a second. */
-const UPLOAD_RATE = 1;
 const QUIET = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
 /** One mirror, whose bytes are shared equally by all who fetch. */
@@ -193,168 +189,4 @@ export class Machine {
     this.downloads.over(1, true);
     for (const piece of this.offers) if (!before.has(piece)) for (const link of this.links) link.hasPiece(piece);
   }
-}
-
-/** One machine's end of a link to another. */
-export class End implements Link {
-  readonly #options: CrowdOptions;
-  readonly #self: Machine;
-  readonly #there: Machine;
-  far!: End;
-  /** The number under which the machine at the other end wants the file. */
-  wantedBy: number | undefined;
-  #open = true;
-  #leased = false;
-  readonly #waiting = new Map<string, { clear(): void }>();
-  readonly listenPort = undefined;
-  readonly client = 'crowd';
-  readonly openedAt = 0;
-  readonly downBytes = 0;
-  readonly upBytes = 0;
-  readonly peerChoking = false;
-  readonly amChoking = false;
-  readonly peerInterested = true;
-  readonly writable = true;
-
-  constructor(self: Machine, there: Machine, options: CrowdOptions) {
-    this.#self = self;
-    this.#there = there;
-    this.#options = options;
-    self.links.add(this);
-  }
-
-  get peerId(): string {
-    return this.#there.peerId;
-  }
-
-  get address(): string {
-    return this.#there.name;
-  }
-
-  get name(): string {
-    return this.#there.name;
-  }
-
-  get common(): readonly InfoHash[] {
-    return [this.#options.torrent];
-  }
-
-  get outstanding(): number {
-    return this.#waiting.size;
-  }
-
-  /** This machine has a piece that it may offer. */
-  hasPiece(piece: number): void {
-    if (this.wantedBy === undefined) return;
-    if (this.#leased) this.#later(() => this.#there.downloads.have(this.far, piece));
-    else this.#offer();
-  }
-
-  send(message: FilesMessage): void {
-    this.#later(() => this.far.#hears(message));
-  }
-
-  request(block: BlockRef, timeoutMs = 10_000): boolean {
-    const { clock, file } = this.#options;
-    if (!this.#open || !this.#there.offers.has(block.index)) throw new Error('it never promised that');
-    this.#there.free = Math.max(this.#there.free, clock.now() + LATENCY_MS) + 1 / UPLOAD_RATE;
-    const wait = this.#there.free - clock.now();
-    const key = `${block.index} ${block.offset}`;
-    const timer = clock.setTimeout(
-      () => {
-        this.#waiting.delete(key);
-        const start = block.index * PIECE_BYTES + block.offset;
-        if (wait >= timeoutMs) this.#self.downloads.timedOut(this, block);
-        else this.#self.unwritten += block.length;
-        if (wait < timeoutMs) this.#self.downloads.block(this, block, file.data.subarray(start, start + block.length));
-      },
-      Math.min(wait, timeoutMs),
-    );
-    this.#waiting.set(key, timer);
-    return true;
-  }
-
-  cancel({ index, offset }: BlockRef): void {
-    this.#waiting.get(`${index} ${offset}`)?.clear();
-    this.#waiting.delete(`${index} ${offset}`);
-  }
-
-  close(fault: LinkFault): void {
-    if (!this.#open) return;
-    this.#open = false;
-    this.#self.links.delete(this);
-    for (const timer of this.#waiting.values()) timer.clear();
-    this.#self.downloads.linkClosed(this);
-    this.far.close(fault);
-  }
-
-  have(): void {}
-  piece(): void {}
-  reject(): void {}
-  allowFast(): void {}
-  disallowFast(): void {}
-  choke(): void {}
-  interest(): void {}
-  sendPeers(): void {}
-  pause(): void {}
-  resume(): void {}
-
-  #hears(message: FilesMessage): void {
-    const { downloads } = this.#self;
-    const { sha256 } = this.#options.file;
-    switch (message.type) {
-      case 'want':
-        this.wantedBy = message.files[0]?.file;
-        if (this.#self.offers.isEmpty) this.send({ type: 'none', files: message.files.map(({ file }) => file) });
-        else this.#offer();
-        downloads.remoteWant(this, sha256, true);
-        break;
-      case 'unwant':
-        this.wantedBy = undefined;
-        downloads.remoteWant(this, sha256, false);
-        break;
-      case 'fetching':
-        downloads.remoteFetching(this, sha256, message.pieces);
-        break;
-      case 'tree-request':
-        this.send({ type: 'tree', file: message.file, roots: new Uint8Array() });
-        break;
-      case 'offer':
-      case 'none':
-      case 'retract':
-      case 'tree':
-        downloads.message(this, message);
-        break;
-      case 'torrents':
-        break;
-    }
-  }
-
-  #offer(): void {
-    if (this.wantedBy === undefined) return;
-    this.#leased = true;
-    const { data } = this.#options.file;
-    if (pieceLength(data.length, 0) === 0) return;
-    this.send({
-      type: 'offer',
-      file: this.wantedBy,
-      base: 0,
-      pieces: pieceCount(data.length),
-      have: this.#self.offers.toBytes(),
-    });
-  }
-
-  #later(callback: () => void): void {
-    this.#options.clock.setTimeout(() => {
-      if (this.#open) callback();
-    }, LATENCY_MS);
-  }
-}
-
-export function connect(a: Machine, b: Machine, options: CrowdOptions): void {
-  const [here, there] = [new End(a, b, options), new End(b, a, options)];
-  here.far = there;
-  there.far = here;
-  a.downloads.linkOpened(here);
-  b.downloads.linkOpened(there);
 }
