@@ -15,6 +15,9 @@ export const MAX_PASSED = 3;
 /** A taker that names pieces and delivers none for this time is not waited for; in files of one piece for the second. */
 export const STALL_MS = 5_000;
 export const SMALL_STALL_MS = 2_000;
+/** Where the mirror is slow for all: so many times what a piece takes this machine itself, up to a bound. */
+const STALL_PACES = 3;
+const MAX_STALL_MS = 15_000;
 /** Work is taken from another when what it still has to deliver would take this time, */
 export const BEHIND_MS = 2_000;
 /** and it takes so many times as long for a piece: with one and the same mirror to wait for nothing is gained. */
@@ -33,9 +36,11 @@ interface Taker {
   goneAt: number | undefined;
   named: Bitmap;
   heardAt: number;
-  /** When it last delivered a piece, or began to name some. */
-  movedAt: number;
+  /** How long it has named pieces since it delivered one, up to `heardAt`. */
+  unproductiveMs: number;
   stalledAt: number | undefined;
+  /** Its turn came and passed. */
+  passedOver: boolean;
   delivered: number;
   /** When it stopped to name a piece. */
   readonly dropped: Map<number, number>;
@@ -63,15 +68,18 @@ export interface TogetherState {
 export class FetchingTogether {
   readonly #pieces: number;
   readonly #weigh: Weigh;
-  readonly #own: BigUint64Array;
+  readonly #self: string;
+  /** Made when somebody else wants the file: most files are nobody else's business. */
+  #own: BigUint64Array | undefined;
   readonly #takers = new Map<string, Taker>();
+  #stallMs = STALL_MS;
   /** For each piece those who come before this machine, by weight. */
   #before: Taker[][] | undefined;
 
   constructor(options: { readonly self: string; readonly pieces: number; readonly weigh: Weigh }) {
     this.#pieces = options.pieces <= MAX_SHARED_PIECES ? options.pieces : 0;
     this.#weigh = options.weigh;
-    this.#own = this.#weights(options.self);
+    this.#self = options.self;
   }
 
   /** Nobody else has ever wanted the file. */
@@ -95,8 +103,9 @@ export class FetchingTogether {
       goneAt: undefined,
       named: new Bitmap(this.#pieces),
       heardAt: now,
-      movedAt: now,
+      unproductiveMs: 0,
       stalledAt: undefined,
+      passedOver: false,
       delivered: 0,
       dropped: new Map(),
     });
@@ -117,7 +126,8 @@ export class FetchingTogether {
     if (named === undefined) return false;
     const taker = this.#takers.get(peer);
     if (taker === undefined || taker.goneAt !== undefined) return true;
-    if (taker.named.isEmpty) taker.movedAt = now;
+    // Neither saying it again nor leaving off for a moment makes it more true.
+    if (!taker.named.isEmpty) taker.unproductiveMs += now - taker.heardAt;
     for (const piece of taker.named) if (!named.has(piece)) taker.dropped.set(piece, now);
     for (const piece of named) taker.dropped.delete(piece);
     taker.named = named;
@@ -130,15 +140,29 @@ export class FetchingTogether {
     const taker = this.#takers.get(peer);
     if (taker === undefined) return;
     taker.delivered += 1;
-    taker.movedAt = now;
+    // Counted from now on: `heardAt` may lie behind.
+    taker.unproductiveMs = taker.named.isEmpty ? 0 : taker.heardAt - now;
     taker.stalledAt = undefined;
+    taker.passedOver = false;
+  }
+
+  /** What a peer's word was worth in this file. */
+  word(peer: string): 'kept' | 'passed' | 'stalled' {
+    const taker = this.#takers.get(peer);
+    if (taker?.stalledAt !== undefined) return 'stalled';
+    return taker?.passedOver === true ? 'passed' : 'kept';
   }
 
   plan(state: TogetherState): TogetherPlan {
-    const { now, settled, taking } = state;
+    const { now, settled, taking, pace = 0 } = state;
+    const least = this.#pieces === 1 ? SMALL_STALL_MS : STALL_MS;
+    this.#stallMs = Math.max(least, Math.min(STALL_PACES * pace, MAX_STALL_MS));
     const mine = new Bitmap(this.#pieces);
     const elsewhere = new Bitmap(this.#pieces);
     const namedUntil = this.#namedUntil(now);
+    // After so many that promised and did not deliver nobody is waited for.
+    const stalled = [...this.#takers.values()].filter(({ stalledAt }) => stalledAt !== undefined).length;
+    const patient = stalled < MAX_PASSED;
     let until = Infinity;
     const waits = (piece: number, time: number) => {
       elsewhere.set(piece);
@@ -147,7 +171,7 @@ export class FetchingTogether {
     for (let piece = 0; piece < this.#pieces; piece++) {
       if (settled.has(piece)) continue;
       const named = namedUntil?.[piece] ?? 0;
-      if (taking.has(piece)) mine.set(piece);
+      if (taking.has(piece) || !patient) mine.set(piece);
       else if (named > now) waits(piece, named);
       else {
         const turn = this.#waitFor(piece, now);
@@ -187,6 +211,7 @@ export class FetchingTogether {
     for (const taker of this.#order(piece)) {
       const ends = this.#turnEnds(taker, piece, turnAt);
       if (ends > now) return ends;
+      if (taker.goneAt === undefined) taker.passedOver = true;
       turnAt = Math.max(turnAt, ends);
       passed += 1;
       if (passed >= MAX_PASSED) break;
@@ -204,7 +229,7 @@ export class FetchingTogether {
   }
 
   #stallsAt(taker: Taker): number {
-    return taker.movedAt + (this.#pieces === 1 ? SMALL_STALL_MS : STALL_MS);
+    return taker.heardAt - taker.unproductiveMs + this.#stallMs;
   }
 
   /**
@@ -233,7 +258,7 @@ export class FetchingTogether {
     this.#before ??= [];
     let order = this.#before[piece];
     if (order === undefined) {
-      const own = this.#own[piece] ?? 0n;
+      const own = (this.#own ??= this.#weights(this.#self))[piece] ?? 0n;
       const weight = (taker: Taker) => taker.weights[piece] ?? 0n;
       order = [...this.#takers.values()].filter((taker) => weight(taker) > own);
       order.sort((a, b) => (weight(a) > weight(b) ? -1 : 1));

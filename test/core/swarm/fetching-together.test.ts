@@ -166,6 +166,41 @@ t.test('one who names pieces for ever and delivers none is not waited for', (t) 
   t.end();
 });
 
+t.test('where a piece takes this machine long itself others are given longer', (t) => {
+  const { together } = pair();
+  const plan = (now: number, pace: number) =>
+    together.plan({ now, settled: bits(1), taking: bits(1), pace }).elsewhere.count;
+  for (let now = 0; now <= 10_000; now += 500) together.names('other', bits(1, [0]).toBytes(), now);
+  t.equal(plan(10_000, 4_000), 1);
+  t.equal(plan(10_000, 1_000), 0);
+  t.end();
+});
+
+t.test('leaving off and beginning anew gains one who delivers nothing no time', (t) => {
+  const { together } = pair();
+  let waited = 0;
+  for (let now = 0; now < 20_000; now += 50) {
+    together.names('other', bits(1, now % 1_000 < 900 ? [0] : []).toBytes(), now);
+    waited += planOf(together, 1, now).elsewhere.count * 50;
+  }
+  t.ok(waited < SMALL_STALL_MS + SILENT_MS, `${waited} ms`);
+  t.equal(together.word('other'), 'stalled');
+  t.end();
+});
+
+t.test('many who take turns in promising cost no more than a few', (t) => {
+  const together = new FetchingTogether({ self: 'self', pieces: 4, weigh });
+  let waited = 0;
+  for (let now = 0; now < 200_000; now += 100) {
+    const peer = `peer${Math.floor(now / STALL_MS)}`;
+    if (now % STALL_MS === 0) together.join(peer, now);
+    together.names(peer, bits(4, [0, 1, 2, 3]).toBytes(), now);
+    if (planOf(together, 4, now).elsewhere.count > 0) waited += 100;
+  }
+  t.ok(waited < 5 * STALL_MS, `${waited} ms`);
+  t.end();
+});
+
 t.test('what somebody took before the others came is left to it, and what is being taken is not given up', (t) => {
   const together = new FetchingTogether({ self: 'self', pieces: 8, weigh });
   together.join('early', 0);

@@ -96,6 +96,7 @@ export class Asking {
     if (found === undefined || !found.seller.have.set(found.piece)) return undefined;
     const { want } = found.seller;
     want.together.delivered(lane.link.peerId, this.#deps.clock.now());
+    if (want.wanters.has(lane)) lane.keptWord();
     if (found.seller.have.isFull) {
       found.seller.whole = true;
       this.askTrees(want);

@@ -25,6 +25,10 @@ export interface Request {
 /** Files that were too slow until the link is left alone, and for how long, in milliseconds. */
 const MAX_SNUBS = 3;
 export const SNUBBED_MS = 30_000;
+/** Broken words until the peer is not left anything to take from the mirror: a stall costs more than a turn missed. */
+const MAX_BROKEN_WORDS = 3;
+const FIRST_DISTRUST_MS = 60_000;
+const MAX_DISTRUST_MS = 3_600_000;
 /** Pieces that were promised and then refused, more than blocks that came, until the peer is at fault. */
 const MAX_BROKEN = 64;
 
@@ -46,6 +50,9 @@ export class Lane {
   #snubs = 0;
   #snubbedUntil = 0;
   #broken = 0;
+  #brokenWords = 0;
+  #distrustMs = FIRST_DISTRUST_MS;
+  #distrustedUntil = 0;
 
   constructor(link: Link) {
     this.link = link;
@@ -83,6 +90,25 @@ export class Lane {
   brokePromise(): boolean {
     this.#broken += 1;
     return this.#broken > MAX_BROKEN;
+  }
+
+  /** It is not reckoned with when a file is fetched together. */
+  distrusted(now: number): boolean {
+    return this.#distrustedUntil > now;
+  }
+
+  /** It did not take from the mirror what fell to it, or promised to and did not deliver. */
+  brokeWord(how: 'passed' | 'stalled', now: number): void {
+    this.#brokenWords += how === 'stalled' ? MAX_BROKEN_WORDS : 1;
+    if (this.#brokenWords < MAX_BROKEN_WORDS) return;
+    this.#brokenWords = 0;
+    this.#distrustedUntil = now + this.#distrustMs;
+    this.#distrustMs = Math.min(2 * this.#distrustMs, MAX_DISTRUST_MS);
+  }
+
+  keptWord(): void {
+    this.#brokenWords = 0;
+    this.#distrustMs = FIRST_DISTRUST_MS;
   }
 
   /** Notes that the link is to be asked for a file; `flush` sends it. */

@@ -54,7 +54,7 @@ export class TogetherFeed {
     const now = this.#deps.clock.now();
     if (wanting) {
       want.wanters.add(lane);
-      want.together.join(lane.link.peerId, now);
+      if (!lane.distrusted(now)) want.together.join(lane.link.peerId, now);
       const all = this.announce(want, false);
       const told = this.#told.get(want);
       if (!all && told !== undefined && !told.claims.isEmpty) this.#send(want, lane, told.claims);
@@ -68,6 +68,7 @@ export class TogetherFeed {
   elsewhere(want: Want, available: Bitmap): Bitmap | undefined {
     if (want.together.alone || want.pieces > MAX_SHARED_PIECES) return undefined;
     const plan = this.#plan(want, available);
+    this.#judge(want);
     this.#timers.get(want)?.clear();
     if (plan.until < Infinity) {
       const wait = Math.max(plan.until - this.#deps.clock.now(), 1);
@@ -95,6 +96,16 @@ export class TogetherFeed {
     this.#told.set(want, { claims, at: now });
     for (const lane of want.wanters) this.#send(want, lane, claims);
     return true;
+  }
+
+  /** Who lets others wait in vain is not waited for in the files to come. */
+  #judge(want: Want): void {
+    for (const lane of want.wanters) {
+      const word = want.together.word(lane.link.peerId);
+      if (word === 'kept' || want.wordBreakers.has(lane)) continue;
+      want.wordBreakers.add(lane);
+      lane.brokeWord(word, this.#deps.clock.now());
+    }
   }
 
   #send(want: Want, lane: Lane, claims: Bitmap): void {

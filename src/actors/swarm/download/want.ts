@@ -64,6 +64,8 @@ export class Want {
   readonly together: FetchingTogether;
   /** Links whose peers want the file too. */
   readonly wanters = new Set<Lane>();
+  /** Those of them that broke their word in this file. */
+  readonly wordBreakers = new Set<Lane>();
   mirror: MirrorPart | undefined;
   writer: FileWriter | undefined;
   /** The writer before this one is closing the file. */

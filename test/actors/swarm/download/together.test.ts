@@ -108,6 +108,23 @@ t.test('one who comes later hears at once what is being taken', async (t) => {
   await it.stop();
 });
 
+t.test('who lets others wait in vain in some files is not waited for in the next', async (t) => {
+  const it = scene();
+  const peer = it.peer('idle');
+  it.wanters.add(peer);
+  const waits: number[] = [];
+  for (let id = 1; id <= 40; id++) {
+    const view = await it.settled(it.downloads.seek(it.wanted(content(`file ${id}`, 1000), id)));
+    if (view.elsewhere.length > 0) {
+      waits.push(id);
+      await it.until(() => it.views.get(id)?.elsewhere.length === 0);
+    }
+    it.downloads.over(id, true);
+  }
+  t.equal(waits.length, 3, `${waits.join()}`);
+  await it.stop();
+});
+
 t.test('a bitmap of another size is a fault', async (t) => {
   const it = scene();
   const { file, peer } = await shared(it);
