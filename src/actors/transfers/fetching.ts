@@ -20,8 +20,10 @@ export class Fetching {
   readonly #events: FetchingEvents;
   readonly #content: Content;
   readonly #mirror: MirrorSide;
-  /** Absent when peers cannot be of use for such a file. */
-  readonly #together: Together | undefined;
+  readonly #deps: FetchingDeps;
+  readonly #options: FetchingOptions;
+  /** Absent as long as there is nobody who could have the file. */
+  #together: Together | undefined;
   #state: 'fetching' | 'paused' | 'stopped' = 'paused';
   #restarts = 0;
   /** Peers are being asked what they have. */
@@ -29,6 +31,8 @@ export class Fetching {
   #begun = false;
 
   constructor(deps: FetchingDeps, options: FetchingOptions, events: FetchingEvents) {
+    this.#deps = deps;
+    this.#options = options;
     this.#events = events;
     this.#content = options.content;
     const isActive = () => this.#state === 'fetching';
@@ -50,24 +54,6 @@ export class Fetching {
         events.notModified(info);
       },
       end: (fault) => this.#end(fault),
-    });
-    const { directory } = deps;
-    if (directory === undefined || !PeerSide.suits(options.plan)) return;
-    this.#together = new Together({ ...deps, directory }, options, this.#mirror, {
-      get active() {
-        return isActive();
-      },
-      progressed: () => {
-        if (!this.#begun) events.started();
-        this.#begun = true;
-        events.progressed();
-      },
-      ready: () => this.#pump(),
-      lost: () => this.#lost(),
-      spoilt: () => {
-        this.#content.newEpoch();
-        events.restarted();
-      },
     });
   }
 
@@ -105,7 +91,7 @@ export class Fetching {
   start(): void {
     if (this.#state === 'stopped') return;
     this.#state = 'fetching';
-    const answer = this.#together?.seek();
+    const answer = this.#seek();
     if (answer === undefined) {
       this.#pump();
       return;
@@ -132,6 +118,7 @@ export class Fetching {
   /** Links to peers have come or gone. */
   neighboursChanged(): void {
     this.#together?.neighboursChanged();
+    if (this.#state === 'fetching') void this.#seek()?.then(() => this.#pump());
   }
 
   /** Resolves when nobody writes to the partial file any more. */
@@ -173,6 +160,32 @@ export class Fetching {
   /** Bytes of peers are in the partial file. */
   peerWrote(id: JobId, start: number, end: number): void {
     this.#together?.jobWrote(id, start, end);
+  }
+
+  /** Asks peers for the file, if there are any that were not asked; resolves when it is known who has it. */
+  #seek(): Promise<void> | undefined {
+    const { plan } = this.#options;
+    const { directory } = this.#deps;
+    if (this.#together !== undefined) return this.#together.seek();
+    if (directory === undefined || !PeerSide.suits(plan) || !directory.near(plan.torrents)) return undefined;
+    const [events, isActive] = [this.#events, () => this.#state === 'fetching'];
+    this.#together = new Together({ ...this.#deps, directory }, this.#options, this.#mirror, {
+      get active() {
+        return isActive();
+      },
+      progressed: () => {
+        if (!this.#begun) events.started();
+        this.#begun = true;
+        events.progressed();
+      },
+      ready: () => this.#pump(),
+      lost: () => this.#lost(),
+      spoilt: () => {
+        this.#content.newEpoch();
+        events.restarted();
+      },
+    });
+    return this.#together.seek();
   }
 
   /** Starts as many jobs as make sense now, or says that all bytes are there. */

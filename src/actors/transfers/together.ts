@@ -51,7 +51,7 @@ export class Together {
   readonly #patience: Patience;
   #report: MirrorReport | undefined;
   /** What came from mirrors. */
-  #mirrored = new RangeSet();
+  #mirrored: RangeSet;
   #arbitration: Arbitration | undefined;
 
   constructor(deps: TogetherDeps, { plan, content, focus }: FetchingOptions, mirror: MirrorSide, host: TogetherHost) {
@@ -61,6 +61,8 @@ export class Together {
     this.#clock = deps.clock;
     this.#mirror = mirror;
     this.#host = host;
+    // Until now there were only mirrors, and what an earlier transfer left.
+    this.#mirrored = content.resumed ? new RangeSet() : content.have.clone();
     this.#peers = new PeerSide(deps, plan, content, {
       get active() {
         return host.active;
@@ -128,7 +130,6 @@ export class Together {
   /** Links have come or gone. */
   neighboursChanged(): void {
     if (this.#peers.neighboursLeft()) this.#host.ready();
-    else if (this.#host.active) void this.seek()?.then(() => this.#host.ready());
   }
 
   /** Starts what makes sense now at both. */
