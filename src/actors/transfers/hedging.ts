@@ -9,7 +9,7 @@ import type { Content } from './content.ts';
 import { hedgeStep } from './hedge-step.ts';
 import type { MirrorSide } from './mirror-side.ts';
 import type { RunningPeerJob } from './peer-jobs.ts';
-import { PeerPace, STALLED_MS } from './peer-pace.ts';
+import { PeerPace, SLOW_MS, STALLED_MS } from './peer-pace.ts';
 import type { PeerSide } from './peer-side.ts';
 import { PIECE_BYTES } from './source-plan.ts';
 
@@ -34,6 +34,7 @@ interface Hedge {
 const TICK_MS = 100;
 /** Counted in looks, not by the clock: a thread that was busy itself has not heard what came meanwhile. */
 const STALLED_LOOKS = STALLED_MS / TICK_MS;
+const SLOW_LOOKS = SLOW_MS / TICK_MS;
 
 export class Hedging {
   readonly #deps: HedgingDeps;
@@ -108,12 +109,17 @@ export class Hedging {
       this.#pace.reset();
       this.#slow = false;
     } else {
-      for (const job of peers.jobs.all()) job.idleLooks += 1;
+      for (const job of peers.jobs.all()) {
+        job.looks += 1;
+        job.idleLooks += 1;
+      }
       this.#pace.sample(now, peers.received);
       const soonest = this.#soonest();
       const stalled = soonest !== undefined && soonest.idleLooks > STALLED_LOOKS;
       if (stalled) peers.sitOut();
-      this.#slow = stalled || this.#pace.slowerThan(mirror.rate);
+      // A short job says nothing: peers may have had no more than that to give.
+      const lasting = soonest !== undefined && soonest.looks > SLOW_LOOKS;
+      this.#slow = stalled || (lasting && this.#pace.slowerThan(mirror.rate));
       if (this.#slow && soonest !== undefined) this.#begin(soonest);
       if (content.complete) this.#endIdle();
     }

@@ -8,11 +8,15 @@ export type PeersRef = Pick<ActorRef<PeersProtocol>, 'tell' | 'ask' | 'within'>;
 /** Where news of a want goes. */
 export type OnOffer = (view: PeerView) => void;
 
+/** A thread that does not answer for this time is not counted on, in milliseconds. */
+const ALIVE_MS = 3_000;
+
 export class PeerDirectory {
   readonly ref: PeersRef;
   readonly #wants = new Map<WantId, OnOffer>();
   #links: Readonly<Record<InfoHash, number>> = {};
   #nextWant: WantId = 1;
+  #alive: Promise<boolean> | undefined;
 
   constructor(ref: PeersRef) {
     this.ref = ref;
@@ -39,5 +43,20 @@ export class PeerDirectory {
 
   neighbours(links: Readonly<Record<InfoHash, number>>): void {
     this.#links = links;
+  }
+
+  /** The swarms' thread answers; asked once for all who want to know at the same time. */
+  alive(): Promise<boolean> {
+    this.#alive ??= this.ref
+      .within(ALIVE_MS)
+      .ask('status')
+      .then(
+        () => true,
+        () => false,
+      )
+      .finally(() => {
+        this.#alive = undefined;
+      });
+    return this.#alive;
   }
 }

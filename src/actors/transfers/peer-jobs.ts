@@ -17,7 +17,9 @@ export interface PeerJobsDeps {
 
 export interface RunningPeerJob {
   readonly job: PeerJob;
-  /** How often it was looked at since it began, or since its last bytes came. */
+  /** How often it was looked at since it began. */
+  looks: number;
+  /** The same since its last bytes came. */
   idleLooks: number;
   /** What came, as far as that was told. */
   readonly own: RangeSet;
@@ -66,7 +68,7 @@ export class PeerJobs {
   start(want: WantId, { start, end }: ByteRange): void {
     const { peers, nextJobId, register } = this.#deps;
     const job: PeerJob = { id: nextJobId(), want, start, end };
-    const running = { job, idleLooks: 0, own: new RangeSet(), cancelled: false, overdue: undefined };
+    const running = { job, looks: 0, idleLooks: 0, own: new RangeSet(), cancelled: false, overdue: undefined };
     this.#running.set(job.id, running);
     register(job.id);
     peers

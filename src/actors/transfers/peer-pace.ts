@@ -3,7 +3,7 @@
 /** Nothing of what is needed soonest came for this time, in milliseconds. */
 export const STALLED_MS = 500;
 /** A rate counts when it was measured over this time, in milliseconds. */
-const WINDOW_MS = 1_000;
+export const SLOW_MS = 1_000;
 
 interface Sample {
   readonly at: number;
@@ -17,7 +17,7 @@ export class PeerPace {
   sample(now: number, bytes: number): void {
     this.#samples.push({ at: now, bytes });
     // One sample at least as old as the window stays.
-    while (this.#samples[1] !== undefined && this.#samples[1].at <= now - WINDOW_MS) this.#samples.shift();
+    while (this.#samples[1] !== undefined && this.#samples[1].at <= now - SLOW_MS) this.#samples.shift();
   }
 
   /** Peers were not asked for a while. */
@@ -29,7 +29,7 @@ export class PeerPace {
   rate(): number | undefined {
     const [first] = this.#samples;
     const last = this.#samples.at(-1);
-    if (first === undefined || last === undefined || last.at - first.at < WINDOW_MS) return undefined;
+    if (first === undefined || last === undefined || last.at - first.at < SLOW_MS) return undefined;
     return (last.bytes - first.bytes) / (last.at - first.at);
   }
 

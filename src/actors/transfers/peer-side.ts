@@ -168,14 +168,20 @@ export class PeerSide {
     this.#elsewhere = [];
   }
 
-  /** The swarm is there and knows of the want. */
-  async alive(): Promise<boolean> {
-    return (await this.#contributions()) !== undefined;
+  /** The swarm's thread answers. */
+  alive(): Promise<boolean> {
+    return this.#deps.directory.alive();
   }
 
   /** Who sent what; where nobody can say, nobody. */
-  async contributions(): Promise<readonly Contribution[]> {
-    return (await this.#contributions()) ?? [];
+  contributions(): Promise<readonly Contribution[]> {
+    const { want } = this;
+    if (want === undefined) return Promise.resolve([]);
+    const { ref } = this.#deps.directory;
+    return ref
+      .within(CONTRIBUTIONS_MS)
+      .ask('contributions', want)
+      .catch(() => []);
   }
 
   /** Peers are not asked any more in this transfer. */
@@ -199,16 +205,6 @@ export class PeerSide {
     if (want === undefined) return;
     this.#deps.directory.closeWant(want);
     this.#deps.directory.ref.tell('over', want, verified);
-  }
-
-  #contributions(): Promise<readonly Contribution[] | undefined> {
-    const { want } = this;
-    if (want === undefined) return Promise.resolve(undefined);
-    const { ref } = this.#deps.directory;
-    return ref
-      .within(CONTRIBUTIONS_MS)
-      .ask('contributions', want)
-      .catch(() => undefined);
   }
 
   #offered(view: PeerView): void {
