@@ -121,7 +121,7 @@ t.test('who lets others wait in vain in some files is not waited for in the next
     }
     it.downloads.over(id, true);
   }
-  t.equal(waits.length, 3, `${waits.join()}`);
+  t.equal(waits.length, 3);
   await it.stop();
 });
 
