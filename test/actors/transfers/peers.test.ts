@@ -7,7 +7,7 @@ import t, { type Test } from 'tap';
 import { DebtorrentError } from '../../../src/core/errors.ts';
 import type { FetchPlan } from '../../../src/core/fetch-plan.ts';
 import type { Progress } from '../../../src/actors/transfers/protocol.ts';
-import { until } from '../../kernel/contract.ts';
+import { rejectsWith, until } from '../../kernel/contract.ts';
 import { Mirror } from '../../support/mirror.ts';
 import { randomBytes } from '../../support/random.ts';
 import {
@@ -360,6 +360,65 @@ t.test('nobody is banned for what an earlier transfer left', async (t) => {
   const second = await scene(t, data, honest(data), { root });
   t.match(await fetched(second, second.plan), { sha256: hashOf(data) });
   t.strictSame(second.peers.banned, []);
+});
+
+t.test('when nobody can say who sent what, the file is mended and nobody is banned', async (t) => {
+  const data = randomBytes('nameless', 5 * MIB);
+  const s = await scene(
+    t,
+    data,
+    twoPeers(data, () => true),
+  );
+  s.peers.forgetful = true;
+  t.match(await fetched(s, s.plan), { sha256: hashOf(data), source: 'mixed' });
+  t.strictSame(s.peers.banned, []);
+});
+
+t.test('when peers and the mirror are wrong nobody gets the file, and no peer is banned', async (t) => {
+  const data = randomBytes('both', 5 * MIB);
+  const s = await scene(
+    t,
+    data,
+    twoPeers(data, () => true),
+  );
+  s.web.rule('/a.deb', { garbage: true });
+  await rejectsWith(t, fetched(s, s.plan), 'HASH_MISMATCH');
+  t.strictSame(s.peers.banned, []);
+  t.equal(await s.store.ref.ask('find', hashOf(data)), undefined);
+});
+
+t.test('wrong bytes of slow peers, hedged with the mirror: the file is right, whoever was last', async (t) => {
+  const data = randomBytes('hedged', 6 * MIB);
+  const wrong = Buffer.alloc(128 * 1024);
+  const s = await scene(
+    t,
+    data,
+    honest(data, {
+      delayMs: 130,
+      block: (_job, start, end) => ({
+        from: peer(start % MIB === 0 ? 'bad' : 'good'),
+        bytes: start % MIB === 0 ? wrong : data.subarray(start, end),
+      }),
+    }),
+  );
+  const other = randomBytes('measure', 2 * MIB);
+  s.web.rule('/measure', { content: other });
+  await fetched(s, signedPlan(`${s.web.url}/measure`, other));
+  t.match(await fetched(s, s.plan), { sha256: hashOf(data) });
+  t.notOk(s.peers.banned.some(({ peerId }) => peerId === 'good'));
+  await until(async () => (await s.store.ref.ask('find', hashOf(data))) !== undefined);
+  t.ok((await readFile(s.layout.file(hashOf(data)))).equals(data));
+});
+
+t.test('jobs that do not end when they are cancelled cannot spoil the file', async (t) => {
+  const data = randomBytes('deaf', 3 * MIB);
+  const s = await scene(t, data, honest(data, { deaf: true, block: () => undefined }));
+  t.match(await fetched(s, s.plan), { sha256: hashOf(data), source: 'mirror' });
+  s.peers.script = honest(data, {
+    block: (_job, start, end) => ({ from: peer('late'), bytes: Buffer.alloc(end - start) }),
+  });
+  await until(async () => (await s.store.ref.ask('find', hashOf(data))) !== undefined);
+  t.ok((await readFile(s.layout.file(hashOf(data)))).equals(data));
 });
 
 t.test('two clients and peers are one transfer', async (t) => {
