@@ -5,6 +5,8 @@
 import { BLOCK_BYTES } from '../../../core/swarm/pieces.ts';
 
 export const MAX_BYTES = 32 * 1024 * 1024;
+/** Kept free by large files, so that small ones need not wait for them. */
+export const KEPT_BYTES = 4 * 1024 * 1024;
 const MAX_SPARE = 64;
 
 export class MemoryBudget {
@@ -22,8 +24,8 @@ export class MemoryBudget {
     return this.#used;
   }
 
-  reserve(bytes: number): boolean {
-    if (this.#used + bytes > MAX_BYTES) {
+  reserve(bytes: number, small: boolean): boolean {
+    if (this.#used + bytes > MAX_BYTES - (small ? 0 : KEPT_BYTES)) {
       this.#refused = true;
       return false;
     }
@@ -33,7 +35,7 @@ export class MemoryBudget {
 
   release(bytes: number): void {
     this.#used -= bytes;
-    if (!this.#refused || this.#used > MAX_BYTES / 2) return;
+    if (!this.#refused || this.#used > MAX_BYTES - 2 * KEPT_BYTES) return;
     this.#refused = false;
     this.#freed();
   }

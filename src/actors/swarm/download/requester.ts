@@ -169,7 +169,7 @@ export class Requester {
     const start = block * BLOCK_BYTES;
     const length = Math.min(BLOCK_BYTES, want.file.size - start);
     const piece = Math.floor(block / BLOCKS_PER_PIECE);
-    if (!this.#deps.budget.reserve(length) || !this.#takeTokens(length)) return false;
+    if (!this.#deps.budget.reserve(length, want.small) || !this.#takeTokens(length)) return false;
     const ref: BlockRef = { index: base + piece, offset: start - piece * BLOCKS_PER_PIECE * BLOCK_BYTES, length };
     const request: Request = { seller, block, ref, askedAt: this.#deps.clock.now() };
     lane.open(request);

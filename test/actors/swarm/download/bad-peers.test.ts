@@ -180,8 +180,8 @@ t.test('the last blocks are asked for twice, and the slower one is told to leave
   const wanted = it.wanted(file);
   await it.settled(it.downloads.seek(wanted));
   t.match(await it.settled(fetchAll(it, wanted)), [{ kind: 'done' }]);
-  t.ok(it.clock.now() < 700, `${it.clock.now()} ms`);
   t.ok(slow.cancelled > 0);
+  t.ok(slow.downBytes < slow.asked.length * 131_072);
   t.ok(it.bytes(wanted).equals(file.data));
   await it.stop();
 });

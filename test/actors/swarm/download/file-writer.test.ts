@@ -7,7 +7,7 @@ import type { DebtorrentError } from '../../../../src/core/errors.ts';
 import { RangeSet } from '../../../../src/core/range-set.ts';
 import { BLOCK_BYTES } from '../../../../src/core/swarm/pieces.ts';
 import { FileWriter } from '../../../../src/actors/swarm/download/file-writer.ts';
-import { MAX_BYTES, MemoryBudget } from '../../../../src/actors/swarm/download/memory-budget.ts';
+import { KEPT_BYTES, MAX_BYTES, MemoryBudget } from '../../../../src/actors/swarm/download/memory-budget.ts';
 import { randomBytes, randomNumbers } from '../../../support/random.ts';
 
 t.test('blocks in any order end up in their places, and their memory is given back', async (t) => {
@@ -28,7 +28,7 @@ t.test('blocks in any order end up in their places, and their memory is given ba
     (a, b) => a.key - b.key,
   );
   for (const { block } of order) {
-    t.ok(budget.reserve(BLOCK_BYTES));
+    t.ok(budget.reserve(BLOCK_BYTES, false));
     const chunk = Buffer.from(data.subarray(block * BLOCK_BYTES, (block + 1) * BLOCK_BYTES));
     writer.push(block * BLOCK_BYTES, chunk);
     chunk.fill(0);
@@ -53,7 +53,7 @@ t.test('a small file is written before the call returns', (t) => {
     wrote: (start, end) => (wrote += end - start),
     failed: (error) => t.fail(error.message),
   });
-  budget.reserve(1000);
+  budget.reserve(1000, true);
   writer.push(0, randomBytes('small', 1000));
   t.equal(wrote, 1000);
   t.equal(budget.used, 0);
@@ -74,26 +74,27 @@ t.test('the first error ends it, and the memory of what waits is given back', as
     failed: (error) => errors.push(error),
   });
   for (let block = 0; block < 20; block++) {
-    budget.reserve(BLOCK_BYTES);
+    budget.reserve(BLOCK_BYTES, false);
     writer.push(2 * block * BLOCK_BYTES, Buffer.alloc(BLOCK_BYTES));
   }
   await writer.close();
-  budget.reserve(10);
+  budget.reserve(10, false);
   writer.push(0, Buffer.alloc(10));
   t.match(errors, [{ code: 'STORE_IO' }]);
   t.equal(errors.length, 1);
   t.equal(budget.used, 0);
 });
 
-t.test('at the bound nothing more is let in until half of it is free', (t) => {
+t.test('at the bound nothing more is let in until there is some room, but for small files', (t) => {
   let freed = 0;
   const budget = new MemoryBudget(() => (freed += 1));
-  while (budget.reserve(BLOCK_BYTES));
-  t.equal(budget.used, MAX_BYTES);
+  while (budget.reserve(BLOCK_BYTES, false));
+  t.equal(budget.used, MAX_BYTES - KEPT_BYTES);
   budget.release(BLOCK_BYTES);
   t.equal(freed, 0);
-  budget.release(MAX_BYTES / 2);
-  budget.release(BLOCK_BYTES);
+  budget.release(KEPT_BYTES);
   t.equal(freed, 1);
+  while (budget.reserve(BLOCK_BYTES, true));
+  t.equal(budget.used, MAX_BYTES);
   t.end();
 });
