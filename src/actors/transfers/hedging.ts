@@ -42,6 +42,8 @@ export class Hedging {
   #hedge: Hedge | undefined;
   #timer: { clear(): void } | undefined;
   #slow = false;
+  /** Looks in a row at which what is needed soonest was to come from peers. */
+  #lasts = 0;
   /** What both wrote to: nobody can be blamed for it, and nobody vouches for it. */
   #contested: ByteRange[] = [];
 
@@ -97,6 +99,7 @@ export class Hedging {
     this.#hedge = undefined;
     this.#deps.content.hold = undefined;
     this.#slow = false;
+    this.#lasts = 0;
     this.#pace.reset();
   }
 
@@ -107,6 +110,7 @@ export class Hedging {
     const was = this.#slow;
     if (peers.jobs.count === 0) {
       this.#pace.reset();
+      this.#lasts = 0;
       this.#slow = false;
     } else {
       for (const job of peers.jobs.all()) {
@@ -117,8 +121,10 @@ export class Hedging {
       const soonest = this.#soonest();
       const stalled = soonest !== undefined && soonest.idleLooks > STALLED_LOOKS;
       if (stalled) peers.sitOut();
-      // A short job says nothing: peers may have had no more than that to give.
-      const lasting = soonest !== undefined && soonest.looks > SLOW_LOOKS;
+      this.#lasts = soonest === undefined ? 0 : this.#lasts + 1;
+      // While others are fetching peers give what they get, and that they have no more says nothing.
+      const looks = peers.elsewhere.length > 0 ? (soonest?.looks ?? 0) : this.#lasts;
+      const lasting = looks > SLOW_LOOKS;
       this.#slow = stalled || (lasting && this.#pace.slowerThan(mirror.rate));
       if (this.#slow && soonest !== undefined) this.#begin(soonest);
       if (content.complete) this.#endIdle();

@@ -6,8 +6,8 @@ import type { MirrorUrl } from '../../core/ids.ts';
 /** A mirror that failed is asked last for this time, in milliseconds. */
 const FAILING_MS = 30_000;
 const MAX_MIRRORS = 1024;
-/** Smaller answers say more of the round trip than of the rate. */
-const MEASURED_BYTES = 256 * 1024;
+/** Smaller answers say more of round trips and of bursts than of the rate. */
+const MEASURED_BYTES = 1024 * 1024;
 
 export class MirrorHealth {
   readonly #now: Clock['now'];
