@@ -43,6 +43,7 @@ export interface PeerJob {
   readonly end: number;
 }
 
+/** What became of a job. Nobody writes into its range any more when this is said, after a cancellation within 2 s. */
 export type PeerOutcome =
   /** The whole range is written. */
   | { readonly kind: 'done' }
