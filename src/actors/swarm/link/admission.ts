@@ -1,4 +1,6 @@
 /** Which connections are let in: by number, by address, and by how often an address comes. */
+import ipaddr from 'ipaddr.js';
+
 import type { Clock } from '../../../core/clock.ts';
 import { LruMap } from '../../../core/swarm/lru-map.ts';
 import { Allowance } from './allowance.ts';
@@ -17,7 +19,7 @@ const MOST_RATES = 8192;
 
 export class Admission {
   readonly #deps: AdmissionDeps;
-  /** Connections and links by address. */
+  /** Connections and links by address and by network. */
   readonly #open = new Map<string, number>();
   readonly #rates = new LruMap<string, Allowance>({ entries: MOST_RATES });
   #total = 0;
@@ -31,12 +33,15 @@ export class Admission {
   refuseIncoming(address: string): LinkFault | undefined {
     const { limits, clock } = this.#deps;
     const now = clock.now();
-    let rate = this.#rates.get(address);
-    if (rate === undefined) {
-      rate = new Allowance(limits.connectBurst, limits.connectsPerSecond, now);
-      this.#rates.set(address, rate);
+    for (const key of keysOf(address)) {
+      const share = key === address ? 1 : limits.linksPerNetwork / limits.linksPerAddress;
+      let rate = this.#rates.get(key);
+      if (rate === undefined) {
+        rate = new Allowance(limits.connectBurst * share, limits.connectsPerSecond * share, now);
+        this.#rates.set(key, rate);
+      }
+      if (!rate.take(1, now)) return flood('connects too often');
     }
-    if (!rate.take(1, now)) return flood('connects too often');
     return this.#refuse(address, now);
   }
 
@@ -48,7 +53,7 @@ export class Admission {
   began(address: string): void {
     this.#total += 1;
     this.#handshakes += 1;
-    this.#open.set(address, (this.#open.get(address) ?? 0) + 1);
+    for (const key of keysOf(address)) this.#open.set(key, (this.#open.get(key) ?? 0) + 1);
   }
 
   /** The connection has become a link. */
@@ -59,9 +64,11 @@ export class Admission {
   ended(address: string, wasLinked: boolean): void {
     this.#total -= 1;
     if (!wasLinked) this.#handshakes -= 1;
-    const left = (this.#open.get(address) ?? 1) - 1;
-    if (left > 0) this.#open.set(address, left);
-    else this.#open.delete(address);
+    for (const key of keysOf(address)) {
+      const left = (this.#open.get(key) ?? 1) - 1;
+      if (left > 0) this.#open.set(key, left);
+      else this.#open.delete(key);
+    }
   }
 
   #refuse(address: string, now: number): LinkFault | undefined {
@@ -70,11 +77,19 @@ export class Admission {
     if (reason !== undefined) return { kind: 'banned', message: reason };
     if (this.#total >= limits.links) return flood(`${limits.links} links are open`);
     if (this.#handshakes >= limits.handshakes) return flood(`${limits.handshakes} handshakes are under way`);
-    if ((this.#open.get(address) ?? 0) >= limits.linksPerAddress) {
-      return flood(`${limits.linksPerAddress} links with this address are open`);
+    for (const key of keysOf(address)) {
+      const most = key === address ? limits.linksPerAddress : limits.linksPerNetwork;
+      if ((this.#open.get(key) ?? 0) >= most) return flood(`${most} links with ${key} are open`);
     }
     return undefined;
   }
+}
+
+/** The address, and the network of an IPv6 address. */
+function keysOf(address: string): string[] {
+  if (!ipaddr.IPv6.isValid(address)) return [address];
+  const groups = ipaddr.IPv6.parse(address).parts.slice(0, 4);
+  return [address, `${groups.map((group) => group.toString(16)).join(':')}::/64`];
 }
 
 function flood(message: string): LinkFault {

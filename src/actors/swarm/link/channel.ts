@@ -41,6 +41,8 @@ export const EXTENSIONS = { dt_files: 1, ut_pex: 2 } as const;
 /** Before the extended handshake nothing longer is needed. */
 const MAX_FIRST_FRAMES = 16_384;
 export const MAX_FRAME_BYTES = 262_144;
+/** A chunk that is smaller, and ends no frame, counts as a message. */
+const SMALL_CHUNK_BYTES = 256;
 const TICKS = 10;
 
 export class Channel {
@@ -50,6 +52,7 @@ export class Channel {
   readonly #deps: ChannelDeps;
   readonly #guard: FrameGuard;
   #ended = false;
+  #frames = 0;
   #full = false;
   #corked = false;
   #heardAt: number;
@@ -81,7 +84,7 @@ export class Channel {
       },
       MAX_FIRST_FRAMES,
     );
-    socket.on('data', (chunk: Buffer) => this.#guard.push(chunk));
+    socket.on('data', (chunk: Buffer) => this.#chunk(chunk));
     socket.on('error', (error) => this.end({ kind: 'closed', message: error.message }));
     socket.on('end', () => this.end({ kind: 'closed', message: 'the peer has closed the connection' }));
     socket.on('close', () => this.end({ kind: 'closed', message: 'the connection is closed' }));
@@ -131,7 +134,15 @@ export class Channel {
     this.user?.ended(fault);
   }
 
+  #chunk(chunk: Buffer): void {
+    const before = this.#frames;
+    this.#guard.push(chunk);
+    // Chunks are work too: who cuts its messages into bytes pays for each.
+    if (chunk.length < SMALL_CHUNK_BYTES && this.#frames === before && !this.#ended) this.charge(1);
+  }
+
   #frame(frame: Buffer): void {
+    this.#frames += 1;
     this.#heardAt = this.#deps.clock.now();
     const id = frame[PREFIX_BYTES];
     if (id === undefined) {

@@ -3,6 +3,8 @@ export interface LinkLimits {
   /** Links and connections on their way to one, in total. */
   readonly links: number;
   readonly linksPerAddress: number;
+  /** Of an IPv6 network of 64 bits, whose addresses one machine may all have. */
+  readonly linksPerNetwork: number;
   /** Connections whose handshakes are not done. */
   readonly handshakes: number;
   /** New connections from one address: at once, and a second in the long run. */
@@ -35,6 +37,7 @@ export interface LinkLimits {
 export const LINK_LIMITS: LinkLimits = {
   links: 200,
   linksPerAddress: 8,
+  linksPerNetwork: 64,
   handshakes: 32,
   connectBurst: 32,
   connectsPerSecond: 2,

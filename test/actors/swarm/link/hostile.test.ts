@@ -108,6 +108,18 @@ t.test('one byte at a time is slow, and not wrong', async (t) => {
   await stillWelcome(t, to);
 });
 
+t.test('who cuts messages into bytes pays for each', async (t) => {
+  const to = await victim(t, { limits: { messageBurst: 200, messagesPerSecond: 10 } });
+  const peer = await introduced(t, to);
+  peer.socket.setNoDelay(true);
+  peer.socket.write(Buffer.concat([u32(262_144), Buffer.of(99)]));
+  while (!peer.isClosed()) {
+    peer.socket.write(Uint8Array.of(0));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await turnedAway(t, to, peer, 'flood', /too many messages/);
+});
+
 t.test('a dribbled frame counts as silence', async (t) => {
   const to = await victim(t, { limits: { silenceMs: 300 } });
   const peer = await introduced(t, to);
@@ -286,7 +298,11 @@ t.test('an address has a bounded number of links', async (t) => {
   for (let i = 0; i < 3; i++) await introduced(t, to);
   const peer = await bare(t, to);
   await until(peer.isClosed, 'refused');
-  t.match(to.log.at(-1), { level: 'warn', message: 'link refused', fields: { reason: /3 links with this address/ } });
+  t.match(to.log.at(-1), {
+    level: 'warn',
+    message: 'link refused',
+    fields: { reason: /3 links with 127.0.0.1 are open/ },
+  });
   t.equal(to.links.all().length, 3);
   to.heard[0]?.link.close({ kind: 'closed', message: 'enough' });
   await introduced(t, to);

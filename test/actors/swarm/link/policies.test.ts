@@ -88,10 +88,24 @@ t.test('an address that comes too often waits; others do not', (t) => {
   clock.advance(1000);
   t.equal(tries('192.0.2.1', 1000), 2);
   for (let i = 0; i < 8; i++) admission.began('192.0.2.3');
-  t.match(admission.refuseIncoming('192.0.2.3'), { kind: 'flood', message: /8 links with this address/ });
+  t.match(admission.refuseIncoming('192.0.2.3'), { kind: 'flood', message: '8 links with 192.0.2.3 are open' });
   t.match(admission.refuseOutgoing('192.0.2.3'), { kind: 'flood' });
   admission.ended('192.0.2.3', false);
   t.equal(admission.refuseIncoming('192.0.2.3'), undefined);
+  t.end();
+});
+
+t.test('an IPv6 network of 64 bits does not get everything, however many addresses it has', (t) => {
+  const admission = new Admission({ limits: LINK_LIMITS, clock: new ManualClock(), bans: new BanTable(HOUR) });
+  for (let i = 0; i < 64; i++) {
+    t.equal(admission.refuseIncoming(`2001:db8:1:2:${i}::1`), undefined);
+    admission.began(`2001:db8:1:2:${i}::1`);
+    admission.linked();
+  }
+  t.match(admission.refuseIncoming('2001:db8:1:2:ffff::1'), { message: '64 links with 2001:db8:1:2::/64 are open' });
+  t.equal(admission.refuseIncoming('2001:db8:1:3::1'), undefined);
+  admission.ended('2001:db8:1:2:5::1', true);
+  t.equal(admission.refuseIncoming('2001:db8:1:2:ffff::1'), undefined);
   t.end();
 });
 
