@@ -84,9 +84,9 @@ export function createLinks(deps: LinksDeps): Links {
             if (connection === undefined) socket.destroy();
             else shakeHands(connection, socket, undefined);
           },
-          failed(socket, message) {
+          failed(socket, fault) {
             const connection = roster.incoming(nameOf(socket));
-            if (connection !== undefined) roster.over(connection, { kind: 'protocol', message });
+            if (connection !== undefined) roster.over(connection, fault);
           },
         });
 
@@ -192,7 +192,7 @@ export function createLinks(deps: LinksDeps): Links {
       connection.address = canonicalAddress(socket.remoteAddress ?? '::');
       if (connection.over !== true) shakeHands(connection, socket, torrent);
     };
-    const failed = (message: string) => roster.over(connection, { kind: 'closed', message });
+    const failed = (fault: LinkFault) => roster.over(connection, fault);
     const socket = openSocket({ host, port, psk }, opened, failed);
     const openedAt = clock.now();
     const connection = roster.begin({ key: host, name, incoming: false, openedAt, socket, address: host, outcome });

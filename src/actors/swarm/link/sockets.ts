@@ -4,6 +4,7 @@ import type { TLSSocket } from 'node:tls';
 
 import { DebtorrentError } from '../../../core/errors.ts';
 import { formatAuthority } from '../../../core/http/authority.ts';
+import type { LinkFault } from './link.ts';
 import { explained, pskClient } from './tls-psk.ts';
 
 const BACKLOG = 256;
@@ -50,7 +51,7 @@ async function start(
 export function openSocket(
   to: { readonly host: string; readonly port: number; readonly psk: Buffer | undefined },
   opened: (socket: Socket) => void,
-  failed: (message: string) => void,
+  failed: (fault: LinkFault) => void,
 ): Socket {
   const { host, port, psk } = to;
   let settled = false;
@@ -60,10 +61,9 @@ export function openSocket(
   };
   const socket: Socket | TLSSocket = psk === undefined ? connect({ host, port }) : pskClient(psk, { host, port });
   socket.setNoDelay(true);
-  const fail = (error: NodeJS.ErrnoException) =>
-    settle(() => failed(psk === undefined ? error.message : explained(error)));
+  const fail = (error: NodeJS.ErrnoException) => settle(() => failed(explained(error)));
   socket.on('error', fail);
-  socket.on('close', () => settle(() => failed('the connection is closed')));
+  socket.on('close', () => settle(() => failed({ kind: 'closed', message: 'the connection is closed' })));
   socket.once(psk === undefined ? 'connect' : 'secureConnect', () => settle(() => opened(socket)));
   return socket;
 }

@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import { connect, createServer, type TLSSocket, type TlsOptions } from 'node:tls';
 
 import { TLS_PSK_CIPHER, TLS_PSK_IDENTITY } from '../../../core/swarm/psk.ts';
+import type { LinkFault } from './link.ts';
 
 const SUITE = {
   ciphers: TLS_PSK_CIPHER,
@@ -22,7 +23,7 @@ export interface PskServer {
 export function pskServer(
   psk: Buffer,
   handshakeMs: number,
-  on: { secured(socket: TLSSocket): void; failed(socket: Socket, message: string): void },
+  on: { secured(socket: TLSSocket): void; failed(socket: Socket, fault: LinkFault): void },
 ): PskServer {
   const server = createServer({
     ...SUITE,
@@ -48,11 +49,16 @@ export function pskClient(psk: Buffer, to: { readonly host: string; readonly por
 }
 
 /** OpenSSL's words for a wrong key are about a broken record. */
-export function explained(error: NodeJS.ErrnoException): string {
-  const { code = '' } = error;
-  if (/BAD_RECORD_MAC|DECRYPTION_FAILED|PSK_IDENTITY|DECRYPT_ERROR/.test(code)) return 'wrong swarm key';
+export function explained(error: NodeJS.ErrnoException): LinkFault {
+  const { code = '', message } = error;
+  if (/BAD_RECORD_MAC|DECRYPTION_FAILED|PSK_IDENTITY|DECRYPT_ERROR/.test(code)) return protocol('wrong swarm key');
   if (/WRONG_VERSION_NUMBER|HTTP_REQUEST|UNSUPPORTED_PROTOCOL|UNKNOWN_PROTOCOL/.test(code)) {
-    return 'no TLS where a swarm key is needed';
+    return protocol('no TLS where a swarm key is needed');
   }
-  return `TLS: ${error.message}`;
+  if (code === 'ERR_TLS_HANDSHAKE_TIMEOUT') return { kind: 'timeout', message: 'no TLS handshake in time' };
+  return code.startsWith('ERR_SSL') ? protocol(`TLS: ${message}`) : { kind: 'closed', message };
+}
+
+function protocol(message: string): LinkFault {
+  return { kind: 'protocol', message };
 }

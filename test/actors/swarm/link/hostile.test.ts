@@ -388,6 +388,14 @@ t.test('without the key of a private swarm nobody gets past the handshake', asyn
   t.match(to.log[0], { level: 'warn', fields: { kind: 'protocol', reason: /no TLS where a swarm key is needed/ } });
   const wrong = await side(t, { swarmKey: Buffer.alloc(32, 8) });
   t.match(await wrong.links.dial('127.0.0.1', to.port, TORRENT), { kind: 'failed' });
+  const silent = await bare(t, to);
+  silent.socket.write(Buffer.of(0x16));
+  silent.socket.end();
+  await until(() => to.log.some(({ level }) => level === 'debug'), 'who just leaves is no offender');
+  to.log.splice(
+    to.log.findIndex(({ level }) => level === 'debug'),
+    1,
+  );
   await until(() => to.log.length === 2, 'one line more');
   t.match(to.log[1], { level: 'warn', fields: { kind: 'protocol', reason: 'wrong swarm key' } });
   const keyless = await side(t);
