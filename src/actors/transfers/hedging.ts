@@ -79,7 +79,11 @@ export class Hedging {
       peersRun: own !== undefined,
       peersWroteAll: own?.covers(range.start, range.end) === true,
     });
-    if (step === 'cancel-peers') peers.jobs.cancel(peerJob);
+    if (step === 'cancel-peers') {
+      // One silence may be an accident; the mirror was quicker and they are still silent.
+      if ((peers.jobs.get(peerJob)?.idleLooks ?? 0) > STALLED_LOOKS) peers.sitOut();
+      peers.jobs.cancel(peerJob);
+    }
     if (step === 'cancel-mirror' && mirrorJob !== undefined) mirror.cancel(mirrorJob);
     if (step !== 'settled') return;
     this.#hedge = undefined;
@@ -120,13 +124,14 @@ export class Hedging {
       this.#pace.sample(now, peers.received);
       const soonest = this.#soonest();
       const stalled = soonest !== undefined && soonest.idleLooks > STALLED_LOOKS;
-      if (stalled) peers.sitOut();
       this.#lasts = soonest === undefined ? 0 : this.#lasts + 1;
       // While others are fetching peers give what they get, and that they have no more says nothing.
       const looks = peers.elsewhere.length > 0 ? (soonest?.looks ?? 0) : this.#lasts;
       const lasting = looks > SLOW_LOOKS;
-      this.#slow = stalled || (lasting && this.#pace.slowerThan(mirror.rate));
-      if (this.#slow && soonest !== undefined) this.#begin(soonest);
+      this.#slow = lasting && this.#pace.slowerThan(mirror.rate);
+      if ((stalled || this.#slow) && soonest !== undefined) this.#begin(soonest);
+      // A mirror that has only the whole cannot take a part of it.
+      if (stalled && mirror.wholeOnly) peers.sitOut();
       if (content.complete) this.#endIdle();
     }
     if (this.#slow || was) this.#deps.changed();

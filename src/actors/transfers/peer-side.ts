@@ -32,8 +32,13 @@ export interface PeerHost {
   lost(): void;
 }
 
-/** No request waits for the answer longer than this, in milliseconds; peers wait a little less for each other. */
-const SEEK_MS = 60;
+/**
+ * The swarm answers within 50 ms by a timer of its own. This is for one that does not, in milliseconds: with less room
+ * most answers were late where processors are busy, and eight machines asked the mirror for the same files.
+ */
+const SEEK_MS = 150;
+/** Answers that are late are still reckoned with for this time after the question, in milliseconds. */
+const LATE_MS = 1_000;
 const CONTRIBUTIONS_MS = 5_000;
 /** Jobs at once. */
 const MAX_JOBS = 4;
@@ -54,6 +59,7 @@ export class PeerSide {
   readonly #jobs: PeerJobs;
   #state: 'idle' | 'open' | 'off' = 'idle';
   #want: WantId | undefined;
+  #unanswered = false;
   #available: ByteRange[] = [];
   #elsewhere: ByteRange[] = [];
   /** Where jobs failed since the view was told. */
@@ -98,6 +104,11 @@ export class PeerSide {
     return this.#elsewhere;
   }
 
+  /** What they have is not known yet, and may be any moment. */
+  get late(): boolean {
+    return this.#state === 'open' && this.#unanswered;
+  }
+
   /** They stalled lately. */
   get benched(): boolean {
     return this.#bench !== undefined;
@@ -116,6 +127,7 @@ export class PeerSide {
       return undefined;
     }
     this.#state = 'open';
+    this.#unanswered = true;
     const id = (this.#want = directory.openWant((view) => this.#offered(view)));
     const { path } = this.#content;
     return directory.ref
@@ -128,6 +140,7 @@ export class PeerSide {
           this.#deps.log.debug({ code, reason: message }, 'peers did not answer');
           // Late answers come as offers; from a thread that has ended none come.
           if (code !== 'ASK_TIMEOUT') this.off();
+          else this.#deps.clock.setTimeout(() => this.#giveUpAnswer(), LATE_MS - SEEK_MS);
         },
       );
   }
@@ -213,8 +226,15 @@ export class PeerSide {
     this.#host.ready();
   }
 
+  #giveUpAnswer(): void {
+    if (!this.late) return;
+    this.#unanswered = false;
+    this.#host.ready();
+  }
+
   #setView(view: PeerView): void {
     if (this.#state !== 'open') return;
+    this.#unanswered = false;
     this.#available = this.#clean(view.available);
     this.#elsewhere = this.#clean(view.elsewhere);
     this.#barred.remove(0, Number.MAX_SAFE_INTEGER);

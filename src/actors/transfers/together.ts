@@ -154,10 +154,22 @@ export class Together {
     if (!taken.covers(0, size)) {
       if (mirror.exhausted) return peers.jobs.count > 0 ? 'going' : 'stuck';
       if (this.conflict) return 'conflict';
+      if (peers.late) this.#leaveRest(taken, size);
       mirror.pump(taken, PIECE_BYTES);
     }
     this.#report?.jobsChanged();
     return 'going';
+  }
+
+  /** The mirror has begun, as nobody waits for peers; all but its first piece is left until these have answered. */
+  #leaveRest(taken: RangeSet, size: number): void {
+    const [first] = this.#mirror.count > 0 ? [] : taken.missing(this.#focus, size);
+    if (first === undefined) {
+      taken.add(0, size);
+    } else {
+      taken.add(0, first.start);
+      taken.add(Math.min(first.start + PIECE_BYTES, size), size);
+    }
   }
 
   /** Mirrors give only the whole, which must not be written over bytes of peers: readers may have these. */
