@@ -15,6 +15,8 @@ export interface ViewsDeps {
 
 /** Nobody waits longer for the first answers, in milliseconds. */
 export const SEEK_MS = 50;
+/** Its last part: a thread that was busy meanwhile reads what has come before it says that nobody answered. */
+const LAST_LOOK_MS = 5;
 /** With others who want the same, what they say of it is waited for so long after the last answer, in milliseconds. */
 const HEAR_MS = 10;
 
@@ -39,7 +41,7 @@ export class Views {
     if (want.sellers.size === 0) return Promise.resolve(want.view);
     return new Promise((resolve) => {
       want.seeking = resolve;
-      want.later(SEEK_MS, () => this.settle(want));
+      want.later(SEEK_MS - LAST_LOOK_MS, () => want.later(LAST_LOOK_MS, () => this.settle(want)));
     });
   }
 
