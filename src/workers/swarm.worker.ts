@@ -1,5 +1,5 @@
 /** The thread that all swarms share: links to peers, wants and uploads, discovery; started in order, stopped in reverse. */
-import { systemClock } from '../core/clock.ts';
+import { unhurriedClock } from '../core/unhurried-clock.ts';
 import { spawn } from '../kernel/actor.ts';
 import { runThread } from '../kernel/thread.ts';
 import { createHashing } from '../actors/hashing.ts';
@@ -21,7 +21,7 @@ runThread(async ({ boot, ref, log }) => {
     sink: ref<PeersSinkProtocol>('transfers'),
     store: ref<StoreProtocol>('store'),
     hashing,
-    clock: systemClock,
+    clock: unhurriedClock,
     random: Math.random,
     log,
   });
