@@ -4,8 +4,8 @@ import type { InfoHash } from '../../core/ids.ts';
 import { DialBook, type Dial, type DialAddress } from '../../core/swarm/dial-book.ts';
 
 export interface DiallingDeps {
-  /** Resolves when the link is there (false: it could not be made, or was not needed) and again when it has ended. */
-  dial(dial: Dial): { readonly linked: Promise<boolean>; readonly ended: Promise<void> };
+  /** Resolves when the link is there or could not be made, and again when it has ended. */
+  dial(dial: Dial): { readonly made: Promise<'linked' | 'failed' | 'self'>; readonly ended: Promise<void> };
   /** A peer that says that it listens there is linked already. */
   isLinked(address: DialAddress): boolean;
   /** Links that may be opened by this side now. */
@@ -69,10 +69,11 @@ export class Dialling {
       over();
       return;
     }
-    const { linked, ended } = this.#deps.dial(dial);
-    linked.then(
-      (is) => {
-        if (!is) return over();
+    const { made, ended } = this.#deps.dial(dial);
+    made.then(
+      (what) => {
+        if (what === 'self') return this.#book.forget(dial);
+        if (what === 'failed') return over();
         this.#book.linked(dial);
         return ended.then(over, over);
       },

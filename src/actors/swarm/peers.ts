@@ -124,7 +124,7 @@ export async function createPeers(deps: PeersDeps): Promise<Peers> {
       const link = outcome.then((result) => (result.kind === 'linked' ? result.link : undefined));
       const ended = link.then((there) => there && untilEnded(there));
       void link.then((there) => there && dialled.add(there));
-      return { linked: link.then((there) => there !== undefined), ended: ended.then(() => undefined) };
+      return { made: outcome.then(({ kind }) => kind), ended: ended.then(() => undefined) };
     },
   });
   const swarms = new Swarms({ dial: (torrent, addresses, fixed) => dialling.found(torrent, addresses, fixed), log });

@@ -1,0 +1,76 @@
+import t from 'tap';
+
+import { Dialling } from '../../../src/actors/swarm/dialling.ts';
+import type { InfoHash } from '../../../src/core/ids.ts';
+
+const TORRENT = 'a'.repeat(40) as InfoHash;
+
+/** Time that a test moves on by itself. */
+function heldClock() {
+  let now = 0;
+  let timers: { at: number; callback: () => void }[] = [];
+  return {
+    now: () => now,
+    setTimeout(callback: () => void, ms: number) {
+      const timer = { at: now + ms, callback };
+      timers.push(timer);
+      return { clear: () => void (timers = timers.filter((other) => other !== timer)) };
+    },
+    async pass(ms: number) {
+      for (const end = now + ms; now < end; now += 250) {
+        const due = timers.filter(({ at }) => at <= now);
+        timers = timers.filter(({ at }) => at > now);
+        for (const { callback } of due) callback();
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    },
+  };
+}
+
+function scene(made: 'linked' | 'failed' | 'self') {
+  const clock = heldClock();
+  const dialled: number[] = [];
+  const ends: (() => void)[] = [];
+  const dialling = new Dialling({
+    clock,
+    random: () => 0.5,
+    torrents: () => new Set([TORRENT]),
+    room: () => 10,
+    isLinked: () => false,
+    dial({ port }) {
+      dialled.push(port);
+      return { made: Promise.resolve(made), ended: new Promise((resolve) => ends.push(resolve)) };
+    },
+  });
+  return { clock, dialled, ends, dialling };
+}
+
+t.test('an address that fails is tried again', async (t) => {
+  const { clock, dialled, dialling } = scene('failed');
+  dialling.found(TORRENT, [{ host: '192.0.2.1', port: 1 }], true);
+  await clock.pass(60_000);
+  t.ok(dialled.length > 3, `${dialled.length} attempts in a minute`);
+  dialling.stop();
+  const before = dialled.length;
+  await clock.pass(60_000);
+  t.equal(dialled.length, before, 'and not after the end');
+});
+
+t.test('this machine itself is dialled once', async (t) => {
+  const { clock, dialled, dialling } = scene('self');
+  dialling.found(TORRENT, [{ host: '192.0.2.1', port: 1 }], true);
+  await clock.pass(60_000);
+  t.equal(dialled.length, 1);
+  dialling.stop();
+});
+
+t.test('a peer is dialled again when its link has ended', async (t) => {
+  const { clock, dialled, ends, dialling } = scene('linked');
+  dialling.found(TORRENT, [{ host: '192.0.2.1', port: 1 }], false);
+  await clock.pass(60_000);
+  t.equal(dialled.length, 1);
+  for (const end of ends) end();
+  await clock.pass(60_000);
+  t.equal(dialled.length, 2);
+  dialling.stop();
+});
