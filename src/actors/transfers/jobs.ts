@@ -92,6 +92,13 @@ export class Jobs {
     return running.bytes >= end - start;
   }
 
+  /** Jobs of which nothing has come yet. */
+  untouched(): RangeJob[] {
+    return [...this.#running.values()]
+      .filter(({ bytes, cancelled }) => bytes === 0 && !cancelled)
+      .map(({ job }) => job);
+  }
+
   cancel(id: JobId): void {
     const running = this.#running.get(id);
     if (running === undefined || running.cancelled) return;

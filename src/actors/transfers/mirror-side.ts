@@ -131,9 +131,9 @@ export class MirrorSide {
 
   /**
    * Asks for as much as makes sense now of what is not in `taken`, in ranges that end at multiples of `align` bytes
-   * where that is given.
+   * and are not longer than `most` where that is given.
    */
-  pump(taken: RangeSet, align?: number): void {
+  pump(taken: RangeSet, { align, most }: { readonly align?: number; readonly most?: number | undefined } = {}): void {
     if (this.#retry !== undefined) return;
     const url = this.#candidates.current();
     if (url === undefined) return;
@@ -144,8 +144,16 @@ export class MirrorSide {
     }
     const inFlight = this.ranges(size);
     const { connections } = this.#deps;
-    const input = { size, have: taken, inFlight, focus: this.#focus, jobBytes: this.#jobBytes, connections, align };
-    for (const { start, end } of nextRanges(input)) this.#startJob(url, start, end);
+    const limits = { jobBytes: this.#jobBytes, connections, align, most };
+    const ranges = nextRanges({ size, have: taken, inFlight, focus: this.#focus, ...limits });
+    for (const { start, end } of ranges) this.#startJob(url, start, end);
+  }
+
+  /** Cancels what was asked for and has not begun to come where it is in `ranges`: others bring it. */
+  leave(ranges: readonly ByteRange[]): void {
+    for (const { id, start, end } of this.#jobs.untouched()) {
+      if (end !== undefined && ranges.some((range) => range.start <= start && end <= range.end)) this.#jobs.cancel(id);
+    }
   }
 
   /** Ranges under way; those without an end go to `size`. */

@@ -8,6 +8,13 @@ export type PeersRef = Pick<ActorRef<PeersProtocol>, 'tell' | 'ask' | 'within'>;
 /** Where news of a want goes. */
 export type OnOffer = (view: PeerView) => void;
 
+/**
+ * The swarm answers a question within 50 ms by a timer of its own; these bounds, in milliseconds, are for a thread that
+ * does not. One that answered the last question is late because processors are busy, with the mirror's bytes too; asking
+ * the mirror after a moment cost eight machines at once two copies more. One that did not answer is not waited for.
+ */
+const PATIENT_MS = 400;
+const IMPATIENT_MS = 60;
 /** A thread that does not answer for this time is not counted on, in milliseconds. */
 const ALIVE_MS = 3_000;
 
@@ -17,6 +24,7 @@ export class PeerDirectory {
   #links: Readonly<Record<InfoHash, number>> = {};
   #nextWant: WantId = 1;
   #alive: Promise<boolean> | undefined;
+  #answers = true;
 
   constructor(ref: PeersRef) {
     this.ref = ref;
@@ -25,6 +33,16 @@ export class PeerDirectory {
   /** There is a link that shares one of these torrents. */
   near(torrents: readonly InfoHash[]): boolean {
     return torrents.some((torrent) => (this.#links[torrent] ?? 0) > 0);
+  }
+
+  /** Milliseconds that a question may take. */
+  get patience(): number {
+    return this.#answers ? PATIENT_MS : IMPATIENT_MS;
+  }
+
+  /** Whether a question was answered in time. */
+  answered(inTime: boolean): void {
+    this.#answers = inTime;
   }
 
   openWant(onOffer: OnOffer): WantId {
@@ -38,6 +56,7 @@ export class PeerDirectory {
   }
 
   offered(id: WantId, view: PeerView): void {
+    this.#answers = true;
     this.#wants.get(id)?.(view);
   }
 

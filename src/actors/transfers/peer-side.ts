@@ -32,11 +32,6 @@ export interface PeerHost {
   lost(): void;
 }
 
-/**
- * The swarm answers within 50 ms by a timer of its own. This is for one that does not, in milliseconds: with less room
- * most answers were late where processors are busy, and eight machines asked the mirror for the same files.
- */
-const SEEK_MS = 150;
 /** Answers that are late are still reckoned with for this time after the question, in milliseconds. */
 const LATE_MS = 1_000;
 const CONTRIBUTIONS_MS = 5_000;
@@ -130,17 +125,22 @@ export class PeerSide {
     this.#unanswered = true;
     const id = (this.#want = directory.openWant((view) => this.#offered(view)));
     const { path } = this.#content;
+    const { patience } = directory;
     return directory.ref
-      .within(SEEK_MS)
+      .within(patience)
       .ask('seek', { id, sha256, size, path, torrents })
       .then(
-        (view) => this.#setView(view),
+        (view) => {
+          directory.answered(true);
+          this.#setView(view);
+        },
         (error: unknown) => {
+          directory.answered(false);
           const { code, message } = asDebtorrentError(error);
           this.#deps.log.debug({ code, reason: message }, 'peers did not answer');
           // Late answers come as offers; from a thread that has ended none come.
           if (code !== 'ASK_TIMEOUT') this.off();
-          else this.#deps.clock.setTimeout(() => this.#giveUpAnswer(), LATE_MS - SEEK_MS);
+          else this.#deps.clock.setTimeout(() => this.#giveUpAnswer(), LATE_MS - patience);
         },
       );
   }

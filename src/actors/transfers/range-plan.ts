@@ -13,12 +13,16 @@ export interface RangePlanInput {
   readonly connections: number;
   /** Ranges end at multiples of this, in bytes, or where a gap ends: whole pieces can be offered to others. */
   readonly align?: number | undefined;
+  /** Most bytes of one range. */
+  readonly most?: number | undefined;
 }
 
 /** The ranges to start now, soonest needed first: from the focus to the end, then what is before it. */
 export function nextRanges(input: RangePlanInput): ByteRange[] {
-  const { size, have, inFlight, focus, jobBytes, connections, align = 1 } = input;
-  if (size <= WHOLE_FILE_BYTES && have.bytes === 0 && inFlight.length === 0) return [{ start: 0, end: size }];
+  const { size, have, inFlight, focus, connections, align = 1, most = Infinity } = input;
+  const jobBytes = Math.min(input.jobBytes, most);
+  if (size <= Math.min(WHOLE_FILE_BYTES, most) && have.bytes === 0 && inFlight.length === 0)
+    return [{ start: 0, end: size }];
   const taken = have.clone();
   for (const { start, end } of inFlight) taken.add(start, end);
   const gaps = [...taken.missing(Math.min(focus, size), size), ...taken.missing(0, Math.min(focus, size))];

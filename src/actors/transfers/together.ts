@@ -39,6 +39,9 @@ export interface TogetherDeps extends FetchingDeps {
   readonly directory: PeerDirectory;
 }
 
+/** So much of a file comes before it is clear that nobody else wants it at this moment. */
+const ALONE_BYTES = 8 * 1024 * 1024;
+
 export class Together {
   readonly #deps: TogetherDeps;
   readonly #content: Content;
@@ -53,6 +56,8 @@ export class Together {
   /** What came from mirrors. */
   #mirrored: RangeSet;
   #arbitration: Arbitration | undefined;
+  /** Others took a part of the file from the mirror. */
+  #divided = false;
 
   constructor(deps: TogetherDeps, { plan, content, focus }: FetchingOptions, mirror: MirrorSide, host: TogetherHost) {
     this.#deps = deps;
@@ -137,6 +142,8 @@ export class Together {
     const [peers, mirror] = [this.#peers, this.#mirror];
     const mayAsk = !peers.benched || mirror.exhausted;
     const { elsewhere } = peers;
+    // Two machines that began with the same before they heard of each other: one of them leaves it to the other.
+    if (elsewhere.length > 0) mirror.leave(elsewhere);
     const { peers: ranges, taken } = divide({
       size,
       have: this.#content.have,
@@ -155,10 +162,19 @@ export class Together {
       if (mirror.exhausted) return peers.jobs.count > 0 ? 'going' : 'stuck';
       if (this.conflict) return 'conflict';
       if (peers.late) this.#leaveRest(taken, size);
-      mirror.pump(taken, PIECE_BYTES);
+      mirror.pump(taken, { align: PIECE_BYTES, most: this.#bite(elsewhere.length > 0) });
     }
     this.#report?.jobsChanged();
     return 'going';
+  }
+
+  /**
+   * What is asked of the mirror cannot be left to others any more, so it is asked for piece by piece while others take
+   * their part, and at first, when these may not be known yet.
+   */
+  #bite(divided: boolean): number | undefined {
+    this.#divided ||= divided;
+    return this.open && (this.#divided || this.#content.have.bytes < ALONE_BYTES) ? PIECE_BYTES : undefined;
   }
 
   /** The mirror has begun, as nobody waits for peers; all but its first piece is left until these have answered. */

@@ -7,14 +7,14 @@
 import { Bitmap } from './bitmap.ts';
 
 /** A taker that has not named a piece after this time is passed over. */
-export const NAME_MS = 300;
+export const NAME_MS = 1_000;
 /** So is one that has named it and not said so again for this time. */
-export const SILENT_MS = 1_500;
+export const SILENT_MS = 3_000;
 /** After so many takers that were passed over a machine helps itself. */
 export const MAX_PASSED = 3;
 /** A taker that names pieces and delivers none for this time is not waited for; in files of one piece for the second. */
-export const STALL_MS = 5_000;
-export const SMALL_STALL_MS = 2_000;
+export const STALL_MS = 12_000;
+export const SMALL_STALL_MS = 8_000;
 /** Where the mirror is slow for all: so many times what a piece takes this machine itself, up to a bound. */
 const STALL_PACES = 3;
 const MAX_STALL_MS = 15_000;
@@ -61,6 +61,8 @@ export interface TogetherState {
   readonly settled: Bitmap;
   /** Pieces that this machine is taking from the mirror at this moment. */
   readonly taking: Bitmap;
+  /** Those of them of which bytes have come: they are not left to others any more. */
+  readonly begun?: Bitmap | undefined;
   /** Milliseconds in which it gets a piece from there, when it has got some. */
   readonly pace?: number | undefined;
 }
@@ -171,7 +173,7 @@ export class FetchingTogether {
     for (let piece = 0; piece < this.#pieces; piece++) {
       if (settled.has(piece)) continue;
       const named = namedUntil?.[piece] ?? 0;
-      if (taking.has(piece) || !patient) mine.set(piece);
+      if ((taking.has(piece) && !this.#yields(piece, named > now, state)) || !patient) mine.set(piece);
       else if (named > now) waits(piece, named);
       else {
         const turn = this.#waitFor(piece, now);
@@ -187,6 +189,15 @@ export class FetchingTogether {
       }
     }
     return { mine, elsewhere, until };
+  }
+
+  /** Two have begun with the same piece, each before it heard of the other: one that comes before this one has it. */
+  #yields(piece: number, named: boolean, { begun, now }: TogetherState): boolean {
+    if (!named || begun === undefined || begun.has(piece)) return false;
+    return this.#order(piece).some((taker) => {
+      const alive = taker.goneAt === undefined && taker.stalledAt === undefined;
+      return alive && taker.named.has(piece) && taker.heardAt + SILENT_MS > now;
+    });
   }
 
   /** For each piece until when somebody's naming of it counts; undefined when nobody's does. */

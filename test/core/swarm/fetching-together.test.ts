@@ -143,7 +143,7 @@ function pair(pieces = 1): { together: FetchingTogether; piece: number } {
   }
 }
 
-t.test('a taker has 300 ms to name its piece, and 1.5 s to name it again', (t) => {
+t.test('a taker has some time to name its piece, and to name it again', (t) => {
   const { together } = pair();
   t.equal(planOf(together, 1, NAME_MS - 1).elsewhere.count, 1);
   t.equal(planOf(together, 1, 0).until, NAME_MS);
@@ -243,5 +243,19 @@ t.test('bitmaps of another file are refused, machines beyond the bound are not r
   t.notOk(together.names('a', Buffer.from([0, 0]), 0), 'too long');
   for (let n = 0; n < 1_000; n++) together.join(`peer${n}`, 0);
   t.ok(planOf(together, 3, 0));
+  t.end();
+});
+
+t.test('of two that begin with the same piece before they hear of each other, one leaves it to the other', (t) => {
+  const machines = crowd(['a', 'b'], 1);
+  const taking = bits(1, [0]);
+  const none = bits(1);
+  const minds = (begun: Bitmap) =>
+    [...machines.values()].map((each) => each.plan({ now: 10, settled: bits(1), taking, begun }).mine.has(0));
+  t.same(minds(none), [true, true], 'as long as neither knows');
+  machines.get('a')?.names('b', taking.toBytes(), 10);
+  machines.get('b')?.names('a', taking.toBytes(), 10);
+  t.equal(minds(none).filter(Boolean).length, 1, 'one goes on');
+  t.same(minds(taking), [true, true], 'but nobody leaves what has begun to come');
   t.end();
 });

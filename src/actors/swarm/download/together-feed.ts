@@ -128,13 +128,19 @@ export class TogetherFeed {
     for (const { start, end } of want.mirror?.have.ranges ?? []) here.add(start, end);
     const settled = available.copy();
     for (const piece of wholePieces(size, here.ranges)) settled.set(piece);
-    const taking = new Bitmap(want.pieces);
-    for (const range of want.mirror?.fetching.ranges ?? []) {
-      const { first, end } = piecesTouching(size, range);
-      for (let piece = first; piece < end; piece++) taking.set(piece);
-    }
-    return want.together.plan({ now: this.#deps.clock.now(), settled, taking, pace: want.mirror?.pace });
+    const taking = touched(want, want.mirror?.fetching);
+    const begun = touched(want, want.mirror?.have);
+    return want.together.plan({ now: this.#deps.clock.now(), settled, taking, begun, pace: want.mirror?.pace });
   }
+}
+
+function touched(want: Want, ranges: RangeSet | undefined): Bitmap {
+  const pieces = new Bitmap(want.pieces);
+  for (const range of ranges?.ranges ?? []) {
+    const { first, end } = piecesTouching(want.file.size, range);
+    for (let piece = first; piece < end; piece++) pieces.set(piece);
+  }
+  return pieces;
 }
 
 function bounded(ranges: Ranges, size: number): RangeSet {
