@@ -15,7 +15,7 @@ t.test('laptops: the helper says DIRECT when nothing or something else listens',
   const { port } = server.address() as AddressInfo;
   t.teardown(() => server.close());
   const ask = (where: string) =>
-    run(HELPER, ['http://deb.debian.org/debian'], { env: { PATH: process.env['PATH'], DEBTORRENT_PROXY: where } });
+    run(HELPER, ['http://ftp.de.debian.org/debian'], { env: { PATH: process.env['PATH'], DEBTORRENT_PROXY: where } });
   t.match(await ask(`127.0.0.1:${port}`), { code: 0, stdout: 'DIRECT\n' }, 'something else');
   await new Promise((resolve) => server.close(resolve));
   t.match(await ask(`127.0.0.1:${port}`), { code: 0, stdout: 'DIRECT\n' }, 'nothing');

@@ -94,7 +94,7 @@ t.test('values of each kind', async (t) => {
     DEBTORRENT_UPLOAD_LIMIT: '1.5M/s',
     DEBTORRENT_CACHE_SIZE: '0',
     DEBTORRENT_TRACKER: 'http://tracker.example/announce,udp://[2001:db8::1]:6969',
-    DEBTORRENT_ALTERNATE_MIRROR: 'ftp.us.debian.org/debian=HTTPS///deb.debian.org/debian/',
+    DEBTORRENT_ALTERNATE_MIRROR: 'ftp.us.debian.org/debian=HTTPS///ftp.de.debian.org/debian/',
     DEBTORRENT_LOG_LEVEL: 'debug',
   };
   t.match(load(t, { env }), {
@@ -103,7 +103,7 @@ t.test('values of each kind', async (t) => {
     uploadLimit: 1.5 * 1024 ** 2,
     cacheSize: 0,
     tracker: ['http://tracker.example/announce', 'udp://[2001:db8::1]:6969'],
-    alternateMirror: [['http://ftp.us.debian.org/debian/', 'https://deb.debian.org/debian/']],
+    alternateMirror: [['http://ftp.us.debian.org/debian/', 'https://ftp.de.debian.org/debian/']],
     logLevel: 'debug',
   });
   t.match(load(t, { toml: 'lan = false\ncache-size = 4096\npeer-listen = false' }), {

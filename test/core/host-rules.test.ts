@@ -9,7 +9,7 @@ const NAMED = { allowed: true, named: true };
 t.test("without patterns the hosts of Debian's and Ubuntu's archives are allowed", async (t) => {
   const rules = compileHostRules([]);
   for (const host of [
-    'deb.debian.org',
+    'ftp.de.debian.org',
     'security.debian.org',
     'ftp.us.debian.org',
     'archive.ubuntu.com',
@@ -64,7 +64,7 @@ t.test('a host that is not canonical is refused', async (t) => {
     '0x7f.1',
     '2130706433',
     'DEB.debian.org',
-    'deb.debian.org.',
+    'ftp.de.debian.org.',
     '[::1]',
     '',
     '127.1',
@@ -76,8 +76,8 @@ t.test('a host that is not canonical is refused', async (t) => {
 
 t.test('tunnels go to port 443, or to a port that the pattern gives', async (t) => {
   const rules = compileHostRules(['*.debian.org', 'x.example.org:8443']);
-  t.same(rules.decideTunnel('deb.debian.org', 443), YES);
-  t.same(rules.decideTunnel('deb.debian.org', 25), NO);
+  t.same(rules.decideTunnel('ftp.de.debian.org', 443), YES);
+  t.same(rules.decideTunnel('ftp.de.debian.org', 25), NO);
   t.same(rules.decideTunnel('x.example.org', 8443), NAMED);
   t.same(rules.decideTunnel('x.example.org', 443), NO);
 });

@@ -5,7 +5,7 @@ import { MirrorHealth } from '../../../src/actors/transfers/mirror-health.ts';
 
 const MIB = 1024 * 1024;
 const url = (path: string) => `http://ftp.us.debian.org/${path}` as MirrorUrl;
-const elsewhere = 'http://deb.debian.org/a' as MirrorUrl;
+const elsewhere = 'http://ftp.de.debian.org/a' as MirrorUrl;
 
 t.test('a mirror that failed is remembered for a while, all of it', (t) => {
   let now = 1000;

@@ -165,7 +165,7 @@ t.test('the same content under other roots is an alternate', async (t) => {
   const catalogue = new Catalogue();
   adopt(catalogue, { listed: { 'main/x': 7 }, indexes: { [PACKAGES]: { files: { 'pool/a.deb': 5 } } } });
   adopt(catalogue, {
-    root: 'http://deb.debian.org/debian',
+    root: 'http://ftp.de.debian.org/debian',
     listed: { 'main/x': 7 },
     indexes: {
       [PACKAGES]: { files: { 'pool/a.deb': 5 } },
@@ -174,12 +174,12 @@ t.test('the same content under other roots is an alternate', async (t) => {
   });
   t.match(catalogue.lookup(url(`${ROOT}/pool/a.deb`)), {
     torrents: [id(1), id(2)],
-    alternates: ['http://deb.debian.org/debian/pool/a.deb', 'http://deb.debian.org/debian/pool/c.deb'],
+    alternates: ['http://ftp.de.debian.org/debian/pool/a.deb', 'http://ftp.de.debian.org/debian/pool/c.deb'],
   });
   t.ok(
     catalogue
       .lookup(url(`${ROOT}/dists/bookworm/main/x`))
-      ?.alternates.includes(url('http://deb.debian.org/debian/dists/bookworm/main/x')),
+      ?.alternates.includes(url('http://ftp.de.debian.org/debian/dists/bookworm/main/x')),
   );
   t.equal(catalogue.torrents().length, 2, 'and their torrents are one');
 });
@@ -203,7 +203,7 @@ t.test('an earlier index stays, as stale, until the new one is loaded', async (t
   t.ok(catalogue.pendingFor(url(`${ROOT}/pool/main/new_1_all.deb`)));
   t.notOk(catalogue.pendingFor(url(`${ROOT}/pool/contrib/new_1_amd64.deb`)));
   t.notOk(catalogue.pendingFor(url(`${ROOT}/dists/bookworm/main/x`)));
-  t.notOk(catalogue.pendingFor(url('http://deb.debian.org/debian/pool/main/a_1_amd64.deb')));
+  t.notOk(catalogue.pendingFor(url('http://ftp.de.debian.org/debian/pool/main/a_1_amd64.deb')));
   adopt(catalogue, { indexes: { [PACKAGES]: { files: { 'pool/main/a_1_amd64.deb': 2 } } } });
   t.match(catalogue.lookup(url(`${ROOT}/pool/main/a_1_amd64.deb`)), { size: 2, stale: false });
   t.notOk(catalogue.pendingFor(url(`${ROOT}/pool/main/a_1_amd64.deb`)));

@@ -4,7 +4,7 @@ import { canonicalHost, formatAuthority, isIpLiteral, parseAuthority } from '../
 
 t.test('hosts have one spelling', async (t) => {
   t.equal(canonicalHost('FTP.US.Debian.ORG'), 'ftp.us.debian.org');
-  t.equal(canonicalHost('deb.debian.org.'), 'deb.debian.org');
+  t.equal(canonicalHost('ftp.de.debian.org.'), 'ftp.de.debian.org');
   t.equal(canonicalHost('127.0.0.1'), '127.0.0.1');
   t.equal(canonicalHost('[0:0:0:0:0:0:0:1]'), '::1');
   t.equal(canonicalHost('[FE80::0001]'), 'fe80::1');

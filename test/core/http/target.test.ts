@@ -22,36 +22,48 @@ t.test('prefix form', async (t) => {
 });
 
 t.test('proxy form', async (t) => {
-  t.same(get('http://deb.debian.org/g%2b%2b', 'deb.debian.org'), mirror('http://deb.debian.org/g++'));
-  t.same(get('http://deb.debian.org:80/x', 'DEB.debian.org'), mirror('http://deb.debian.org/x'));
-  t.same(get('HTTP://deb.debian.org', 'deb.debian.org:80'), mirror('http://deb.debian.org/'));
-  t.same(parseTarget('GET', 'http://deb.debian.org/x', undefined, OWN), mirror('http://deb.debian.org/x'));
+  t.same(get('http://ftp.de.debian.org/g%2b%2b', 'ftp.de.debian.org'), mirror('http://ftp.de.debian.org/g++'));
+  t.same(get('http://ftp.de.debian.org:80/x', 'FTP.de.debian.org'), mirror('http://ftp.de.debian.org/x'));
+  t.same(get('HTTP://ftp.de.debian.org', 'ftp.de.debian.org:80'), mirror('http://ftp.de.debian.org/'));
+  t.same(parseTarget('GET', 'http://ftp.de.debian.org/x', undefined, OWN), mirror('http://ftp.de.debian.org/x'));
 });
 
 t.test('HTTPS/// in prefix form and in proxy form', async (t) => {
-  t.same(get('/HTTPS///deb.debian.org/debian/x'), mirror('https://deb.debian.org/debian/x'));
-  t.same(get('/HTTPS///deb.debian.org:8443/x'), mirror('https://deb.debian.org:8443/x'));
-  t.same(get('http://HTTPS///deb.debian.org/debian/x', 'HTTPS'), mirror('https://deb.debian.org/debian/x'));
-  t.same(get('http://127.0.0.1:9988/HTTPS///deb.debian.org/x'), mirror('https://deb.debian.org/x'), 'both at once');
+  t.same(get('/HTTPS///ftp.de.debian.org/debian/x'), mirror('https://ftp.de.debian.org/debian/x'));
+  t.same(get('/HTTPS///ftp.de.debian.org:8443/x'), mirror('https://ftp.de.debian.org:8443/x'));
+  t.same(get('http://HTTPS///ftp.de.debian.org/debian/x', 'HTTPS'), mirror('https://ftp.de.debian.org/debian/x'));
+  t.same(
+    get('http://127.0.0.1:9988/HTTPS///ftp.de.debian.org/x'),
+    mirror('https://ftp.de.debian.org/x'),
+    'both at once',
+  );
   t.throws(() => get('/HTTPS////x'), { code: 'BAD_TARGET' });
 });
 
 t.test('CONNECT', async (t) => {
   const connect = (target: string, host?: string) => parseTarget('CONNECT', target, host, OWN);
-  t.same(connect('deb.debian.org:443', 'deb.debian.org:443'), { kind: 'tunnel', host: 'deb.debian.org', port: 443 });
-  t.same(connect('Deb.Debian.org:443', 'deb.debian.org'), { kind: 'tunnel', host: 'deb.debian.org', port: 443 });
+  t.same(connect('ftp.de.debian.org:443', 'ftp.de.debian.org:443'), {
+    kind: 'tunnel',
+    host: 'ftp.de.debian.org',
+    port: 443,
+  });
+  t.same(connect('Ftp.De.Debian.org:443', 'ftp.de.debian.org'), {
+    kind: 'tunnel',
+    host: 'ftp.de.debian.org',
+    port: 443,
+  });
   t.same(connect('[2001:DB8::1]:443'), { kind: 'tunnel', host: '2001:db8::1', port: 443 });
   for (const target of [
-    'deb.debian.org',
-    'deb.debian.org:0',
-    '/deb.debian.org:443',
-    'http://deb.debian.org:443',
+    'ftp.de.debian.org',
+    'ftp.de.debian.org:0',
+    '/ftp.de.debian.org:443',
+    'http://ftp.de.debian.org:443',
     ':443',
     '',
   ]) {
     t.throws(() => connect(target), { code: 'BAD_TARGET' }, target);
   }
-  t.throws(() => connect('deb.debian.org:443', 'other.example'), { code: 'BAD_REQUEST' });
+  t.throws(() => connect('ftp.de.debian.org:443', 'other.example'), { code: 'BAD_REQUEST' });
 });
 
 t.test("the daemon's own pages are served under its own names only", async (t) => {
@@ -65,14 +77,14 @@ t.test("the daemon's own pages are served under its own names only", async (t) =
 });
 
 t.test('the daemon does not fetch from itself', async (t) => {
-  t.throws(() => get('/localhost:9988/deb.debian.org/x'), { code: 'BAD_TARGET' });
+  t.throws(() => get('/localhost:9988/ftp.de.debian.org/x'), { code: 'BAD_TARGET' });
   t.throws(() => get('/[0::1]:9988/x'), { code: 'BAD_TARGET' });
   t.same(get('/localhost/x'), mirror('http://localhost/x'), 'another server on this machine is for the rules to judge');
 });
 
 t.test('.. in paths, absolute URI with another Host, odd authorities: 400', async (t) => {
-  t.throws(() => get('http://deb.debian.org/x', 'evil.example'), { code: 'BAD_REQUEST' });
-  t.throws(() => get('http://deb.debian.org/x', 'deb.debian.org:81'), { code: 'BAD_REQUEST' });
+  t.throws(() => get('http://ftp.de.debian.org/x', 'evil.example'), { code: 'BAD_REQUEST' });
+  t.throws(() => get('http://ftp.de.debian.org/x', 'ftp.de.debian.org:81'), { code: 'BAD_REQUEST' });
   t.throws(() => get('/x', 'a b'), { code: 'BAD_REQUEST' });
   t.throws(() => get('/x', 'user@localhost'), { code: 'BAD_REQUEST' });
   const bad = [
