@@ -1,7 +1,7 @@
 /** What main.ts runs. */
 import type { Figure } from './figures.ts';
-import type { LocalMirror } from './local-mirror.ts';
-import type { Scope } from './scope.ts';
+import type { LocalMirror } from '../support/local-mirror.ts';
+import type { Scope } from '../support/scope.ts';
 
 export interface BenchContext {
   /** Closed at the end of all benchmarks, also on errors and signals. */

@@ -1,16 +1,16 @@
 /** `cached`: files that every contestant already has, over 16 connections, against nginx and apt-cacher-ng. */
 import { join } from 'node:path';
-import { startAptCacherNg } from './apt-cacher-ng.ts';
-import { createAptRoot } from './apt-root.ts';
+import { startAptCacherNg } from '../support/apt-cacher-ng.ts';
+import { createAptRoot } from '../support/apt-root.ts';
 import type { BenchContext, Benchmark } from './benchmark.ts';
 import { indexIsLoaded } from './contestants.ts';
-import { type Daemon, daemonIsBuilt, daemonMetric, residentMemory, startDaemon } from './daemon.ts';
+import { type Daemon, daemonIsBuilt, daemonMetric, residentMemory, startDaemon } from '../support/daemon.ts';
 import { type Figure, type Target, compare } from './figures.ts';
-import { httpDrain } from './http-client.ts';
-import { startNginx } from './nginx.ts';
-import { quiet } from './quiet.ts';
-import { type Scope, freeLowPort, withScope } from './scope.ts';
-import { type SignedArchive, createSignedArchive } from './signed-archive.ts';
+import { httpDrain } from '../support/http-client.ts';
+import { startNginx } from '../support/nginx.ts';
+import { quiet } from '../support/quiet.ts';
+import { type Scope, freeLowPort, withScope } from '../support/scope.ts';
+import { type SignedArchive, createSignedArchive } from '../support/signed-archive.ts';
 import { wrk } from './wrk.ts';
 
 const ROUNDS = 3;

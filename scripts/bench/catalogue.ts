@@ -8,13 +8,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { BenchContext, Benchmark } from './benchmark.ts';
 import { indexIsLoaded } from './contestants.ts';
-import { type Daemon, type DaemonOptions, daemonMetric, startDaemon } from './daemon.ts';
+import { type Daemon, type DaemonOptions, daemonMetric, startDaemon } from '../support/daemon.ts';
 import { type Figure, type Target, compare } from './figures.ts';
-import { httpDrain } from './http-client.ts';
+import { httpDrain } from '../support/http-client.ts';
 import type { ProbeReport } from './loop-probe.ts';
-import { startNginx } from './nginx.ts';
-import { quiet } from './quiet.ts';
-import { type Scope, stopProcess, withScope } from './scope.ts';
+import { startNginx } from '../support/nginx.ts';
+import { quiet } from '../support/quiet.ts';
+import { type Scope, stopProcess, withScope } from '../support/scope.ts';
 
 const ROUNDS = 3;
 

@@ -3,12 +3,12 @@
  * through apt-cacher-ng. Each proxy can be made cold: a new process with an empty cache that has seen the indexes.
  */
 import { join } from 'node:path';
-import { startAptCacherNg } from './apt-cacher-ng.ts';
-import { type AptRoot, createAptRoot } from './apt-root.ts';
-import { type Daemon, type PeerOptions, daemonIsBuilt, daemonStatus, startDaemon } from './daemon.ts';
-import { until } from './http-client.ts';
-import type { LocalMirror } from './local-mirror.ts';
-import { type Scope, createScope, freeLowPort, freePort } from './scope.ts';
+import { startAptCacherNg } from '../support/apt-cacher-ng.ts';
+import { type AptRoot, createAptRoot } from '../support/apt-root.ts';
+import { type Daemon, type PeerOptions, daemonIsBuilt, daemonStatus, startDaemon } from '../support/daemon.ts';
+import { until } from '../support/http-client.ts';
+import type { LocalMirror } from '../support/local-mirror.ts';
+import { type Scope, createScope, freeLowPort, freePort } from '../support/scope.ts';
 
 export interface Contestant {
   readonly name: string;

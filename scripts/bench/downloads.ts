@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import type { Benchmark } from './benchmark.ts';
 import { type Contestant, createContestants } from './contestants.ts';
 import { type Figure, type Target, compare } from './figures.ts';
-import { startNginx } from './nginx.ts';
-import { withScope } from './scope.ts';
+import { startNginx } from '../support/nginx.ts';
+import { withScope } from '../support/scope.ts';
 
 interface Course {
   readonly name: string;

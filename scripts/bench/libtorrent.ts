@@ -5,7 +5,7 @@ import { mkdir } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { type Scope, startProcess } from './scope.ts';
+import { type Scope, startProcess } from '../support/scope.ts';
 
 /** Debian's own interpreter: the binding is a package of Debian's, which another Python does not see. */
 const PYTHON = '/usr/bin/python3';

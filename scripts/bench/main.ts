@@ -11,15 +11,15 @@ import { crowd } from './crowd/crowd.ts';
 import { limited, packages } from './downloads.ts';
 import { type Figure, renderTable } from './figures.ts';
 import { kernel } from './kernel.ts';
-import { benchDirectory, localMirror, type LocalMirror } from './local-mirror.ts';
-import { machineFacts, missingPrograms } from './machine.ts';
+import { benchDirectory, localMirror, type LocalMirror } from '../support/local-mirror.ts';
+import { machineFacts, missingPrograms } from '../support/machine.ts';
 import { memory } from './memory.ts';
 import { noPeers } from './no-peers.ts';
 import { parseIndex } from './parse-index.ts';
 import { peerLarge } from './peer-large.ts';
 import { peerPackages } from './peer-packages.ts';
 import { mergeResults } from './results.ts';
-import { createScope, temporaryDirectory } from './scope.ts';
+import { createScope, temporaryDirectory } from '../support/scope.ts';
 
 const BENCHMARKS: readonly Benchmark[] = [
   packages,

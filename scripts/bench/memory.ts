@@ -1,14 +1,14 @@
 /** `memory`: resident memory with the indexes of a release, its updates and its security archive, and 16 downloads. */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createAptRoot } from './apt-root.ts';
+import { createAptRoot } from '../support/apt-root.ts';
 import type { BenchContext, Benchmark } from './benchmark.ts';
 import { indexIsLoaded } from './contestants.ts';
-import { daemonStatus, residentMemory, startDaemon } from './daemon.ts';
+import { daemonStatus, residentMemory, startDaemon } from '../support/daemon.ts';
 import { type Figure, type Target, compare } from './figures.ts';
-import { httpDrain } from './http-client.ts';
-import { startNginx } from './nginx.ts';
-import { type Scope, withScope } from './scope.ts';
+import { httpDrain } from '../support/http-client.ts';
+import { startNginx } from '../support/nginx.ts';
+import { type Scope, withScope } from '../support/scope.ts';
 
 const DOWNLOADS = 16;
 /** Bytes a second and connection: slow enough for all downloads to run side by side for seconds. */

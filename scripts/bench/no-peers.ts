@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import type { BenchContext, Benchmark } from './benchmark.ts';
 import { type ContestantOptions, daemonContestant } from './contestants.ts';
 import { type Figure, compare } from './figures.ts';
-import { startNginx } from './nginx.ts';
-import { type Scope, freePort, withScope } from './scope.ts';
+import { startNginx } from '../support/nginx.ts';
+import { type Scope, freePort, withScope } from '../support/scope.ts';
 
 const ROUNDS = 7;
 

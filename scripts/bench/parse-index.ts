@@ -9,7 +9,7 @@ import type { IndexFile } from '../../src/actors/packages-parser/index-loader.ts
 import type { BenchContext, Benchmark } from './benchmark.ts';
 import { compare, type Figure } from './figures.ts';
 import type { ParseReport } from './parse-index.worker.ts';
-import { run, type Scope, withScope } from './scope.ts';
+import { run, type Scope, withScope } from '../support/scope.ts';
 
 const ROUNDS = 7;
 /** The system's own Python, which python3-apt is for. */

@@ -1,15 +1,15 @@
 /** `peer-packages`: a few hundred real packages with real apt-get, all from one peer, against a warm cache. */
 import { join } from 'node:path';
-import { sentBytes } from './access-log.ts';
-import { createAptRoot } from './apt-root.ts';
+import { sentBytes } from '../support/access-log.ts';
+import { createAptRoot } from '../support/apt-root.ts';
 import type { BenchContext, Benchmark } from './benchmark.ts';
 import { indexIsLoaded } from './contestants.ts';
-import { type Daemon, type PeerOptions, daemonStatus, processorSeconds, startDaemon } from './daemon.ts';
+import { type Daemon, type PeerOptions, daemonStatus, processorSeconds, startDaemon } from '../support/daemon.ts';
 import { type Figure, compare } from './figures.ts';
-import { linked } from './linked.ts';
-import { startNginx } from './nginx.ts';
-import { type Scope, freePort, withScope } from './scope.ts';
-import { SentByMirror } from './sent-by-mirror.ts';
+import { linked } from '../support/linked.ts';
+import { startNginx } from '../support/nginx.ts';
+import { type Scope, freePort, withScope } from '../support/scope.ts';
+import { SentByMirror } from '../support/sent-by-mirror.ts';
 
 const ROUNDS = 5;
 

@@ -2,7 +2,7 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Figure } from './figures.ts';
-import type { MachineFacts } from './machine.ts';
+import type { MachineFacts } from '../support/machine.ts';
 
 interface Result {
   readonly date: string;

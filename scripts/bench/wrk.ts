@@ -1,5 +1,5 @@
 /** wrk: requests a second and bytes a second over kept-alive connections. */
-import { type Scope, run } from './scope.ts';
+import { type Scope, run } from '../support/scope.ts';
 
 export interface Load {
   readonly requestsPerSecond: number;

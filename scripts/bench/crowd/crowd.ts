@@ -6,12 +6,12 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createAptRoot, settle } from '../apt-root.ts';
+import { createAptRoot, settle } from '../../support/apt-root.ts';
 import type { BenchContext, Benchmark } from '../benchmark.ts';
 import type { Figure } from '../figures.ts';
-import { startNginx } from '../nginx.ts';
-import { type Scope, run, stopProcess, withScope } from '../scope.ts';
-import { SentByMirror } from '../sent-by-mirror.ts';
+import { startNginx } from '../../support/nginx.ts';
+import { type Scope, run, stopProcess, withScope } from '../../support/scope.ts';
+import { SentByMirror } from '../../support/sent-by-mirror.ts';
 import { startMachine } from './machine.ts';
 import { createNetwork } from './network.ts';
 import { SCENARIOS, type ScenarioName, atLeast, scenarioFigures } from './outcome.ts';

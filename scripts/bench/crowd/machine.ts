@@ -1,11 +1,11 @@
 /** One machine of the crowd: its own daemon and its own APT, both of which know the index before the clock starts. */
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type AptRoot, createAptRoot } from '../apt-root.ts';
+import { type AptRoot, createAptRoot } from '../../support/apt-root.ts';
 import { indexIsLoaded } from '../contestants.ts';
-import { type Daemon, startDaemon } from '../daemon.ts';
-import type { LocalMirror } from '../local-mirror.ts';
-import type { Scope } from '../scope.ts';
+import { type Daemon, startDaemon } from '../../support/daemon.ts';
+import type { LocalMirror } from '../../support/local-mirror.ts';
+import type { Scope } from '../../support/scope.ts';
 import type { Host, Network } from './network.ts';
 
 const PORT = 9988;

@@ -4,7 +4,7 @@
  */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { type Scope, run } from '../scope.ts';
+import { type Scope, run } from '../../support/scope.ts';
 
 /** Bits a second of each machine's cable, in both directions. */
 const CABLE = '1gbit';

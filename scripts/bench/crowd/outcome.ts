@@ -1,6 +1,6 @@
 /** What a scenario of the crowd has shown, and the figures that it makes. Pure. */
 import { type Figure, compare } from '../figures.ts';
-import type { SentBytes } from '../access-log.ts';
+import type { SentBytes } from '../../support/access-log.ts';
 
 export interface Outcome {
   readonly sent: SentBytes;

@@ -121,13 +121,19 @@ async function copySuite(scope: Scope, root: string, site: Site, architecture: s
   return { archive, suite: site.suite, index: `dists/${site.suite}/${name}` };
 }
 
-async function copyPackages(scope: Scope, root: string, url: string, packages: readonly ChosenPackage[]): Promise<void> {
+async function copyPackages(
+  scope: Scope,
+  root: string,
+  url: string,
+  packages: readonly ChosenPackage[],
+): Promise<void> {
   const triples: string[] = [];
   for (const { filename, sha256, size } of packages) {
     const path = join(root, filename);
     await mkdir(dirname(path), { recursive: true });
     const have = await stat(path).catch(() => undefined);
-    if (have?.size !== size) triples.push(`${url}/${encodeURI(filename).replaceAll('+', '%2B')}`, path, `SHA256:${sha256}`);
+    if (have?.size !== size)
+      triples.push(`${url}/${encodeURI(filename).replaceAll('+', '%2B')}`, path, `SHA256:${sha256}`);
   }
   if (triples.length > 0) await download(scope, triples);
 }

@@ -24,7 +24,8 @@ export function choosePackages(index: string, count: number): ChosenPackage[] {
     const [name, version, filename] = [field('Package'), field('Version'), field('Filename')];
     const [size, sha256] = [Number(field('Size')), field('SHA256')];
     if (name === undefined || version === undefined || filename === undefined || sha256 === undefined) continue;
-    if (!/^[a-z0-9][a-z0-9+.-]+$/.test(name) || !/^pool\/[\w/.+~%-]+$/.test(filename) || filename.includes('..')) continue;
+    if (!/^[a-z0-9][a-z0-9+.-]+$/.test(name) || !/^pool\/[\w/.+~%-]+$/.test(filename) || filename.includes('..'))
+      continue;
     if (!/^[0-9a-f]{64}$/.test(sha256) || !(size > 0 && size <= LARGEST)) continue;
     const rank = createHash('sha256').update(name).digest('hex');
     ranked.push({ rank, chosen: { name, version, filename, size, sha256 } });

@@ -70,9 +70,10 @@ quiet "2";
   let out = join(directory, 'out');
   let downloads = 0;
   const env = { ...process.env, APT_CONFIG: configuration, LC_ALL: 'C' };
-  const [program = 'apt-get', ...before] = [...(options.through ?? []), 'apt-get'];
+  const [program, ...before] = [...(options.through ?? []), 'apt-get'];
   const apt = (args: readonly string[]) => run(scope, program, [...before, ...args], { cwd: out, env });
-  const names = (packages: readonly { name: string; version: string }[]) => packages.map((p) => `${p.name}=${p.version}`);
+  const names = (packages: readonly { name: string; version: string }[]) =>
+    packages.map((p) => `${p.name}=${p.version}`);
   return {
     async update() {
       await apt(['update', '-o', 'APT::Update::Error-Mode=any']);

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { choosePackages } from '../../scripts/bench/package-selection.ts';
+import { choosePackages } from '../../../scripts/support/package-selection.ts';
 
 function stanza(name: string, more: { filename?: string; size?: number } = {}): string {
   const filename = more.filename ?? `pool/main/${name}_1_all.deb`;
@@ -10,7 +10,13 @@ const names = ['apt', 'bash', 'coreutils', 'dpkg', 'e2fsprogs', 'findutils'];
 
 t.test('the choice does not depend on the order of the index', async (t) => {
   const forward = choosePackages(names.map((name) => stanza(name)).join('\n'), 4);
-  const backward = choosePackages(names.toReversed().map((name) => stanza(name)).join('\n'), 4);
+  const backward = choosePackages(
+    names
+      .toReversed()
+      .map((name) => stanza(name))
+      .join('\n'),
+    4,
+  );
   t.equal(forward.length, 4);
   t.same(forward, backward);
 });

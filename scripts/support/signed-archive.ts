@@ -25,7 +25,11 @@ export interface SignedArchive {
 }
 
 /** Writes the archive to `root`. The key lives as long as the scope. */
-export async function createSignedArchive(scope: Scope, root: string, files: readonly MadeUpFile[]): Promise<SignedArchive> {
+export async function createSignedArchive(
+  scope: Scope,
+  root: string,
+  files: readonly MadeUpFile[],
+): Promise<SignedArchive> {
   const suite = 'bench';
   const architecture = 'amd64';
   const paths: string[] = [];

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { parseAccessLog, sentBytes } from '../../scripts/bench/access-log.ts';
+import { parseAccessLog, sentBytes } from '../../../scripts/support/access-log.ts';
 
 const LOG = [
   '1763845200.123 192.0.2.11 200 1000 "/debian/pool/main/h/hello/hello_2.10-3_amd64.deb" "-"',

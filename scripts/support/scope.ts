@@ -9,7 +9,7 @@ import { join } from 'node:path';
 
 export interface Scope {
   /** Runs at close, last in first out; errors are swallowed because the rest must still be given back. */
-  defer(cleanup: () => Promise<unknown> | unknown): void;
+  defer(cleanup: () => unknown): void;
   /** Throws once the scope is closing: nothing may be started that nobody would stop. */
   assertOpen(): void;
   close(): Promise<void>;

@@ -6,7 +6,7 @@ import type { ChildProcess } from 'node:child_process';
 import { httpText, socketText } from './http-client.ts';
 import { type Scope, startProcess } from './scope.ts';
 
-/** Seen from dist/scripts/bench/daemon.js; BENCH_DAEMON names another build to measure. */
+/** Seen from dist/scripts/support/daemon.js; BENCH_DAEMON names another build to measure. */
 const PROGRAM = process.env['BENCH_DAEMON'] ?? fileURLToPath(new URL('../../../bin/debtorrent', import.meta.url));
 
 export interface DaemonOptions {
@@ -119,7 +119,9 @@ export async function daemonStatus(daemon: Daemon): Promise<Status> {
 /** The largest value of a metric over all of its label sets and suffixes that match; NaN if it is not there. */
 export async function daemonMetric(daemon: Daemon, name: RegExp): Promise<number> {
   const lines = (await ownPage(daemon, '/metrics')).split('\n');
-  const values = lines.filter((line) => !line.startsWith('#') && name.test(line)).map((line) => Number(line.split(' ').at(-1)));
+  const values = lines
+    .filter((line) => !line.startsWith('#') && name.test(line))
+    .map((line) => Number(line.split(' ').at(-1)));
   return values.length > 0 ? Math.max(...values) : Number.NaN;
 }
 
