@@ -1,15 +1,30 @@
 /**
  * The real apt-get in a root of its own: nothing of this machine's configuration, lists, status or cache leaks in.
- * APT sees the archive in one of three ways: directly, through the daemon's prefix form, or through it as a proxy.
+ * APT sees the archive in one of four ways: directly, through the daemon's prefix form, through it as a proxy, or
+ * through the APT method.
  */
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { run } from './process.ts';
 import type { RunResult } from './process.ts';
 
-export type Form = 'direct' | 'prefix' | 'proxy';
+export type Form = 'direct' | 'prefix' | 'proxy' | 'method';
+
+/** The launcher of the APT method, seen from dist/test/support. */
+export const METHOD = fileURLToPath(new URL('../../../bin/apt-method', import.meta.url));
+const APT_METHODS = '/usr/lib/apt/methods';
 
 export interface AptOptions {
   /** `http://127.0.0.1:PORT/debian`, as seen without the daemon. */
@@ -52,6 +67,7 @@ const EXTRAS = `Acquire::IndexTargets {
 
 /** A URL of the mirror as APT has to ask for it in `form`. */
 export function formUri(uri: string, form: Form, daemon = ''): string {
+  if (form === 'method') return formUri(uri, 'prefix', daemon.replace(/^http:/, 'debtorrent:'));
   if (form === 'prefix') return uri.replace(/^http:\//, daemon).replace(/^https:\//, `${daemon}/HTTPS//`);
   return form === 'proxy' ? uri.replace(/^https:\/\//, 'http://HTTPS///') : uri;
 }
@@ -88,6 +104,7 @@ export class Apt {
       `APT::Architecture "amd64"; APT::Architectures { ${architectures.map((name) => `"${name}";`).join(' ')} };`,
       `APT::Sandbox::User "root"; APT::Get::AllowUnauthenticated "false"; APT::Install-Recommends "false";`,
       `Acquire::Languages "${languages}"; APT::Color "0"; Dpkg::Use-Pty "0"; Acquire::Retries "3";`,
+      ...(form === 'method' ? [`Dir::Bin::methods "${this.#methods()}";`] : []),
       ...(form === 'proxy' ? [`Acquire::http::Proxy "${daemon}";`] : []),
       ...(options.extras === true ? [EXTRAS] : []),
       ...(options.conf ?? []),
@@ -100,6 +117,15 @@ export class Apt {
       HOME: root,
       ...options.env,
     };
+  }
+
+  /** A methods folder with APT's own and ours. */
+  #methods(): string {
+    const folder = join(this.root, 'methods');
+    mkdirSync(folder);
+    for (const name of readdirSync(APT_METHODS)) symlinkSync(join(APT_METHODS, name), join(folder, name));
+    symlinkSync(METHOD, join(folder, 'debtorrent'));
+    return folder;
   }
 
   get(args: readonly string[], cwd = join(this.root, 'work')): Promise<RunResult> {
