@@ -2,10 +2,12 @@
  * An archive of made-up files under the names of packages, signed by a key of its own, so that a proxy that checks
  * signatures takes them for what they are and one that goes by names does too.
  */
+import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { type Scope, run, temporaryDirectory } from './scope.ts';
 
 export interface MadeUpFile {
@@ -47,7 +49,8 @@ export async function createSignedArchive(
     paths.push(path);
     hashes.push(hash);
   }
-  const keyring = await writeDists(scope, join(root, 'dists', suite), suite, architecture, Buffer.from(index));
+  const directory = join(root, 'dists', suite);
+  const { keyring } = await writeDists(scope, { directory, suite, architecture, index: Buffer.from(index) });
   return { keyring, suite, architecture, paths, hashes };
 }
 
@@ -55,30 +58,64 @@ function sha256(content: Buffer): string {
   return createHash('sha256').update(content).digest('hex');
 }
 
-/** Index, by-hash, InRelease; returns the path of the public key. */
-async function writeDists(
-  scope: Scope,
-  dists: string,
-  suite: string,
-  architecture: string,
-  index: Buffer,
-): Promise<string> {
-  const directory = `main/binary-${architecture}`;
-  const byHash = join(dists, directory, 'by-hash/SHA256', sha256(index));
-  await mkdir(dirname(byHash), { recursive: true });
-  await writeFile(byHash, index);
-  await writeFile(join(dists, directory, 'Packages'), index);
+export interface Dists {
+  /** `dists/SUITE`, made here. */
+  readonly directory: string;
+  readonly suite: string;
+  readonly architecture: string;
+  /** Packages of main. */
+  readonly index: Buffer;
+  /** Serve it as Packages.xz alone, as Debian does; else as Packages. */
+  readonly compress?: boolean;
+}
+
+export interface SignedDists {
+  /** Path of the public key, which lives as long as the scope. */
+  readonly keyring: string;
+  readonly release: Buffer;
+  /** The index as it is served. */
+  readonly served: Buffer;
+  /** Paths of it below the directory. */
+  readonly indexPath: string;
+  readonly byHashPath: string;
+}
+
+/** Writes index, by-hash and InRelease, signed by a key made for it. */
+export async function writeDists(scope: Scope, dists: Dists): Promise<SignedDists> {
+  const { directory, suite, architecture, index, compress = false } = dists;
+  const part = `main/binary-${architecture}`;
+  const plain = join(directory, part, 'Packages');
+  await mkdir(join(directory, part, 'by-hash/SHA256'), { recursive: true });
+  await writeFile(plain, index);
+  const names = [`${part}/Packages`];
+  if (compress) {
+    await run(scope, 'xz', ['-1', plain]);
+    names.push(`${part}/Packages.xz`);
+  }
+  const indexPath = names.at(-1) ?? '';
+  const served = await readFile(join(directory, indexPath));
+  const byHashPath = `${part}/by-hash/SHA256/${sha256(served)}`;
+  await link(join(directory, indexPath), join(directory, byHashPath));
+  const line = (content: Buffer, name: string): string => ` ${sha256(content)} ${content.length} ${name}\n`;
+  const listed = names.map((name) => line(name === indexPath ? served : index, name));
   const release =
     `Origin: Bench\nLabel: Bench\nSuite: ${suite}\nCodename: ${suite}\nDate: ${new Date().toUTCString()}\n` +
     `Acquire-By-Hash: yes\nArchitectures: ${architecture}\nComponents: main\n` +
-    `SHA256:\n ${sha256(index)} ${index.length} ${directory}/Packages\n`;
-  await writeFile(join(dists, 'Release'), release.replace('GMT', 'UTC'));
+    `SHA256:\n${listed.join('')}`;
+  await writeFile(join(directory, 'Release'), release.replace('GMT', 'UTC'));
   const home = await temporaryDirectory(scope, tmpdir(), 'bench-gpg');
-  scope.defer(() => run(scope, 'gpgconf', ['--homedir', home, '--kill', 'all']));
+  // not as a process of the scope, which starts nothing new by then
+  scope.defer(() => promisify(execFile)('gpgconf', ['--homedir', home, '--kill', 'all']));
   const gpg = ['--homedir', home, '--batch', '--quiet', '--yes', '--passphrase', ''];
   await run(scope, 'gpg', [...gpg, '--quick-generate-key', 'Bench <bench@debian.org>', 'ed25519', 'sign', 'never']);
-  await run(scope, 'gpg', [...gpg, '--clearsign', '--output', join(dists, 'InRelease'), join(dists, 'Release')]);
+  await run(scope, 'gpg', [
+    ...gpg,
+    '--clearsign',
+    '--output',
+    join(directory, 'InRelease'),
+    join(directory, 'Release'),
+  ]);
   const keyring = join(home, 'bench.gpg');
   await run(scope, 'gpg', [...gpg, '--export', '--output', keyring]);
-  return keyring;
+  return { keyring, release: await readFile(join(directory, 'InRelease')), served, indexPath, byHashPath };
 }

@@ -1,0 +1,89 @@
+/**
+ * `npm run loadtest -- [flags]`: makes an archive, serves it, starts the targets one after the other, puts the same
+ * load on each and reports. Whatever it starts and writes is gone when it ends, however it ends.
+ */
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname } from 'node:path';
+import { temporaryDirectory } from '../support/scope.ts';
+import { generateArchive } from './archive/generated.ts';
+import type { LoadArchive } from './archive/load-archive.ts';
+import type { Load } from './load/load.ts';
+import { parsePopcon, popconWeights, zipfWeights } from './load/popularity.ts';
+import { type Options, type Popularity, UsageError, helpText, parseOptions } from './options.ts';
+import { createProgress } from './report/progress.ts';
+import { renderTable } from './report/table.ts';
+import type { RunResult } from './results.ts';
+import { defaultThreads, runOn } from './run.ts';
+import { createSession } from './session.ts';
+import { TARGET_NAMES, chooseTargets } from './targets/targets.ts';
+
+const session = createSession();
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
+
+async function main(argv: readonly string[]): Promise<number> {
+  const options = parseOptions(argv);
+  if (options === 'help') {
+    process.stdout.write(helpText(TARGET_NAMES));
+    return 0;
+  }
+  const targets = await chooseTargets(options, say);
+  const directory = await temporaryDirectory(session.scope, tmpdir(), 'loadtest');
+  session.guard(directory);
+  // the mirror, gpg and the targets keep what they need in there, too
+  process.env['TMPDIR'] = directory;
+  say('making the archive');
+  const { seed, packages, bytes } = options;
+  const archive = await generateArchive(session.scope, { seed, packages, bytes, directory });
+  const weights = await weightsOf(options.popularity, archive);
+  const progress = createProgress(process.stderr);
+  const results: RunResult[] = [];
+  for (const target of targets) {
+    const result = await runOn(session.scope, target, {
+      archive,
+      weights,
+      load: loadOf(options),
+      warm: options.warm,
+      threads: options.threads ?? defaultThreads(),
+      longestMs: options.duration,
+      directory,
+      onProgress: (now) => progress.show(now),
+      say,
+      signal: session.signal,
+    });
+    progress.end();
+    results.push(result);
+    if (session.signal.aborted) break;
+  }
+  process.stdout.write(`${renderTable(results)}\n`);
+  if (options.report !== undefined) {
+    await mkdir(dirname(options.report), { recursive: true });
+    await writeFile(`${options.report}.json`, `${JSON.stringify({ command: argv, results }, undefined, 1)}\n`);
+  }
+  return results.every(({ errors }) => Object.keys(errors).length === 0) ? 0 : 1;
+}
+
+function loadOf(options: Options): Load {
+  const { seed, clients, sessions, leave } = options;
+  return { seed, clients, packagesEach: options.each, sessions, rampMs: options.ramp, thinkMs: options.think, leave };
+}
+
+async function weightsOf(popularity: Popularity, { packages }: LoadArchive): Promise<Float64Array> {
+  if (popularity.kind === 'zipf') return zipfWeights(packages.length, popularity.exponent);
+  const popcon = parsePopcon(await readFile(popularity.file, 'utf8'));
+  if (popcon.size === 0) throw new UsageError(`--popularity: '${popularity.file}' has no line RANK NAME INSTALLATIONS`);
+  return popconWeights(
+    packages.map(({ name }) => name),
+    popcon,
+  );
+}
+
+let code: number;
+try {
+  code = await main(process.argv.slice(2));
+} catch (error) {
+  if (!session.signal.aborted) say(`loadtest: ${error instanceof Error ? error.message : String(error)}`);
+  code = error instanceof UsageError ? 2 : 1;
+}
+await session.end();
+process.exitCode = session.code ?? code;

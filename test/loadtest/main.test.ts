@@ -1,0 +1,83 @@
+/** The load test as people run it: a small archive, our daemon, and what is left afterwards, which is nothing. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import type { Test } from 'tap';
+import type { RunResult } from '../../scripts/loadtest/results.ts';
+import { skipWithout, until } from '../support/process.ts';
+
+const MAIN = fileURLToPath(new URL('../../scripts/loadtest/main.js', import.meta.url));
+const skip = skipWithout('gpg', 'gpgv', 'xz', 'nginx');
+const SMALL = ['--packages=30', '--bytes=2M', '--clients=5', '--each=10', '--ramp=0ms'];
+
+function start(t: Test, ...args: string[]) {
+  const tmp = mkdtempSync(join(tmpdir(), 'dt-lt-'));
+  t.teardown(() => rmSync(tmp, { recursive: true, force: true }));
+  const env = { ...process.env, TMPDIR: tmp };
+  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => (output += text));
+  t.teardown(() => child.kill('SIGKILL'));
+  const exited = once(child, 'close').then(([code]) => code as number | null);
+  return { child, tmp, exited, output: () => output };
+}
+
+/** Command lines of processes that have to do with that directory. */
+function processesOf(directory: string): string[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      try {
+        const line = readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ');
+        return line.includes(directory) ? [line] : [];
+      } catch {
+        return [];
+      }
+    });
+}
+
+t.test('every file is right, the mirror sends each once, and a report is left', { skip }, async (t) => {
+  const out = mkdtempSync(join(tmpdir(), 'dt-report-'));
+  t.teardown(() => rmSync(out, { recursive: true }));
+  const { exited, output, tmp } = start(t, ...SMALL, '--sessions=2', '--report', join(out, 'deep/report'));
+  t.equal(await exited, 0, output());
+  t.match(output(), /copies of each package +1\.000/);
+  const { results } = JSON.parse(readFileSync(join(out, 'deep/report.json'), 'utf8')) as { results: RunResult[] };
+  const [result] = results;
+  t.match(result, {
+    target: 'debtorrent',
+    files: 5 * 22,
+    notModified: 5,
+    errors: {},
+    sessions: { done: 10, failed: 0 },
+  });
+  t.equal(result?.mirror.copies, 1);
+  t.ok((result?.cost?.peakResident ?? 0) > 10e6);
+  t.equal(result?.latency.firstByte?.count, 5 * 22 + 5);
+  t.same(readdirSync(tmp), [], 'nothing is left in the temporary directory');
+  t.same(processesOf(tmp), []);
+});
+
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGKILL', null],
+] as const) {
+  t.test(`${signal} in the middle: no process and no file is left`, { skip }, async (t) => {
+    const { child, exited, output, tmp } = start(t, ...SMALL, '--sessions=1000', '--think=1s');
+    await until('the daemon runs', () => processesOf(tmp).some((line) => line.includes('serve')));
+    child.kill(signal);
+    t.equal(await exited, code, output());
+    await until('everything is gone', () => processesOf(tmp).length === 0 && readdirSync(tmp).length === 0);
+  });
+}
+
+t.test('bad usage: one line, exit code 2, nothing started', async (t) => {
+  const { exited, output } = start(t, '--target', 'http://192.0.2.1:80');
+  t.equal(await exited, 2);
+  t.match(output(), /^loadtest: --target: 'http:\/\/192\.0\.2\.1:80' is not on this machine.*\n$/);
+});
