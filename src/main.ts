@@ -38,6 +38,11 @@ async function run(line: CommandLine): Promise<number> {
       const { seed } = await import('./commands/seed/seed.ts');
       return seed(configOf(line.flags), line);
     }
+    case 'setup': {
+      const { setup } = await import('./commands/setup/setup.ts');
+      const { stdin, stdout, env } = process;
+      return setup(line, { stdin, stdout, env, config: (file) => configOf(line.flags, file) });
+    }
     case 'tracker': {
       const { tracker, TRACKER_LISTEN } = await import('./commands/tracker/tracker.ts');
       const { listen } = configOf(line.flags);
@@ -52,8 +57,8 @@ async function run(line: CommandLine): Promise<number> {
   }
 }
 
-function configOf(flags: Parameters<typeof loadConfig>[0]['flags']): Config {
-  return loadConfig({ flags, env: process.env, cwd: process.cwd(), defaultFile: DEFAULT_CONFIG_FILE });
+function configOf(flags: Parameters<typeof loadConfig>[0]['flags'], defaultFile = DEFAULT_CONFIG_FILE): Config {
+  return loadConfig({ flags, env: process.env, cwd: process.cwd(), defaultFile });
 }
 
 /** Expected failures are one line; a fault of the program shows where it is. */

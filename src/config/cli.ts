@@ -13,12 +13,34 @@ export type CommandLine =
       readonly paths: readonly string[];
       readonly verbose: boolean;
     }
+  | {
+      readonly command: 'setup';
+      readonly flags: Flags;
+      /** Take back what setup did. */
+      readonly undo: boolean;
+      /** Set APT's proxy, in place of the method and the sources. */
+      readonly proxy: boolean;
+      /** Only show. */
+      readonly print: boolean;
+      /** Do not ask. */
+      readonly yes: boolean;
+      /** Relative to the working directory; '/' is this machine. */
+      readonly root: string;
+    }
   | { readonly command: 'help' | 'version' };
 
 type Flags = ReadonlyMap<SettingName, readonly string[]>;
 
+/** What each command takes besides the settings. */
+const SWITCHES: Readonly<Record<string, readonly string[]>> = {
+  status: ['--json'],
+  seed: ['--verbose'],
+  setup: ['--undo', '--proxy', '--print', '--yes'],
+};
+const ALL_SWITCHES: ReadonlySet<string> = new Set(Object.values(SWITCHES).flat());
+
 /** Commands that are known by name and come with later versions. */
-const LATER = new Set(['method', 'setup']);
+const LATER = new Set(['method']);
 
 /**
  * @param argv what follows the program's name.
@@ -26,42 +48,64 @@ const LATER = new Set(['method', 'setup']);
  */
 export function parseCommandLine(argv: readonly string[]): CommandLine {
   const settings = Object.fromEntries(SETTING_NAMES.map((name) => [name, { type: 'string', multiple: true } as const]));
-  const { tokens } = parseArgs({ args: [...argv], options: settings, strict: false, tokens: true });
+  const options = { ...settings, root: { type: 'string' } as const };
+  const { tokens } = parseArgs({ args: [...argv], options, strict: false, tokens: true });
   const flags = new Map<SettingName, string[]>();
   const words: string[] = [];
   const switches = new Set<string>();
+  let root: string | undefined;
   for (const token of tokens) {
     if (token.kind === 'positional') words.push(token.value);
     if (token.kind !== 'option') continue;
     if (token.rawName.startsWith('--') && isSettingName(token.name)) {
       if (token.value === undefined) throw invalid(`${token.rawName}: '' is not ${SETTINGS[token.name].arg}`);
       flags.set(token.name, [...(flags.get(token.name) ?? []), token.value]);
+    } else if (token.rawName === '--root') {
+      if (!token.value) throw invalid("--root: '' is not DIR");
+      root = token.value;
     } else if (token.value === undefined) switches.add(token.rawName);
     else throw invalid(`'${token.rawName}=${token.value}' is not a flag; see --help`);
   }
-  return toCommand(words, switches, flags);
+  return toCommand(words, switches, flags, root);
 }
 
-function toCommand(words: readonly string[], switches: ReadonlySet<string>, flags: Flags): CommandLine {
+function toCommand(
+  words: readonly string[],
+  switches: ReadonlySet<string>,
+  flags: Flags,
+  root: string | undefined,
+): CommandLine {
   if (switches.has('--help') || switches.has('-h')) return { command: 'help' };
   if (switches.has('--version') || switches.has('-V')) return { command: 'version' };
-  const strange = [...switches].find((name) => name !== '--json' && name !== '--verbose');
+  const strange = [...switches].find((name) => !ALL_SWITCHES.has(name));
   if (strange !== undefined) throw invalid(`'${strange}' is not a flag; see --help`);
   const [command = 'serve', ...rest] = words;
   if (LATER.has(command)) throw invalid(`'${command}' is not available in this version`);
-  const verbose = switches.has('--verbose');
-  if (verbose && command !== 'seed') throw invalid(`'--verbose' is not a flag of '${command}'; see --help`);
-  if (command === 'seed') {
-    if (switches.has('--json')) throw invalid("'--json' is not a flag of 'seed'; see --help");
-    if (rest.length === 0) throw invalid("seed: '' is not a file or directory to take files from");
-    return { command, flags, paths: rest, verbose };
+  const misplaced =
+    root !== undefined && command !== 'setup'
+      ? '--root'
+      : [...switches].find((name) => !SWITCHES[command]?.includes(name));
+  switch (command) {
+    case 'serve':
+    case 'tracker':
+    case 'status':
+    case 'seed':
+    case 'setup':
+      if (misplaced !== undefined) throw invalid(`'${misplaced}' is not a flag of '${command}'; see --help`);
+      break;
+    default:
+      throw invalid(`'${command}' is not a command; see --help`);
   }
-  if (command !== 'serve' && command !== 'status' && command !== 'tracker')
-    throw invalid(`'${command}' is not a command; see --help`);
+  if (command === 'seed') {
+    if (rest.length === 0) throw invalid("seed: '' is not a file or directory to take files from");
+    return { command, flags, paths: rest, verbose: switches.has('--verbose') };
+  }
   if (rest[0] !== undefined) throw invalid(`'${rest[0]}' is one argument too many for '${command}'`);
-  const json = switches.has('--json');
-  if (json && command !== 'status') throw invalid(`'--json' is not a flag of '${command}'; see --help`);
-  return command === 'status' ? { command, flags, json } : { command, flags };
+  if (command === 'status') return { command, flags, json: switches.has('--json') };
+  if (command !== 'setup') return { command, flags };
+  const [undo, proxy, print, yes] = ['--undo', '--proxy', '--print', '--yes'].map((name) => switches.has(name));
+  if (undo && proxy) throw invalid("'--proxy' and '--undo' exclude each other: --undo takes back either way");
+  return { command, flags, undo: !!undo, proxy: !!proxy, print: !!print, yes: !!yes, root: root ?? '/' };
 }
 
 export function helpText(): string {
@@ -73,7 +117,13 @@ export function helpText(): string {
        debtorrent status [--json]    say what the running daemon does
        debtorrent seed PATH… [--verbose]    take packages that exist already (files, directories) into the cache
        debtorrent tracker [--listen ADDR:PORT]    run a tracker, over HTTP and UDP; default: [::]:6969
+       debtorrent setup [--proxy] [--print | --yes] [--root DIR]    have APT fetch through the daemon (--listen)
+       debtorrent setup --undo [--print] [--root DIR]    take that back
        debtorrent --version | --help
+
+setup installs the APT method debtorrent: and writes debtorrent:// in sources; with --proxy it sets APT's proxy
+instead, which leaves sources alone. It shows what it would change and asks first; --yes does not ask, --print only
+shows. --root DIR does all of that below DIR, the root of another system.
 
 flags:
 ${rows.join('')}

@@ -69,6 +69,11 @@ export const ERRORS = {
   },
   // configuration
   CONFIG_INVALID: { status: 500, transient: false, summary: 'the configuration is wrong' },
+  SETUP_FAILED: {
+    status: 500,
+    transient: false,
+    summary: 'a file that setup reads or changes cannot be read or changed',
+  },
   PORT_TAKEN: { status: 500, transient: false, summary: 'the address is in use' },
 } as const satisfies Record<string, ErrorInfo>;
 

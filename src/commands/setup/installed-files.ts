@@ -1,0 +1,80 @@
+/** The files that setup installs besides the sources it rewrites. */
+import { fileURLToPath } from 'node:url';
+import type { AptPaths } from './apt-paths.ts';
+import type { Role } from './journal.ts';
+
+export interface InstalledFile {
+  readonly path: string;
+  readonly role: Role;
+  readonly bytes: Buffer;
+  readonly mode: number;
+}
+
+/** Where the program is that runs now, and what it runs on. */
+export interface Installation {
+  /** Of a checkout or a package: the directory that has bin/. */
+  readonly home: string;
+  readonly node: string;
+}
+
+/** Tells files of setup from those of a package or a person. */
+const MARK = 'Installed by debtorrent setup; debtorrent setup --undo removes it.';
+const EXECUTABLE = 0o755;
+const HELPER = '/usr/local/lib/debtorrent/proxy-detect';
+const FRAGMENT = '30debtorrent-setup';
+
+export function thisInstallation(): Installation {
+  // from dist/src/commands/setup/
+  return { home: fileURLToPath(new URL('../../../..', import.meta.url)).replace(/\/$/, ''), node: process.execPath };
+}
+
+export function isSetups(bytes: Buffer): boolean {
+  return bytes.subarray(0, 1000).includes(MARK);
+}
+
+/** What APT runs for `debtorrent:` sources. */
+export function methodFile(paths: AptPaths, { home, node }: Installation): InstalledFile {
+  const text = `#!/bin/sh
+# ${MARK}
+DEBTORRENT_NODE=${shellWord(node)}
+DEBTORRENT_ROOT=${shellWord(home)}
+. ${shellWord(`${home}/bin/apt-method`)}
+`;
+  return { path: `${paths.methods}/debtorrent`, role: 'method', bytes: Buffer.from(text), mode: EXECUTABLE };
+}
+
+/** @param socket the daemon's, where it is neither at the usual place nor on another machine. */
+export function methodConfiguration(paths: AptPaths, socket: string | undefined): InstalledFile {
+  const lines = [
+    '// For the sources that begin with debtorrent://',
+    ...(socket === undefined ? [] : [`Acquire::debtorrent::Socket "${aptString(socket)}";`]),
+  ];
+  return configuration(paths, lines);
+}
+
+/** @param daemon `HOST:PORT` */
+export function proxyFiles(paths: AptPaths, daemon: string, helper: string): InstalledFile[] {
+  const [first = '', ...rest] = helper.split('\n');
+  const text = [first, `# ${MARK}`, `: "\${DEBTORRENT_PROXY:=${daemon}}"`, ...rest].join('\n');
+  return [
+    { path: HELPER, role: 'helper', bytes: Buffer.from(text), mode: EXECUTABLE },
+    configuration(paths, [
+      '// APT asks this helper for each host: the daemon, or DIRECT when it is not running or would refuse the host.',
+      `Acquire::http::Proxy-Auto-Detect "${HELPER}";`,
+    ]),
+  ];
+}
+
+function configuration(paths: AptPaths, lines: readonly string[]): InstalledFile {
+  const bytes = Buffer.from([`// ${MARK}`, ...lines, ''].join('\n'));
+  return { path: `${paths.confParts}/${FRAGMENT}`, role: 'configuration', bytes, mode: 0o644 };
+}
+
+function shellWord(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/** APT knows no way to write a quote within a string. */
+function aptString(text: string): string {
+  return text.replaceAll(/["\\\n]/g, '?');
+}

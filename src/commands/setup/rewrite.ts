@@ -1,0 +1,63 @@
+/** One file of sources: its addresses at the daemon, or turned back, and everything else as it was. */
+import { findInDeb822 } from './deb822-sources.ts';
+import { replaceUris, type FoundUri } from './found-uri.ts';
+import { findInList } from './one-line-sources.ts';
+import { decide, turnBack, type RewriteRules } from './source-uri.ts';
+
+/** An address as it was and as it is now, so that what is turned back is what had been there. */
+export type Pair = readonly [was: string, is: string];
+
+export interface Left {
+  readonly line: number;
+  readonly uri: string;
+  readonly why: string;
+}
+
+interface Rewritten {
+  readonly bytes: Buffer;
+  readonly pairs: readonly Pair[];
+  readonly left: readonly Left[];
+}
+
+export function rewriteSources(path: string, bytes: Buffer, rules: RewriteRules): Rewritten {
+  const text = bytes.toString('latin1');
+  const pairs = new Map<string, string>();
+  const left: Left[] = [];
+  const other = ({ uri, line, use }: FoundUri): string => {
+    const decision = decide(uri, rules);
+    if (use === 'comment' || decision.kind === 'already') return uri;
+    if (use === 'off' || decision.kind === 'leave') {
+      left.push({ line, uri, why: decision.kind === 'leave' ? decision.why : 'the entry is turned off' });
+      return uri;
+    }
+    if (!pairs.has(uri)) pairs.set(uri, decision.to);
+    return decision.to;
+  };
+  const changed = replaceUris(text, find(path, text), other);
+  return { bytes: Buffer.from(changed, 'latin1'), pairs: [...pairs], left };
+}
+
+/**
+ * Turns back what setup wrote, also in entries that have been turned off since.
+ * @param pairs what is known of it; the daemon's other addresses are turned back by their form if `all` is true.
+ */
+export function turnBackSources(path: string, bytes: Buffer, pairs: readonly Pair[], all: boolean): Buffer {
+  const text = bytes.toString('latin1');
+  const before = new Map(pairs.map(([was, is]) => [is, was]));
+  const changed = replaceUris(text, find(path, text), ({ uri }) => {
+    return before.get(uri) ?? (all ? turnBack(uri) : undefined) ?? uri;
+  });
+  return Buffer.from(changed, 'latin1');
+}
+
+/** Lines whose entries go to the daemon. */
+export function debtorrentLines(path: string, bytes: Buffer): number[] {
+  const text = bytes.toString('latin1');
+  const found = find(path, text).filter(({ uri, use }) => use === 'used' && turnBack(uri) !== undefined);
+  return [...new Set(found.map(({ line }) => line))];
+}
+
+function find(path: string, text: string): FoundUri[] {
+  if (text.includes('\0')) return [];
+  return path.endsWith('.sources') ? findInDeb822(text) : findInList(text);
+}

@@ -1,0 +1,164 @@
+/** `debtorrent setup`: has APT fetch through the daemon, shows what that changes first, and takes it back. */
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { createInterface } from 'node:readline/promises';
+import { DebtorrentError } from '../../core/errors.ts';
+import { formatAuthority } from '../../core/http/authority.ts';
+import { compileHostRules } from '../../core/host-rules.ts';
+import { DEFAULT_CONFIG_FILE } from '../../config/load.ts';
+import type { Config } from '../../config/schema.ts';
+import { apply } from './apply.ts';
+import { aptPaths, type AptPaths } from './apt-paths.ts';
+import { hostsWithCredentials } from './auth-hosts.ts';
+import {
+  methodConfiguration,
+  methodFile,
+  proxyFiles,
+  thisInstallation,
+  type InstalledFile,
+} from './installed-files.ts';
+import { EMPTY_JOURNAL, readJournal, type Journal } from './journal.ts';
+import { planSetup, planUndo, type Plan } from './plan.ts';
+import { RootedFiles } from './rooted-files.ts';
+import { showPlan } from './show.ts';
+import type { RewriteRules } from './source-uri.ts';
+
+export interface SetupOptions {
+  readonly undo: boolean;
+  /** Set APT's proxy, in place of the method and the sources. */
+  readonly proxy: boolean;
+  /** Only show. */
+  readonly print: boolean;
+  /** Do not ask. */
+  readonly yes: boolean;
+  /** Relative to the working directory. */
+  readonly root: string;
+}
+
+interface Surroundings {
+  /** The configuration, with the file that is read when no other is named. */
+  config(defaultFile: string): Settings;
+  readonly env: NodeJS.ProcessEnv;
+  readonly stdin: NodeJS.ReadStream;
+  readonly stdout: NodeJS.WriteStream;
+}
+
+type Settings = Pick<Config, 'listen' | 'socket' | 'allowMirror'>;
+
+const USUAL_SOCKET = '/run/debtorrent/apt.sock';
+
+/**
+ * @returns the exit code: 0 when everything is as asked for, 1 when the person said no.
+ * @throws DebtorrentError CONFIG_INVALID, SETUP_FAILED
+ */
+export async function setup(options: SetupOptions, around: Surroundings): Promise<number> {
+  const root = resolve(options.root);
+  const files = new RootedFiles(root);
+  try {
+    return await run({ ...options, root }, around, files);
+  } finally {
+    files.close();
+  }
+}
+
+async function run(options: SetupOptions, around: Surroundings, files: RootedFiles): Promise<number> {
+  const { root } = options;
+  const { env, stdin, stdout } = around;
+  const config = around.config(configFile(files));
+  const owner = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
+  const paths = aptPaths(root, env);
+  const makePlan = (): { plan: Plan; journal: Journal } => {
+    const journal = readJournal(files, owner.uid) ?? EMPTY_JOURNAL;
+    const { sources, notes } = readableSources(files, paths);
+    const plan = options.undo
+      ? planUndo(files, journal, sources)
+      : planSetup(files, journal, { sources, owner, ...wanted(config, options, files, paths) });
+    return { plan: { ...plan, notes: [...notes, ...plan.notes] }, journal };
+  };
+  const { plan, journal } = makePlan();
+  stdout.write(showPlan(plan, root, stdout.isTTY));
+  if (options.print) return 0;
+  const pending = plan.changes.length > 0 || (options.undo && journal.entries.length > 0);
+  if (!pending) {
+    stdout.write('nothing to change\n');
+    return 0;
+  }
+  if (!options.undo && !options.yes && !(await agreed(stdin, stdout))) {
+    stdout.write('nothing was changed\n');
+    return 1;
+  }
+  apply(files, plan, journal, owner);
+  stdout.write(options.undo ? 'everything is as it was\n' : 'done; setup --undo takes it back\n');
+  return 0;
+}
+
+/** Of the system below the root. @throws DebtorrentError SETUP_FAILED when it is no regular file. */
+function configFile(files: RootedFiles): string {
+  const path = files.read(DEFAULT_CONFIG_FILE) && files.resolve(DEFAULT_CONFIG_FILE);
+  return files.shown(path ?? DEFAULT_CONFIG_FILE);
+}
+
+/** @throws DebtorrentError CONFIG_INVALID where there is nobody to ask. */
+async function agreed(stdin: NodeJS.ReadStream, stdout: NodeJS.WriteStream): Promise<boolean> {
+  if (!stdin.isTTY || !stdout.isTTY) {
+    throw new DebtorrentError(
+      'CONFIG_INVALID',
+      'setup: there is no terminal to ask on; --yes goes on without, --print only shows',
+    );
+  }
+  const lines = createInterface({ input: stdin, output: stdout });
+  const closed = new Promise<string>((done) => lines.once('close', () => done('')));
+  try {
+    const answer = await Promise.race([lines.question('Change these files? [y/N] '), closed]);
+    return /^y(?:es)?$/i.test(answer.trim());
+  } finally {
+    lines.close();
+  }
+}
+
+function wanted(
+  config: Settings,
+  { proxy }: SetupOptions,
+  files: RootedFiles,
+  paths: AptPaths,
+): { installs: InstalledFile[]; rules: RewriteRules | undefined } {
+  const { host, port } = config.listen;
+  if (port === 0) throw new DebtorrentError('CONFIG_INVALID', "--listen: '0' is not the port of a running daemon");
+  const here = EVERYWHERE.has(host) || LOOPBACK.test(host);
+  const daemon = formatAuthority(here ? 'localhost' : host, port);
+  if (proxy) {
+    const helper = readFileSync(new URL('../../../../bin/debtorrent-proxy-detect', import.meta.url), 'utf8');
+    return { installs: proxyFiles(paths, daemon, helper), rules: undefined };
+  }
+  const socket = config.socket === USUAL_SOCKET ? undefined : config.socket;
+  const credentials = hostsWithCredentials(files, paths);
+  const names = here ? ['localhost', '127.0.0.1', '::1'] : [host];
+  const rules: RewriteRules = {
+    daemon,
+    alsoDaemon: new Set(names.map((name) => formatAuthority(name, port))),
+    hosts: compileHostRules(config.allowMirror),
+    hasCredentials: (mirror) => credentials.has(mirror),
+  };
+  return { installs: [methodFile(paths, thisInstallation()), methodConfiguration(paths, socket)], rules };
+}
+
+const EVERYWHERE: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
+const LOOPBACK = /^(?:127\.[\d.]+|::1|localhost)$/;
+
+/** The files that APT reads sources from, each once, under the first name that it has. */
+function readableSources(files: RootedFiles, paths: AptPaths): { sources: string[]; notes: string[] } {
+  const parts = files.list(paths.sourceParts).filter((name) => /^[\w:-][\w.:-]*\.(?:list|sources)$/.test(name));
+  const found = new Map<string, string>();
+  const notes: string[] = [];
+  for (const path of [paths.sourceList, ...parts.map((name) => `${paths.sourceParts}/${name}`)]) {
+    const real = files.resolve(path);
+    if (real === undefined || real === '/dev/null' || found.has(real)) continue;
+    try {
+      if (files.read(path)) found.set(real, path);
+    } catch (error) {
+      if (!(error instanceof DebtorrentError)) throw error;
+      notes.push(`${error.message}: it is left as it is`);
+    }
+  }
+  return { sources: [...found.values()], notes };
+}
