@@ -1,7 +1,7 @@
 /** What is to be changed, found out before anything is: from the files as they are, and what an earlier run noted. */
 import { sha256, type Entry, type Journal, type Role } from './journal.ts';
 import { isSetups, type InstalledFile } from './installed-files.ts';
-import { rewriteSources, turnBackSources, type Left } from './rewrite.ts';
+import { debtorrentLines, rewriteSources, turnBackSources, type Left } from './rewrite.ts';
 import type { FileState } from './rooted-files.ts';
 import type { RewriteRules } from './source-uri.ts';
 
@@ -74,6 +74,8 @@ export function planUndo(files: Snapshot, journal: Journal, sources: readonly st
     if (!before) continue;
     const after = edited(before, turnBackSources(path, before.bytes, pairs, false));
     draft.change({ path, role: 'sources', before, after });
+    const lines = debtorrentLines(path, after.bytes);
+    if (lines.length > 0) draft.notes.push(`${path}, line ${lines.join(', ')}: not from setup, so left at the daemon`);
   }
   return ordered(draft);
 }

@@ -39,8 +39,8 @@ interface Surroundings {
   /** The configuration, with the file that is read when no other is named. */
   config(defaultFile: string): Settings;
   readonly env: NodeJS.ProcessEnv;
-  readonly stdin: NodeJS.ReadStream;
-  readonly stdout: NodeJS.WriteStream;
+  readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
+  readonly stdout: NodeJS.WritableStream & { readonly isTTY?: boolean };
 }
 
 type Settings = Pick<Config, 'listen' | 'socket' | 'allowMirror'>;
@@ -63,7 +63,7 @@ export async function setup(options: SetupOptions, around: Surroundings): Promis
 
 async function run(options: SetupOptions, around: Surroundings, files: RootedFiles): Promise<number> {
   const { root } = options;
-  const { env, stdin, stdout } = around;
+  const { env, stdout } = around;
   const config = around.config(configFile(files));
   const owner = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
   const paths = aptPaths(root, env);
@@ -76,14 +76,14 @@ async function run(options: SetupOptions, around: Surroundings, files: RootedFil
     return { plan: { ...plan, notes: [...notes, ...plan.notes] }, journal };
   };
   const { plan, journal } = makePlan();
-  stdout.write(showPlan(plan, root, stdout.isTTY));
+  stdout.write(showPlan(plan, root, stdout.isTTY ?? false));
   if (options.print) return 0;
   const pending = plan.changes.length > 0 || (options.undo && journal.entries.length > 0);
   if (!pending) {
     stdout.write('nothing to change\n');
     return 0;
   }
-  if (!options.undo && !options.yes && !(await agreed(stdin, stdout))) {
+  if (!options.undo && !options.yes && !(await agreed(around))) {
     stdout.write('nothing was changed\n');
     return 1;
   }
@@ -99,7 +99,7 @@ function configFile(files: RootedFiles): string {
 }
 
 /** @throws DebtorrentError CONFIG_INVALID where there is nobody to ask. */
-async function agreed(stdin: NodeJS.ReadStream, stdout: NodeJS.WriteStream): Promise<boolean> {
+async function agreed({ stdin, stdout }: Surroundings): Promise<boolean> {
   if (!stdin.isTTY || !stdout.isTTY) {
     throw new DebtorrentError(
       'CONFIG_INVALID',
@@ -151,10 +151,9 @@ function readableSources(files: RootedFiles, paths: AptPaths): { sources: string
   const found = new Map<string, string>();
   const notes: string[] = [];
   for (const path of [paths.sourceList, ...parts.map((name) => `${paths.sourceParts}/${name}`)]) {
-    const real = files.resolve(path);
-    if (real === undefined || real === '/dev/null' || found.has(real)) continue;
     try {
-      if (files.read(path)) found.set(real, path);
+      const real = files.resolve(path);
+      if (real !== undefined && real !== '/dev/null' && !found.has(real) && files.read(path)) found.set(real, path);
     } catch (error) {
       if (!(error instanceof DebtorrentError)) throw error;
       notes.push(`${error.message}: it is left as it is`);

@@ -14,6 +14,11 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { Readable, Writable } from 'node:stream';
+import { setup } from '../../../src/commands/setup/setup.ts';
+import { parseCommandLine } from '../../../src/config/cli.ts';
+import { loadConfig } from '../../../src/config/load.ts';
+import { DebtorrentError } from '../../../src/core/errors.ts';
 import { MAIN } from '../../support/daemon.ts';
 import { run, type RunResult } from '../../support/process.ts';
 
@@ -100,8 +105,33 @@ export class Machine {
     );
   }
 
-  /** `debtorrent setup` on this root, without a terminal. */
-  setup(...args: readonly string[]): Promise<RunResult> {
+  /** `debtorrent setup` on this root, without a terminal, in this process: what main.ts does with it. */
+  async setup(...args: readonly string[]): Promise<RunResult> {
+    const line = parseCommandLine(['setup', '--root', this.root, ...args]);
+    if (line.command !== 'setup') throw new Error('not setup');
+    const shown: Buffer[] = [];
+    const stdout = new Writable({
+      write(bytes: Buffer, _, done) {
+        shown.push(bytes);
+        done();
+      },
+    });
+    const config = (defaultFile: string) =>
+      loadConfig({ flags: line.flags, env: { HOME: '/' }, cwd: '/', defaultFile });
+    const result = (code: number, said = ''): RunResult => {
+      const text = Buffer.concat(shown).toString('utf8');
+      return { code, stdout: text, output: text + said };
+    };
+    try {
+      return result(await setup(line, { env: this.env(), stdin: Readable.from([]), stdout, config }));
+    } catch (error) {
+      if (!(error instanceof DebtorrentError)) throw error;
+      return result(error.code === 'CONFIG_INVALID' ? 2 : 1, `debtorrent: ${error.message}\n`);
+    }
+  }
+
+  /** The same in a process of its own, as people run it. */
+  command(...args: readonly string[]): Promise<RunResult> {
     return run(process.execPath, [MAIN, 'setup', '--root', this.root, ...args], { env: this.env() });
   }
 
