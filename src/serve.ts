@@ -8,6 +8,7 @@ import { createLog } from './config/log.ts';
 import { readVersion } from './config/version.ts';
 import { asDebtorrentError, DebtorrentError } from './core/errors.ts';
 import { systemClock } from './core/clock.ts';
+import { formatAuthority } from './core/http/authority.ts';
 import { compileHostRules } from './core/host-rules.ts';
 import type { Logger } from './core/logging.ts';
 import type { Exchanger } from './actors/http-backup/exchange.ts';
@@ -26,6 +27,12 @@ import { createMetrics } from './gateway/metrics.ts';
 import { MirrorFiles } from './gateway/mirror-files.ts';
 import { ownNames } from './gateway/own-names.ts';
 import { OwnPages } from './gateway/own-pages.ts';
+import { loadHistory } from './gateway/status/history-file.ts';
+import { History } from './gateway/status/history.ts';
+import { Observer } from './gateway/status/observe.ts';
+import { noting, RecentErrors } from './gateway/status/recent-errors.ts';
+import { Recorder } from './gateway/status/recorder.ts';
+import { Reporter } from './gateway/status/report.ts';
 import { Tunnels } from './gateway/tunnel.ts';
 import { spawn } from './kernel/actor.ts';
 import { createSupervisor, type Child } from './kernel/supervisor.ts';
@@ -53,8 +60,10 @@ export async function serve(config: Config): Promise<number> {
   }
 }
 
-async function run(config: Config, log: Logger): Promise<number> {
+async function run(config: Config, ownLog: Logger): Promise<number> {
   const version = readVersion();
+  const recentErrors = new RecentErrors(Date.now);
+  const log = noting(ownLog, recentErrors);
   const userAgent = `debtorrent/${version}`;
   const rules = compileHostRules(config.allowMirror);
   const supervisor = createSupervisor({ log });
@@ -97,14 +106,34 @@ async function run(config: Config, log: Logger): Promise<number> {
     },
     passThrough: { exchanger: passThroughExchanger, rules, userAgent, now: Date.now, received: () => undefined },
   });
-  const pages = new OwnPages({
+  const layout = layoutOf(config.cacheDir);
+  const history = new History(Date.now(), await loadHistory(layout.history, log));
+  const observer = new Observer({ transfers, store, mirror, peers, now: Date.now });
+  const listening = () => listeners?.address ?? formatAuthority(config.listen.host, config.listen.port);
+  const reporter = new Reporter({
     version,
     catalogue: view.catalogue,
-    transfers,
-    store,
-    mirror,
-    peers,
+    observer,
     metrics,
+    history,
+    recentErrors,
+    listening,
+  });
+  const recorder = new Recorder({
+    history,
+    path: layout.history,
+    clock: systemClock,
+    log,
+    sample: () => reporter.sample(),
+  });
+  const pages = new OwnPages({
+    version,
+    observer,
+    reporter,
+    metrics,
+    history,
+    clock: systemClock,
+    listening,
     ready: () => ready,
   });
   const gateway = createGateway({
@@ -129,7 +158,7 @@ async function run(config: Config, log: Logger): Promise<number> {
     peers: peers !== undefined,
   };
   const parserBoot: ParserBoot = {
-    catalogueDir: layoutOf(config.cacheDir).catalogue,
+    catalogueDir: layout.catalogue,
     keyrings: config.keyring,
     publicKeyrings: config.publicKeyring,
     ...(swarmKey && { swarmKey }),
@@ -180,6 +209,7 @@ async function run(config: Config, log: Logger): Promise<number> {
           ended: open.failed.then((error) => ({ error })),
           async stop() {
             open.stopAccepting();
+            pages.close();
             await Promise.race([gateway.idle(), later(DRAIN_MS)]);
             gateway.abort();
             await open.close();
@@ -218,7 +248,7 @@ async function run(config: Config, log: Logger): Promise<number> {
     };
   }
 
-  const answers = () => pages.answers();
+  const answers = () => observer.answers();
   const system = systemNotify({ env: process.env, pid: process.pid, answers, clock: systemClock, log });
   const signalled = nextSignal();
   try {
@@ -230,6 +260,7 @@ async function run(config: Config, log: Logger): Promise<number> {
     process.stdout.write(`ready ${JSON.stringify({ http: address, peer, pid: process.pid })}\n`);
     log.info({ http: address, peer, version, cacheDir: config.cacheDir }, 'ready');
     system.ready();
+    recorder.start();
     const failure = await Promise.race([signalled.promise, supervisor.failed]);
     ready = false;
     system.stopping();
@@ -241,6 +272,7 @@ async function run(config: Config, log: Logger): Promise<number> {
     return 0;
   } finally {
     signalled.dispose();
+    await recorder.stop();
     await supervisor.stop();
     await system.close();
     metrics.close();

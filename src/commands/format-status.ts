@@ -1,7 +1,7 @@
 /** /status.json as a few lines for people. */
 import * as v from 'valibot';
 import { DebtorrentError } from '../core/errors.ts';
-import { bytes, printable } from './text.ts';
+import { bytes, printable } from '../core/text.ts';
 
 const count = v.optional(v.number(), 0);
 

@@ -79,6 +79,10 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
+export function isErrorCode(text: string): text is ErrorCode {
+  return Object.hasOwn(ERRORS, text);
+}
+
 /** An expected failure: a stable code and one line that says what is wrong. */
 export class DebtorrentError extends Error {
   override readonly name = 'DebtorrentError';

@@ -10,6 +10,12 @@ import type { FileHead } from '../actors/transfers/protocol.ts';
 const RETRY_AFTER_S = 5;
 const MAX_LINE = 500;
 
+/**
+ * What a browser would run scripts of. A mirror's page has the same origin as the daemon's own here: in a sandbox (CSP
+ * level 3) it has one of its own, and cannot read /status.json.
+ */
+const ACTIVE = /html|xml|svg|script|pdf/i;
+
 /** One line of plain text, the status of the error's code, and the code itself. */
 export function sendError(res: ServerResponse, error: DebtorrentError): void {
   const { status, transient } = ERRORS[error.code];
@@ -50,8 +56,10 @@ export function fileHeaders(
   source: SourceLabel,
   stale: boolean,
 ): Record<string, string> {
+  const type = head.contentType ?? 'application/octet-stream';
   return {
-    'Content-Type': head.contentType ?? 'application/octet-stream',
+    'Content-Type': type,
+    ...(ACTIVE.test(type) && { 'Content-Security-Policy': 'sandbox', 'X-Content-Type-Options': 'nosniff' }),
     'Accept-Ranges': 'bytes',
     'X-Debtorrent-Source': source,
     ...(etag !== undefined && { ETag: etag }),

@@ -24,6 +24,8 @@ export class ClientExchange {
   /** Milliseconds to the first byte of the answer; undefined when none went out. */
   firstByteMs: number | undefined;
   errorCode: string | undefined;
+  /** One line for the log that says why it failed. */
+  reason: string | undefined;
   gone = false;
   /** Ranges are not given: the client may have wrong bytes of this file. */
   wholeOnly = false;

@@ -62,7 +62,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     const ms = Math.round(performance.now() - client.startedAt);
     const { method } = client.req;
     const fields = { method, target, status: res.statusCode, source, bytes, ms };
-    if (errorCode !== undefined) log.info({ ...fields, code: errorCode }, 'request failed');
+    if (errorCode !== undefined) log.info({ ...fields, code: errorCode, reason: client.reason }, 'request failed');
     else if (whole) log.info(fields, 'request');
     else log.info(fields, client.gone ? 'client left' : 'request');
     if (active.size === 0) onIdle?.();
@@ -108,6 +108,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     const failure = asDebtorrentError(error);
     if (failure.code === 'INTERNAL') log.error({ target, err: error }, 'request failed');
     client.errorCode = failure.code;
+    client.reason = failure.message;
     if (client.gone) return;
     if (res.headersSent) {
       log.warn({ target, code: failure.code, reason: failure.message }, 'answer ends short');

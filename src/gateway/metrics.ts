@@ -21,7 +21,14 @@ export interface Metrics {
   request(code: number, source: SourceLabel | undefined, bytes: number, firstByteMs: number | undefined): void;
   render(observed: Observed): Promise<string>;
   readonly contentType: string;
-  totals(): { servedBytes: number; bySource: Record<SourceLabel, number>; requests: number; errors: number };
+  totals(): {
+    servedBytes: number;
+    bySource: Record<SourceLabel, number>;
+    /** Answers with bytes of a file, by where those came from. */
+    answers: Record<SourceLabel, number>;
+    requests: number;
+    errors: number;
+  };
   /** Forgets the delays of starting up. */
   started(): void;
   close(): void;
@@ -87,6 +94,7 @@ export function createMetrics(): Metrics {
   });
 
   const bySource: Record<SourceLabel, number> = { cache: 0, peers: 0, mirror: 0, mixed: 0 };
+  const answers = { ...bySource };
   const servedBy = { cache: served.labels('cache'), peers: served.labels('peers'), mirror: served.labels('mirror') };
   for (const counter of [peerDown, peerUp, bans, ...Object.values(servedBy)]) counter.inc(0);
   const requestsBy = new Map<number, ReturnType<typeof requests.labels>>();
@@ -104,6 +112,7 @@ export function createMetrics(): Metrics {
       if (firstByteMs !== undefined) seconds.observe(firstByteMs / 1000);
       if (source === undefined || bytes === 0) return;
       bySource[source] += bytes;
+      answers[source] += 1;
       servedBy[source === 'mixed' ? 'mirror' : source].inc(bytes);
     },
     async render(observed) {
@@ -136,6 +145,7 @@ export function createMetrics(): Metrics {
     totals: () => ({
       servedBytes: bySource.cache + bySource.peers + bySource.mirror + bySource.mixed,
       bySource: { ...bySource },
+      answers: { ...answers },
       requests: total,
       errors,
     }),

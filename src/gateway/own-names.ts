@@ -22,3 +22,10 @@ export function ownNames(port: () => number, listenHost: string): () => OwnNames
     return names;
   };
 }
+
+/** An address by which other machines reach this one; undefined when it has none. */
+export function outerAddress(): string | undefined {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  const outer = all.filter(({ internal, scopeid }) => !internal && (scopeid ?? 0) === 0);
+  return (outer.find(({ family }) => family === 'IPv4') ?? outer[0])?.address;
+}

@@ -1,50 +1,58 @@
-/** The daemon's own addresses: /, /status.json, /metrics, /healthz, /readyz. */
+/** The daemon's own addresses: /, /status.json, /status.events, /metrics, /healthz, /readyz. */
+import { hostname } from 'node:os';
+
+import type { Clock } from '../core/clock.ts';
 import { asDebtorrentError, DebtorrentError } from '../core/errors.ts';
-import type { Catalogue } from '../core/archive/catalogue.ts';
-import type { ActorRef } from '../kernel/protocol.ts';
-import type { HttpBackupProtocol, MirrorStats } from '../actors/http-backup/http-backup.ts';
-import type { PeersProtocol, PeersStatus } from '../actors/swarm/protocol.ts';
-import type { StoreProtocol, StoreStats } from '../actors/store/protocol.ts';
-import type { TransfersProtocol } from '../actors/transfers/protocol.ts';
+import { formatAuthority, parseAuthority } from '../core/http/authority.ts';
 import { sendText } from './answer.ts';
 import type { ClientExchange } from './exchange.ts';
 import type { Metrics } from './metrics.ts';
+import { outerAddress } from './own-names.ts';
+import type { History } from './status/history.ts';
+import type { Observer } from './status/observe.ts';
+import { readAssets, type Assets } from './status/page/assets.ts';
+import { page, picture, type PageFacts } from './status/page/page.ts';
+import type { UseFacts } from './status/page/use.ts';
+import type { Reporter } from './status/report.ts';
+import { Viewers, type Picture } from './status/viewers.ts';
 
 export interface OwnPagesDeps {
   readonly version: string;
-  readonly catalogue: Catalogue;
-  readonly transfers: ActorRef<TransfersProtocol>;
-  readonly store: ActorRef<StoreProtocol>;
-  readonly mirror: ActorRef<HttpBackupProtocol>;
-  /** Absent when peers are off. */
-  readonly peers?: ActorRef<PeersProtocol> | undefined;
+  readonly observer: Observer;
+  readonly reporter: Reporter;
   readonly metrics: Metrics;
+  readonly history: History;
+  readonly clock: Clock;
+  /** `ADDR:PORT` where clients are served. */
+  listening(): string;
   ready(): boolean;
 }
 
-const ASK_MS = 2_000;
-const NO_PEERS: PeersStatus = {
-  listening: null,
-  peers: [],
-  torrents: {},
-  totals: { downBytes: 0, upBytes: 0, bans: 0 },
-};
 const JSON_TYPE = 'application/json; charset=utf-8';
 const TEXT_TYPE = 'text/plain; charset=utf-8';
+const HTML_TYPE = 'text/html; charset=utf-8';
+/** Whoever loads the page within this time, in milliseconds, sees the same; also how old a picture may be. */
+const SHARED_MS = 800;
 
 export class OwnPages {
   readonly #deps: OwnPagesDeps;
-  readonly #startedAt = performance.now();
+  readonly #viewers: Viewers;
+  #assets: Assets | undefined;
 
   constructor(deps: OwnPagesDeps) {
     this.#deps = deps;
+    this.#viewers = new Viewers({ clock: deps.clock, picture: () => this.#picture() });
   }
 
   async serve(client: ClientExchange, path: string): Promise<void> {
     client.firstByteMs = performance.now() - client.startedAt;
     switch (path) {
       case '/status.json':
-        sendText(client.res, 200, JSON_TYPE, `${JSON.stringify(await this.#status())}\n`);
+        sendText(client.res, 200, JSON_TYPE, `${JSON.stringify(await this.#deps.reporter.now())}\n`);
+        return;
+      case '/status.events':
+        if (client.head) sendText(client.res, 200, 'text/event-stream; charset=utf-8', '');
+        else this.#viewers.add(client.res);
         return;
       case '/metrics':
         sendText(client.res, 200, this.#deps.metrics.contentType, await this.#metrics());
@@ -56,15 +64,21 @@ export class OwnPages {
         await this.#readiness(client);
         return;
       default:
-        sendText(client.res, 200, TEXT_TYPE, this.#welcome(client));
+        await this.#welcome(client);
     }
+  }
+
+  /** Ends the streams of those who watch: they have no end of their own. */
+  close(): void {
+    this.#viewers.close();
   }
 
   /** Ready means that every part answers, not only that the port is open. */
   async #readiness(client: ClientExchange): Promise<void> {
+    const { observer } = this.#deps;
     try {
       if (!this.#deps.ready()) throw new DebtorrentError('STOPPING', 'starting or stopping');
-      await Promise.all([this.answers(), this.#peers()]);
+      await Promise.all([observer.answers(), observer.peers()]);
       sendText(client.res, 200, TEXT_TYPE, 'ready\n');
     } catch (error) {
       const { code, message } = asDebtorrentError(error);
@@ -74,88 +88,75 @@ export class OwnPages {
     }
   }
 
-  /** Resolves when all that the daemon cannot do without answers; rejects after two seconds. */
-  async answers(): Promise<void> {
-    await Promise.all([this.#transfers(), this.#store(), this.#mirrors()]);
-  }
-
-  #transfers() {
-    return this.#deps.transfers.within(ASK_MS).ask('status');
-  }
-
-  #store(): Promise<StoreStats> {
-    return this.#deps.store.within(ASK_MS).ask('stats');
-  }
-
-  #mirrors(): Promise<MirrorStats[]> {
-    return this.#deps.mirror.within(ASK_MS).ask('stats');
-  }
-
-  async #peers(): Promise<PeersStatus> {
-    return (await this.#deps.peers?.within(ASK_MS).ask('status')) ?? NO_PEERS;
-  }
-
-  #torrents(swarms: PeersStatus['torrents']) {
-    return this.#deps.catalogue.torrents().map(({ name, id, files, bytes }) => {
-      const { peers, wanted } = swarms[id] ?? { peers: 0, wanted: 0 };
-      return { name, id, files, bytes, peers, wanted };
-    });
-  }
-
-  #observe() {
-    // The daemon serves without its swarms, and says so by an empty list.
-    const peers = this.#peers().catch(() => NO_PEERS);
-    return Promise.all([this.#transfers(), this.#store(), this.#mirrors(), peers]);
-  }
-
-  async #status(): Promise<object> {
-    const [{ transfers, totals }, cache, mirrors, swarm] = await this.#observe();
-    const { servedBytes, bySource, requests, errors } = this.#deps.metrics.totals();
-    return {
-      version: this.#deps.version,
-      uptime_s: Math.round((performance.now() - this.#startedAt) / 1000),
-      torrents: this.#torrents(swarm.torrents),
-      peers: swarm.peers,
-      transfers,
-      totals: {
-        served_bytes: servedBytes,
-        from_cache_bytes: bySource.cache,
-        from_peers_bytes: totals.fromPeersBytes,
-        from_mirror_bytes: mirrors.reduce((sum, { bytes }) => sum + bytes, 0),
-        uploaded_bytes: swarm.totals.upBytes,
-        requests,
-        errors,
-        hash_failures: totals.hashFailures,
-        bans: swarm.totals.bans,
-      },
-      cache: { files: cache.files, bytes: cache.bytes, limit_bytes: cache.limitBytes },
-      mirrors,
-    };
-  }
-
   async #metrics(): Promise<string> {
-    const [{ transfers, totals }, cache, mirrors, swarm] = await this.#observe();
-    return this.#deps.metrics.render({
+    const { observer, reporter, metrics } = this.#deps;
+    const { transfers, totals, cache, mirrors, swarm } = await observer.now();
+    return metrics.render({
       transfers: transfers.length,
       hashFailures: totals.hashFailures,
       cacheBytes: cache.bytes,
       cacheFiles: cache.files,
-      torrents: this.#torrents(swarm.torrents),
+      torrents: reporter.torrents(swarm.torrents),
       mirrors,
       peers: swarm.totals,
     });
   }
 
-  #welcome(client: ClientExchange): string {
-    const host = client.header('host') ?? 'localhost';
+  /** The page for browsers; some lines for everybody else. */
+  async #welcome(client: ClientExchange): Promise<void> {
+    const usage = this.#usage(client);
+    if (client.header('accept')?.includes('text/html') !== true) {
+      sendText(client.res, 200, TEXT_TYPE, this.#lines(usage), { Vary: 'Accept' });
+      return;
+    }
+    this.#assets ??= readAssets();
+    const facts = await this.#facts();
+    const unused = typeof facts.report !== 'string' && facts.report.lifetime.served_bytes === 0;
+    sendText(client.res, 200, HTML_TYPE, page(facts, { ...usage, unused }, this.#assets), {
+      Vary: 'Accept',
+      'Cache-Control': 'no-store',
+      'Content-Security-Policy': this.#assets.policy,
+      'Cross-Origin-Opener-Policy': 'same-origin',
+      'Cross-Origin-Resource-Policy': 'same-origin',
+      'Referrer-Policy': 'no-referrer',
+      'X-Content-Type-Options': 'nosniff',
+    });
+  }
+
+  async #picture(): Promise<Picture> {
+    this.#assets ??= readAssets();
+    return picture(await this.#facts(), this.#assets.version);
+  }
+
+  /** A daemon of which a part does not answer still has a page, which says so. */
+  async #facts(): Promise<PageFacts> {
+    const { version, history, reporter, clock } = this.#deps;
+    const report = await reporter.lately(SHARED_MS).catch((error: unknown) => asDebtorrentError(error).message);
+    return { name: hostname(), version, history, now: clock.now(), report };
+  }
+
+  #usage(client: ClientExchange): UseFacts {
+    const listening = parseAuthority(this.#deps.listening());
+    const port = listening?.port ?? 0;
+    // The target has been checked: a Host header that is here is a name of this daemon.
+    const here = client.header('host') ?? formatAuthority('localhost', port);
+    const all = listening?.host === '0.0.0.0' || listening?.host === '::';
+    const outer = all ? outerAddress() : undefined;
+    const own = parseAuthority(here)?.host;
+    const loopback = own === 'localhost' || own === '::1' || own?.startsWith('127.') === true;
+    const others = loopback ? outer && formatAuthority(outer, port) : here;
+    return { here, others, unused: true };
+  }
+
+  #lines({ here }: UseFacts): string {
     return [
       `DebTorrent ${this.#deps.version}: a proxy for APT.`,
       '',
       'Point APT here in one of two ways:',
-      `  deb http://${host}/ftp.us.debian.org/debian trixie main        (prefix form, in sources.list)`,
-      `  Acquire::http::Proxy "http://${host}";                         (proxy form, in apt.conf)`,
+      `  deb http://${here}/ftp.us.debian.org/debian trixie main        (prefix form, in sources.list)`,
+      `  Acquire::http::Proxy "http://${here}";                         (proxy form, in apt.conf)`,
       '',
-      'See /status.json, /metrics, /healthz and /readyz.',
+      'See / with a browser, /status.json, /metrics, /healthz and /readyz.',
       '',
     ].join('\n');
   }

@@ -336,6 +336,8 @@ t.test('own pages answer to own names only', async (t) => {
     t.match(head, { status: 200, body: Buffer.alloc(0) });
     isError(t, (await exchange(s.target, requestText('GET', page, 'mirror.example')))[0], 421, 'MISDIRECTED', page);
   }
+  const events = (await exchange(s.target, requestText('GET', '/status.events', 'mirror.example')))[0];
+  isError(t, events, 421, 'MISDIRECTED', 'events');
   const status = JSON.parse(
     (await exchange(s.target, requestText('GET', '/status.json', s.host)))[0]?.body.toString() ?? '',
   ) as object;
@@ -349,6 +351,42 @@ t.test('own pages answer to own names only', async (t) => {
   });
   await s.transfers.stop();
   isError(t, (await exchange(s.target, requestText('GET', '/readyz', s.host)))[0], 503, 'ACTOR_STOPPED', 'not ready');
+});
+
+t.test('browsers get a page under a strict policy, others some lines', async (t) => {
+  const s = await startGateway(t);
+  const lines = (await exchange(s.target, requestText('GET', '/', s.host, ['Accept: */*'])))[0];
+  t.match(lines, { status: 200, headers: { 'content-type': /^text\/plain/, vary: 'Accept' } });
+  t.match(lines?.body.toString(), `http://${s.host}/ftp.us.debian.org/debian`);
+  const page = (await exchange(s.target, requestText('GET', '/', s.host, ['Accept: text/html'])))[0];
+  t.match(page, {
+    status: 200,
+    headers: {
+      'content-type': /^text\/html/,
+      'content-security-policy': /^default-src 'none'; script-src 'sha256-[^']+'; style-src 'sha256-[^']+'; /,
+      'x-content-type-options': 'nosniff',
+    },
+  });
+  t.notMatch(
+    page?.body.toString(),
+    /\son\w+=|\sstyle=|javascript:|https?:\/\/(?!127\.0\.0\.1|www\.w3\.org\/2000\/svg)/,
+    'all is in it',
+  );
+  await s.transfers.stop();
+  // those who look within a second share what is seen
+  await until(async () => {
+    const [broken] = await exchange(s.target, requestText('GET', '/', s.host, ['Accept: text/html']));
+    return broken?.status === 200 && broken.body.toString().includes('It does not work: ');
+  });
+});
+
+t.test('pages of mirrors have an origin of their own', async (t) => {
+  const s = await startGateway(t);
+  await s.publish('index.html', Buffer.from('<script>fetch("/status.json")</script>'));
+  s.web.rule('/index.html', { headers: { 'content-type': 'text/html' } });
+  t.match((await s.get('index.html')).headers, { 'content-security-policy': 'sandbox' });
+  await s.publish('a.deb', Buffer.from('x'));
+  t.equal((await s.get('a.deb')).headers['content-security-policy'], undefined);
 });
 
 t.test('a mirror that is down, slow or forbidding is an error that APT understands', async (t) => {

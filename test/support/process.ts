@@ -52,16 +52,22 @@ export function run(command: string, args: readonly string[], options: RunOption
   });
 }
 
-/** True when `command` is on the PATH. */
-export function hasCommand(command: string): boolean {
-  return (process.env['PATH'] ?? '').split(':').some((directory) => {
+/** Where `command` is on the PATH. */
+export function programPath(command: string): string | undefined {
+  const directory = (process.env['PATH'] ?? '').split(':').find((each) => {
     try {
-      accessSync(join(directory, command), constants.X_OK);
+      accessSync(join(each, command), constants.X_OK);
       return true;
     } catch {
       return false;
     }
   });
+  return directory && join(directory, command);
+}
+
+/** True when `command` is on the PATH. */
+export function hasCommand(command: string): boolean {
+  return programPath(command) !== undefined;
 }
 
 /** What tap takes as `skip`: the reason when a program that the test needs is missing, else false. */

@@ -2,7 +2,7 @@
  * The source that is always there: ranges of files from their mirrors, over a bounded number of kept connections to
  * each. It also answers what only a mirror knows, the size of a file that nobody has asked for yet.
  */
-import { asDebtorrentError } from '../../core/errors.ts';
+import { asDebtorrentError, type ErrorCode } from '../../core/errors.ts';
 import { mirrorRequest } from '../../core/http/mirror-url.ts';
 import type { HostRules } from '../../core/host-rules.ts';
 import type { ActorRef, Behaviour } from '../../kernel/protocol.ts';
@@ -16,6 +16,9 @@ export interface MirrorStats {
   readonly host: string;
   readonly bytes: number;
   readonly errors: number;
+  /** The last answer was a failure that may pass: no connection, silence, an error of the server. */
+  readonly failing: boolean;
+  readonly last_error: { readonly code: ErrorCode; /** Milliseconds since the epoch. */ readonly at: number } | null;
 }
 
 export interface HttpBackupProtocol extends SourceProtocol {
@@ -38,6 +41,8 @@ export interface HttpBackup {
   stop(): Promise<void>;
 }
 
+type Figures = { -readonly [K in Exclude<keyof MirrorStats, 'host'>]: MirrorStats[K] };
+
 /** Mirrors whose figures are kept; the rest are counted together under this name. */
 const MAX_HOSTS = 256;
 const OTHERS = 'other';
@@ -46,12 +51,12 @@ export function createHttpBackup(deps: HttpBackupDeps): HttpBackup {
   const exchanger = createExchanger(deps);
   const queues = new Map<string, MirrorQueue>();
   const jobs = new Map<JobId, { abort: AbortController; queue: MirrorQueue }>();
-  const figures = new Map<string, { bytes: number; errors: number }>();
+  const figures = new Map<string, Figures>();
 
   const figuresOf = (host: string) => {
     const name = figures.has(host) || figures.size < MAX_HOSTS ? host : OTHERS;
     let entry = figures.get(name);
-    if (entry === undefined) figures.set(name, (entry = { bytes: 0, errors: 0 }));
+    if (entry === undefined) figures.set(name, (entry = { bytes: 0, errors: 0, failing: false, last_error: null }));
     return entry;
   };
 
@@ -63,6 +68,16 @@ export function createHttpBackup(deps: HttpBackupDeps): HttpBackup {
     },
   };
 
+  function noteOutcome(host: string, outcome: RangeOutcome): void {
+    if (outcome.kind === 'failed' && outcome.code === 'CANCELLED') return;
+    const entry = figuresOf(host);
+    // a file that is not there says nothing against the mirror
+    entry.failing = outcome.kind === 'failed' && outcome.transient;
+    if (outcome.kind !== 'failed') return;
+    entry.errors += 1;
+    if (outcome.transient) entry.last_error = { code: outcome.code, at: deps.now() };
+  }
+
   async function run(job: RangeJob): Promise<RangeOutcome> {
     const { origin, host } = mirrorRequest(job.url);
     let queue = queues.get(origin);
@@ -71,7 +86,7 @@ export function createHttpBackup(deps: HttpBackupDeps): HttpBackup {
     jobs.set(job.id, { abort, queue });
     try {
       const outcome = await queue.run(job.id, () => fetchRange(fetchDeps, job, abort.signal));
-      if (outcome.kind === 'failed' && outcome.code !== 'CANCELLED') figuresOf(host).errors += 1;
+      noteOutcome(host, outcome);
       return outcome;
     } catch (error) {
       const { code, message } = asDebtorrentError(error);

@@ -7,6 +7,7 @@
  *     partial/….json        which of their ranges are there
  *     names/<hash>.json     what an URL without a signed hash last led to
  *     catalogue/            the packages parser's state
+ *     history.json          sums of what was served and saved, which the gateway keeps
  *     seeded/               what `debtorrent seed` put into files/ and the store has not counted yet
  */
 import { createHash } from 'node:crypto';
@@ -22,6 +23,7 @@ export interface Layout {
   readonly catalogue: string;
   readonly verified: string;
   readonly seeded: string;
+  readonly history: string;
   file(sha256: Sha256): string;
   partial(key: TransferKey): string;
   name(url: MirrorUrl): string;
@@ -37,6 +39,7 @@ export function layoutOf(root: string): Layout {
     catalogue: join(root, 'catalogue'),
     verified: join(root, 'verified.json'),
     seeded: join(root, 'seeded'),
+    history: join(root, 'history.json'),
     file: (sha256) => join(root, 'files', sha256.slice(0, 2), sha256),
     partial: (key) => join(root, 'partial', parseSha256(key) ?? `url-${digest(key)}`),
     name: (url) => join(root, 'names', `${digest(url)}.json`),

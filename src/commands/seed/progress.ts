@@ -1,5 +1,5 @@
 /** How far it is, in one line of a terminal that is written over and over; nothing where there is no terminal. */
-import { bytes } from '../text.ts';
+import { bytes } from '../../core/text.ts';
 
 interface Terminal {
   readonly isTTY?: boolean;

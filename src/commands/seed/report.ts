@@ -1,5 +1,5 @@
 /** What became of the files, counted, with the names of those that could not be used. Pure. */
-import { bytes, printable } from '../text.ts';
+import { bytes, printable } from '../../core/text.ts';
 import type { Outcome, Refusal } from './take-in.ts';
 
 /** Names of each reason that are shown, unless all are asked for. */

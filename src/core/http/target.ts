@@ -21,7 +21,14 @@ export interface OwnNames {
   readonly port: number;
 }
 
-export const OWN_PATHS: ReadonlySet<string> = new Set(['/', '/status.json', '/metrics', '/healthz', '/readyz']);
+export const OWN_PATHS: ReadonlySet<string> = new Set([
+  '/',
+  '/status.json',
+  '/status.events',
+  '/metrics',
+  '/healthz',
+  '/readyz',
+]);
 
 /**
  * @param target the request target, raw as it stood in the request line.

@@ -111,7 +111,8 @@ t.test('a whole file is written, hashed on the way and reported', async (t) => {
     'in order and without gaps',
   );
   t.equal(wrote.at(-1)?.[1], data.length);
-  t.strictSame(s.backup.behaviour.stats(), [{ host: '127.0.0.1', bytes: data.length, errors: 0 }]);
+  const figures = { host: '127.0.0.1', bytes: data.length, errors: 0, failing: false, last_error: null };
+  t.strictSame(s.backup.behaviour.stats(), [figures]);
 });
 
 t.test('a range is written where it belongs, and nothing beside it', async (t) => {

@@ -67,7 +67,7 @@ t.test('CONNECT', async (t) => {
 });
 
 t.test("the daemon's own pages are served under its own names only", async (t) => {
-  for (const path of ['/', '/status.json', '/metrics', '/healthz', '/readyz']) {
+  for (const path of ['/', '/status.json', '/status.events', '/metrics', '/healthz', '/readyz']) {
     t.same(get(path), { kind: 'own', path, query: '' });
     t.throws(() => get(path, 'rebound.example:9988'), { code: 'MISDIRECTED' }, path);
   }

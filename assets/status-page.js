@@ -1,0 +1,121 @@
+/**
+ * Keeps the status page up to date. The daemon sends sections as HTML that it has made itself; what differs is put in
+ * place node by node, so that focus, selection and scroll positions stay where they are.
+ */
+(() => {
+  'use strict';
+  const RETRY_MS = 10_000;
+  const byId = (id) => document.getElementById(id);
+  const asIs = { createHTML: (text) => text };
+  const policy = window.trustedTypes?.createPolicy('debtorrent', asIs) ?? asIs;
+  const version = document.querySelector('meta[name=version]').content;
+
+  function parse(text) {
+    const template = document.createElement('template');
+    template.innerHTML = policy.createHTML(text);
+    return document.importNode(template.content, true);
+  }
+
+  function patchAttributes(before, after) {
+    for (const { name } of [...before.attributes]) if (!after.hasAttribute(name)) before.removeAttribute(name);
+    for (const { name, value } of after.attributes)
+      if (before.getAttribute(name) !== value) before.setAttribute(name, value);
+  }
+
+  /** Makes the children of `before` those of `after`. */
+  function patchChildren(before, after) {
+    const wanted = [...after.childNodes];
+    while (before.childNodes.length > wanted.length) before.lastChild.remove();
+    for (const [index, node] of wanted.entries()) {
+      const there = before.childNodes[index];
+      if (!there) before.append(node);
+      else if (there.nodeType !== node.nodeType || there.nodeName !== node.nodeName) there.replaceWith(node);
+      else if (there.nodeType === Node.TEXT_NODE) {
+        if (there.data !== node.data) there.data = node.data;
+      } else if (there.nodeType === Node.ELEMENT_NODE) {
+        patchAttributes(there, node);
+        patchChildren(there, node);
+      }
+    }
+  }
+
+  function show(sections) {
+    if (sections.version !== undefined && sections.version !== version) return location.reload();
+    for (const [name, text] of Object.entries(sections)) {
+      const place = document.querySelector(`[data-live="${CSS.escape(name)}"]`);
+      if (place) patchChildren(place, parse(text));
+      // the page was loaded while nothing could be shown
+      else if (name === 'now') return location.reload();
+    }
+  }
+
+  let source;
+  let retry;
+  let paused = false;
+
+  function say(text, kind) {
+    const live = byId('live');
+    live.textContent = text;
+    live.dataset.kind = kind;
+  }
+
+  function close() {
+    clearTimeout(retry);
+    source?.close();
+    source = undefined;
+  }
+
+  /** Listens while somebody can see it. */
+  function listen() {
+    close();
+    if (paused || document.hidden) return;
+    source = new EventSource('/status.events');
+    source.addEventListener('message', ({ data }) => {
+      say('live', 'good');
+      show(JSON.parse(data));
+    });
+    source.addEventListener('error', () => {
+      say('no answer, trying again', 'bad');
+      // refused for good: the browser does not try again by itself
+      if (source?.readyState === EventSource.CLOSED) retry = setTimeout(listen, RETRY_MS);
+    });
+  }
+
+  byId('pause').addEventListener('click', ({ currentTarget }) => {
+    paused = !paused;
+    currentTarget.setAttribute('aria-pressed', String(paused));
+    if (paused) say('paused', 'idle');
+    listen();
+  });
+  document.addEventListener('visibilitychange', listen);
+  window.addEventListener('pagehide', close);
+  window.addEventListener('pageshow', ({ persisted }) => persisted && listen());
+
+  /** The clipboard is there on secure origins only; elsewhere the line is selected and the old command tried. */
+  async function copy(line, button) {
+    const text = line.textContent;
+    let done = await navigator.clipboard?.writeText(text).then(
+      () => true,
+      () => false,
+    );
+    if (!done) {
+      getSelection().selectAllChildren(line);
+      done = document.execCommand('copy');
+    }
+    button.textContent = done ? 'Copied' : 'Selected';
+    setTimeout(() => (button.textContent = 'Copy'), 2_000);
+  }
+
+  for (const place of document.querySelectorAll('pre.copy')) {
+    const line = place.querySelector('code');
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.textContent = 'Copy';
+    button.setAttribute('aria-label', `Copy: ${line.textContent}`);
+    button.addEventListener('click', () => void copy(line, button));
+    place.append(button);
+  }
+
+  document.querySelector('.live').hidden = false;
+  listen();
+})();

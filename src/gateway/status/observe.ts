@@ -1,0 +1,94 @@
+/** Asks every part of the daemon how it is. What the status page, its stream, /status.json and /metrics are made from. */
+import type { HttpBackupProtocol, MirrorStats } from '../../actors/http-backup/http-backup.ts';
+import type { StoreProtocol, StoreStats } from '../../actors/store/protocol.ts';
+import type { PeersProtocol, PeersStatus } from '../../actors/swarm/protocol.ts';
+import type { TransfersProtocol, TransferStatus, TransferTotals } from '../../actors/transfers/protocol.ts';
+import type { ActorRef } from '../../kernel/protocol.ts';
+
+export interface ObserverDeps {
+  readonly transfers: ActorRef<TransfersProtocol>;
+  readonly store: ActorRef<StoreProtocol>;
+  readonly mirror: ActorRef<HttpBackupProtocol>;
+  /** Absent when peers are off. */
+  readonly peers?: ActorRef<PeersProtocol> | undefined;
+  now(): number;
+}
+
+export interface Observation {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly transfers: readonly TransferStatus[];
+  readonly totals: TransferTotals;
+  readonly cache: StoreStats;
+  readonly mirrors: readonly MirrorStats[];
+  readonly swarm: PeersStatus;
+  /** `silent`: the daemon serves without its swarms. */
+  readonly peers: 'on' | 'off' | 'silent';
+}
+
+const ASK_MS = 2_000;
+const NO_PEERS: PeersStatus = {
+  listening: null,
+  peers: [],
+  torrents: {},
+  totals: { downBytes: 0, upBytes: 0, bans: 0 },
+};
+
+export class Observer {
+  readonly #deps: ObserverDeps;
+  #last: Observation | undefined;
+  #asking: Promise<Observation> | undefined;
+
+  constructor(deps: ObserverDeps) {
+    this.#deps = deps;
+  }
+
+  /** As it is now. Rejects when a part that the daemon cannot do without does not answer within two seconds. */
+  async now(): Promise<Observation> {
+    const silent = { ...NO_PEERS, silent: true };
+    const swarm = this.peers().catch(() => silent);
+    const [transfers, cache, mirrors, peers] = await Promise.all([
+      this.#transfers(),
+      this.#store(),
+      this.#mirrors(),
+      swarm,
+    ]);
+    this.#last = {
+      at: this.#deps.now(),
+      ...transfers,
+      cache,
+      mirrors,
+      swarm: peers,
+      peers: peers === silent ? 'silent' : this.#deps.peers === undefined ? 'off' : 'on',
+    };
+    return this.#last;
+  }
+
+  /** As it was at most so many milliseconds ago: whoever looks in that time shares one round of questions. */
+  lately(ms: number): Promise<Observation> {
+    if (this.#last !== undefined && this.#deps.now() - this.#last.at < ms) return Promise.resolve(this.#last);
+    this.#asking ??= this.now().finally(() => (this.#asking = undefined));
+    return this.#asking;
+  }
+
+  /** Resolves when all that the daemon cannot do without answers; rejects after two seconds. */
+  async answers(): Promise<void> {
+    await Promise.all([this.#transfers(), this.#store(), this.#mirrors()]);
+  }
+
+  async peers(): Promise<PeersStatus> {
+    return (await this.#deps.peers?.within(ASK_MS).ask('status')) ?? NO_PEERS;
+  }
+
+  #transfers() {
+    return this.#deps.transfers.within(ASK_MS).ask('status');
+  }
+
+  #store(): Promise<StoreStats> {
+    return this.#deps.store.within(ASK_MS).ask('stats');
+  }
+
+  #mirrors(): Promise<MirrorStats[]> {
+    return this.#deps.mirror.within(ASK_MS).ask('stats');
+  }
+}
