@@ -31,8 +31,9 @@ async function run(line: CommandLine): Promise<number> {
       process.stdout.write(`${readVersion()}\n`);
       return 0;
     case 'status': {
-      const { status } = await import('./commands/status.ts');
-      return status(configOf(line.flags), line.json);
+      const { status } = await import('./commands/status/status.ts');
+      const { stdout: out, env } = process;
+      return status(configOf(line.flags), line, { out, env, now: Date.now });
     }
     case 'seed': {
       const { seed } = await import('./commands/seed/seed.ts');

@@ -5,7 +5,7 @@ import { envName, isSettingName, SETTING_NAMES, SETTINGS, type SettingName } fro
 
 export type CommandLine =
   | { readonly command: 'serve' | 'tracker'; readonly flags: Flags }
-  | { readonly command: 'status'; readonly flags: Flags; readonly json: boolean }
+  | { readonly command: 'status'; readonly flags: Flags; readonly json: boolean; readonly watch: boolean }
   | {
       readonly command: 'seed';
       readonly flags: Flags;
@@ -33,7 +33,7 @@ type Flags = ReadonlyMap<SettingName, readonly string[]>;
 
 /** What each command takes besides the settings. */
 const SWITCHES: Readonly<Record<string, readonly string[]>> = {
-  status: ['--json'],
+  status: ['--json', '--watch'],
   seed: ['--verbose'],
   setup: ['--undo', '--proxy', '--print', '--yes'],
 };
@@ -101,7 +101,7 @@ function toCommand(
     return { command, flags, paths: rest, verbose: switches.has('--verbose') };
   }
   if (rest[0] !== undefined) throw invalid(`'${rest[0]}' is one argument too many for '${command}'`);
-  if (command === 'status') return { command, flags, json: switches.has('--json') };
+  if (command === 'status') return { command, flags, json: switches.has('--json'), watch: switches.has('--watch') };
   if (command !== 'setup') return { command, flags };
   const [undo, proxy, print, yes] = ['--undo', '--proxy', '--print', '--yes'].map((name) => switches.has(name));
   if (undo && proxy) throw invalid("'--proxy' and '--undo' exclude each other: --undo takes back either way");
@@ -114,7 +114,7 @@ export function helpText(): string {
     return `  --${name} ${arg}\n        ${says}${repeatable ? '; repeatable' : ''}\n        default: ${otherwise}\n`;
   });
   return `usage: debtorrent [serve] [flags]    run the daemon
-       debtorrent status [--json]    say what the running daemon does
+       debtorrent status [--json] [--watch]    say what the running daemon does, once or every second
        debtorrent seed PATH… [--verbose]    take packages that exist already (files, directories) into the cache
        debtorrent tracker [--listen ADDR:PORT]    run a tracker, over HTTP and UDP; default: [::]:6969
        debtorrent setup [--proxy] [--print | --yes] [--root DIR]    have APT fetch through the daemon (--listen)

@@ -28,7 +28,8 @@ t.test('flags stand before or after the command, with = or a space', async (t) =
   });
 });
 
-t.test('status takes --json', async (t) => {
+t.test('status takes --json and --watch', async (t) => {
+  t.match(parseCommandLine(['status', '--watch']), { command: 'status', json: false, watch: true });
   t.match(parseCommandLine(['status']), { command: 'status', json: false });
   t.match(parseCommandLine(['status', '--json', '--listen=127.0.0.1:1']), { command: 'status', json: true });
   t.match(fails('--json'), /'--json' is not a flag of 'serve'/);

@@ -84,6 +84,7 @@ t.test('the status page', { skip: skipWithoutChromium || skipWithoutApt }, async
       t.match(
         await page.locator('pre.copy code').allTextContents(),
         [
+          'sudo debtorrent setup',
           `echo 'Acquire::http::Proxy "${daemon.url}";' | sudo tee /etc/apt/apt.conf.d/30debtorrent`,
           `deb ${daemon.url}/ftp.us.debian.org/debian trixie main`,
         ],

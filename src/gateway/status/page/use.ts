@@ -14,7 +14,8 @@ export function use({ here, others, unused }: UseFacts): Html {
   return html`<section class="card" id="use" aria-labelledby="use-title">
     <details ${unused && openAttribute}>
       <summary><h2 id="use-title">Point APT at it</h2></summary>
-      ${way('For the whole machine', html`Sources stay as they are; one file in apt.conf.d is enough.`, proxy(here))}
+      ${way('On this machine', html`It shows what it would change, and asks. <code>--undo</code> takes it back.`, 'sudo debtorrent setup')}
+      ${way('Or by hand, for all sources', html`Sources stay as they are; one file in apt.conf.d is enough.`, proxy(here))}
       ${way('Or for one source', html`Write the address in front of the mirror, in sources.list.`, prefix(here))}
       ${way('And back again', html`APT then goes to the mirror directly.`, 'sudo rm /etc/apt/apt.conf.d/30debtorrent')}
       ${

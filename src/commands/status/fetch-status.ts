@@ -1,31 +1,14 @@
-/** `debtorrent status`: asks the running daemon how it is. */
+/** Asks a daemon for its report. */
 import { request, type IncomingMessage } from 'node:http';
-import { DebtorrentError } from '../core/errors.ts';
-import { formatAuthority } from '../core/http/authority.ts';
-import type { Config } from '../config/schema.ts';
-import { formatStatus } from './format-status.ts';
+import { DebtorrentError } from '../../core/errors.ts';
+import { formatAuthority } from '../../core/http/authority.ts';
 
 const TIMEOUT_MS = 5_000;
 /** More than any daemon says: thousands of transfers fit. */
 const MAX_REPORT_BYTES = 16 << 20;
 
-/** @throws DebtorrentError MIRROR_UNREACHABLE (never retried here) when no daemon answers where it should be. */
-export async function status(config: Pick<Config, 'listen'>, asJson: boolean): Promise<number> {
-  const { port } = config.listen;
-  if (port === 0) throw new DebtorrentError('CONFIG_INVALID', "--listen: '0' is not the port of a running daemon");
-  const host = reachable(config.listen.host);
-  const report = await fetchStatus(host, port);
-  process.stdout.write(asJson ? `${JSON.stringify(report, undefined, 2)}\n` : formatStatus(report));
-  return 0;
-}
-
-/** Who listens on every address is reached on this machine's own. */
-function reachable(host: string): string {
-  if (host === '0.0.0.0') return '127.0.0.1';
-  return host === '::' ? '::1' : host;
-}
-
-async function fetchStatus(host: string, port: number): Promise<unknown> {
+/** @throws DebtorrentError MIRROR_UNREACHABLE when no daemon answers there. */
+export async function fetchStatus(host: string, port: number): Promise<unknown> {
   const where = formatAuthority(host, port);
   try {
     return await new Promise((resolve, reject) => {
