@@ -1,6 +1,7 @@
 /** bench/results.json: the last figures of each benchmark, with the date, machine and command of that run. */
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { rounded } from '../support/rounded.ts';
 import type { Figure } from './figures.ts';
 import type { MachineFacts } from '../support/machine.ts';
 
@@ -9,11 +10,6 @@ interface Result {
   readonly command: string;
   readonly machine: MachineFacts;
   readonly figures: readonly Figure[];
-}
-
-/** Six significant digits: more is noise. */
-function rounded(_key: string, value: unknown): unknown {
-  return typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value;
 }
 
 export async function mergeResults(

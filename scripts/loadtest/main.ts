@@ -2,16 +2,17 @@
  * `npm run loadtest -- [flags]`: makes an archive, serves it, starts the targets one after the other, puts the same
  * load on each and reports. Whatever it starts and writes is gone when it ends, however it ends.
  */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname } from 'node:path';
 import { temporaryDirectory } from '../support/scope.ts';
 import { generateArchive } from './archive/generated.ts';
 import type { LoadArchive } from './archive/load-archive.ts';
 import type { Load } from './load/load.ts';
 import { parsePopcon, popconWeights, zipfWeights } from './load/popularity.ts';
 import { type Options, type Popularity, UsageError, helpText, parseOptions } from './options.ts';
+import { commandLine, describeArchive, describeLoad, describeMachine } from './describe.ts';
 import { createProgress } from './report/progress.ts';
+import { writeReport } from './report/report.ts';
 import { renderTable } from './report/table.ts';
 import type { RunResult } from './results.ts';
 import { defaultThreads, runOn } from './run.ts';
@@ -30,8 +31,10 @@ async function main(argv: readonly string[]): Promise<number> {
   const targets = await chooseTargets(options, say);
   const directory = await temporaryDirectory(session.scope, tmpdir(), 'loadtest');
   session.guard(directory);
+  await chmod(directory, 0o711); // some targets run as a user of their own
   // the mirror, gpg and the targets keep what they need in there, too
   process.env['TMPDIR'] = directory;
+  const date = new Date().toISOString();
   say('making the archive');
   const { seed, packages, bytes } = options;
   const archive = await generateArchive(session.scope, { seed, packages, bytes, directory });
@@ -43,6 +46,7 @@ async function main(argv: readonly string[]): Promise<number> {
       archive,
       weights,
       load: loadOf(options),
+      realApts: options.apt,
       warm: options.warm,
       threads: options.threads ?? defaultThreads(),
       longestMs: options.duration,
@@ -57,8 +61,18 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   process.stdout.write(`${renderTable(results)}\n`);
   if (options.report !== undefined) {
-    await mkdir(dirname(options.report), { recursive: true });
-    await writeFile(`${options.report}.json`, `${JSON.stringify({ command: argv, results }, undefined, 1)}\n`);
+    const title = options.title ?? describeLoad(options);
+    const [command, machine] = [commandLine(argv), describeMachine()];
+    const about = {
+      title,
+      date,
+      command,
+      load: describeLoad(options),
+      archive: describeArchive(archive, seed),
+      machine,
+    };
+    await writeReport(options.report, { ...about, results });
+    say(`written: ${options.report}.html and .json`);
   }
   return results.every(({ errors }) => Object.keys(errors).length === 0) ? 0 : 1;
 }

@@ -43,7 +43,10 @@ const popularity = check((value): Popularity | undefined => {
   return /^file:./.test(value) ? { kind: 'file', file: value.slice('file:'.length) } : undefined;
 }, 'zipf, zipf:EXPONENT, uniform or file:FILE');
 
-const seed = check((value) => (value.length > 0 && value.length <= 200 ? value : undefined), 'a seed');
+const text = check(
+  (value) => (value.length > 0 && value.length <= 200 ? value : undefined),
+  'a text of 1 to 200 characters',
+);
 
 function check<T>(parse: (text: string) => T | undefined, expected: string): Text<T> {
   return v.pipe(
@@ -63,10 +66,12 @@ function flag<T>(schema: Text<T>, arg: string, otherwise: string | undefined, sa
 
 /** More would run into the limits of one machine's ports and memory. */
 const MAX_CLIENTS = 5000;
+const MAX_REAL = 200;
 const MAX_DURATION_MS = 2 * 3_600_000;
 
 const FLAGS = {
   clients: flag(integer(0, MAX_CLIENTS), 'N', '50', 'simulated apt clients'),
+  apt: flag(integer(0, MAX_REAL), 'N', '0', 'real apt-get clients besides, each a process with a root of its own'),
   each: flag(integer(1, 10_000), 'N', '40', 'packages that each asks for in a session'),
   sessions: flag(integer(1, 100_000), 'N', '1', 'sessions of each client: an update and an installation'),
   duration: flag(duration, 'TIME', '5m', 'longest time of a run; at most 2h'),
@@ -81,7 +86,7 @@ const FLAGS = {
   ),
   packages: flag(integer(1, 100_000), 'N', '300', 'packages in the generated archive'),
   bytes: flag(size, 'SIZE', undefined, "how large they are together; with Debian's sizes unless given"),
-  seed: flag(seed, 'TEXT', 'debtorrent', 'archive and load follow from it'),
+  seed: flag(text, 'TEXT', 'debtorrent', 'archive and load follow from it'),
   daemons: flag(integer(1, 16), 'N', '1', 'debtorrent daemons, as a swarm when more than one'),
   form: flag(
     oneOf(['prefix', 'proxy']),
@@ -90,6 +95,7 @@ const FLAGS = {
     'how clients speak to debtorrent or to a URL: prefix or proxy',
   ),
   threads: flag(integer(1, 32), 'N', undefined, 'threads of simulated clients; half of the processors unless given'),
+  title: flag(text, 'TEXT', undefined, 'title of the report'),
   report: flag(path, 'FILE', undefined, 'writes FILE.json and FILE.html'),
 } satisfies Record<string, Flag>;
 
@@ -101,7 +107,7 @@ const SWITCHES = {
 } as const;
 
 type Values = { readonly [K in keyof typeof FLAGS]: v.InferOutput<(typeof FLAGS)[K]['schema']> };
-type Optional = 'bytes' | 'threads' | 'report';
+type Optional = 'bytes' | 'threads' | 'report' | 'title';
 
 export interface Options extends Omit<Values, Optional>, Partial<Pick<Values, Optional>> {
   /** Names of targets, or URLs; none means debtorrent. */

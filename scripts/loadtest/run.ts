@@ -2,14 +2,13 @@
 import { chmod, mkdir } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type Scope, withScope } from '../support/scope.ts';
 import type { LoadArchive } from './archive/load-archive.ts';
-import { type CrowdResult, startCrowd } from './client/crowd.ts';
+import { type Seen, prepareClients } from './clients.ts';
 import type { Load } from './load/load.ts';
 import { distribution, summary } from './measure/latency.ts';
 import { limitOf } from './measure/limit.ts';
-import { costOf, machineTime } from './measure/process-tree.ts';
+import { costOf, machineTime, ownCpuSeconds } from './measure/process-tree.ts';
 import { Timeline } from './measure/timeline.ts';
 import { startMirror } from './mirror.ts';
 import type { RunResult } from './results.ts';
@@ -19,7 +18,9 @@ import { warmUp } from './warm-up.ts';
 export interface RunOptions {
   readonly archive: LoadArchive;
   readonly weights: Float64Array;
+  /** Of the simulated clients; real ones do the same. */
   readonly load: Load;
+  readonly realApts: number;
   /** Everything is in the target's cache before the load begins. */
   readonly warm: boolean;
   readonly threads: number;
@@ -56,7 +57,7 @@ export function runOn(parent: Scope, target: Target, options: RunOptions): Promi
       await running.settled?.();
     }
     await mirror.traffic();
-    const measured = await underLoad(target, running, options);
+    const measured = await underLoad(scope, target, running, { ...options, home: directory });
     const traffic = await mirror.traffic();
     return { ...measured, version, mirror: traffic };
   });
@@ -64,80 +65,73 @@ export function runOn(parent: Scope, target: Target, options: RunOptions): Promi
 
 type Measured = Omit<RunResult, 'version' | 'mirror'>;
 
-async function underLoad(target: Target, running: RunningTarget, options: RunOptions): Promise<Measured> {
-  const { archive, load, weights, onProgress } = options;
-  const pids = running.pids();
+async function underLoad(
+  scope: Scope,
+  target: Target,
+  running: RunningTarget,
+  options: RunOptions & { readonly home: string },
+): Promise<Measured> {
   const timeline = new Timeline();
-  const before = { cost: costOf(pids), own: process.cpuUsage(), machine: machineTime() };
-  const began = performance.now();
-  const { release, index, indexPath, packages } = archive;
-  const facts = { release, index, indexPath, packages };
-  const crowd = startCrowd({ load, archive: facts, weights, routes: running.routes }, options.threads, (tick, thread) =>
-    timeline.heard(performance.now() - began, tick, thread),
-  );
+  let began = 0;
+  const { archive, load, realApts, weights, threads, home } = options;
+  const clients = await prepareClients(scope, {
+    ...{ load, realApts, archive, weights, routes: running.routes, threads, directory: home },
+    onTick: (tick, thread) => timeline.heard(performance.now() - began, tick, thread),
+  });
   let cutShort = false;
-  let over = false;
   const stop = (): void => {
     cutShort = true;
-    crowd.stop();
+    clients.stop();
   };
+  const before = { cost: costOf(running.pids()), own: ownCpuSeconds(), machine: machineTime() };
+  began = performance.now();
   const timer = setTimeout(stop, options.longestMs);
   options.signal.addEventListener('abort', stop, { once: true });
-  const sampling = (async () => {
-    while (!over) {
-      const elapsedMs = performance.now() - began;
-      if (pids.length > 0) timeline.sampled(elapsedMs, costOf(running.pids()));
-      onProgress({ target: target.name, timeline, elapsedMs });
-      await sleep(SAMPLE_MS);
-    }
-  })();
+  const sample = (): void => {
+    const elapsedMs = performance.now() - began;
+    const pids = running.pids();
+    if (pids.length > 0) timeline.sampled(elapsedMs, costOf(pids));
+    options.onProgress({ target: target.name, timeline, elapsedMs });
+  };
+  const sampling = setInterval(sample, SAMPLE_MS);
   try {
-    const result = await crowd.result;
+    const seen = await clients.run();
     const seconds = (performance.now() - began) / 1000;
-    const own = process.cpuUsage(before.own);
-    const machine = machineTime();
-    const after = costOf(running.pids());
-    over = true;
-    await sampling;
+    const [own, machine, after] = [ownCpuSeconds() - before.own, machineTime(), costOf(running.pids())];
+    clearInterval(sampling);
     const cpuSeconds = after.cpuSeconds - before.cost.cpuSeconds;
     const loopDelay = await running.loopDelay?.();
-    const harness = (own.user + own.system) / 1e6;
-    const idle = (machine.idle - before.machine.idle) / (machine.total - before.machine.total || 1);
-    const shares = {
-      busiestClients: Math.max(...result.busy),
-      idle,
-      harness: harness / seconds,
-      target: cpuSeconds / seconds,
+    const { proportional, resident } = timeline.peak;
+    const cost = {
+      peakResident: Math.max(resident, after.resident),
+      peakProportional: proportional ?? null,
+      residentAtEnd: after.resident,
+      cpuSeconds,
+      loopDelayMs: loopDelay === undefined ? null : loopDelay * 1000,
     };
+    const idle = (machine.idle - before.machine.idle) / (machine.total - before.machine.total || 1);
+    // a thread that waits for a processor seems to work; it cannot have worked longer than the process has
+    const busiestClients = Math.min(Math.max(0, ...seen.busy), own / seconds);
     return {
       target: target.name,
       about: target.about,
       seconds,
       cutShort,
-      ...counted(result, seconds),
+      ...counted(seen, seconds),
       series: timeline.seconds(),
-      cost:
-        pids.length === 0
-          ? null
-          : {
-              peakResident: timeline.peak.resident,
-              peakProportional: timeline.peak.proportional ?? null,
-              residentAtEnd: after.resident,
-              cpuSeconds,
-              loopDelayMs: loopDelay === undefined ? null : loopDelay * 1000,
-            },
-      harness: { cpuSeconds: harness, busy: result.busy, lateMs: result.lateMs, idle },
-      limit: limitOf(shares),
+      cost: running.pids().length === 0 ? null : cost,
+      harness: { cpuSeconds: own, busy: seen.busy, lateMs: seen.lateMs, idle },
+      limit: limitOf({ busiestClients, idle, harness: own / seconds, target: cpuSeconds / seconds }),
     };
   } finally {
-    over = true;
+    clearInterval(sampling);
     clearTimeout(timer);
     options.signal.removeEventListener('abort', stop);
   }
 }
 
-function counted(result: CrowdResult, seconds: number) {
-  const { counts, latencies, examples } = result;
+function counted({ tally }: Seen, seconds: number) {
+  const { counts, latencies, examples } = tally;
   const latency = {
     firstByte: summary(latencies.firstByte) ?? null,
     complete: summary(latencies.complete) ?? null,

@@ -14,6 +14,8 @@ export interface AptRoot {
   download(packages: readonly Wanted[], settled?: 'settled'): Promise<number>;
   /** What `download` costs without the download: reading lists and working out the addresses. */
   plan(packages: readonly { readonly name: string; readonly version: string }[]): Promise<number>;
+  /** Where the last download went. */
+  downloads(): string;
 }
 
 interface Wanted {
@@ -29,6 +31,10 @@ export interface AptRootOptions {
   readonly sources: readonly string[];
   /** A command that runs the command after it, such as `ip netns exec NAME`. */
   readonly through?: readonly string[];
+  /** URL of a proxy; none. */
+  readonly proxy?: string | undefined;
+  /** Of each file; none. */
+  readonly retries?: number;
 }
 
 /** Before a turn that writes about that many bytes: nothing left to be written, a quiet machine, touched memory. */
@@ -62,8 +68,8 @@ APT::Architecture "${options.architecture}";
 APT::Architectures "${options.architecture}";
 APT::Sandbox::User "root";
 Acquire::Languages "none";
-Acquire::http::Proxy "DIRECT";
-Acquire::Retries "0";
+Acquire::http::Proxy "${options.proxy ?? 'DIRECT'}";
+Acquire::Retries "${options.retries ?? 0}";
 quiet "2";
 `,
   );
@@ -75,6 +81,7 @@ quiet "2";
   const names = (packages: readonly { name: string; version: string }[]) =>
     packages.map((p) => `${p.name}=${p.version}`);
   return {
+    downloads: () => out,
     async update() {
       await apt(['update', '-o', 'APT::Update::Error-Mode=any']);
     },

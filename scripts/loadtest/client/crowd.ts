@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { Load } from '../load/load.ts';
-import { type Counts, type Latencies, Tally, type Tick, addCounts, addLatencies } from '../measure/tally.ts';
+import type { Counts, Latencies, Tick } from '../measure/tally.ts';
 import type { ArchiveFacts } from './apt-user.ts';
 import type { Route } from './route.ts';
 
@@ -13,13 +13,15 @@ export interface CrowdOptions {
   readonly weights: Float64Array;
   /** Client n takes the n-th of them, round and round. */
   readonly routes: readonly Route[];
+  readonly threads: number;
 }
 
 export interface CrowdData extends CrowdOptions {
   readonly clients: readonly number[];
 }
 
-interface Done {
+/** What a thread has seen in all. */
+export interface Done {
   readonly kind: 'done';
   readonly counts: Counts;
   readonly latencies: Latencies;
@@ -32,26 +34,19 @@ interface Done {
 
 export type CrowdMessage = { readonly kind: 'tick'; readonly tick: Tick } | Done;
 
-export interface CrowdResult extends Omit<Done, 'kind' | 'busy'> {
-  /** Of each thread. */
-  readonly busy: readonly number[];
-}
-
 export interface Crowd {
-  readonly result: Promise<CrowdResult>;
+  readonly result: Promise<readonly Done[]>;
   /** Ends all sessions; the result then comes within moments. */
   stop(): void;
 }
 
 /** @param onTick Called about once a second and thread */
-export function startCrowd(
-  options: CrowdOptions,
-  threads: number,
-  onTick: (tick: Tick, thread: number) => void,
-): Crowd {
+export function startCrowd(options: CrowdOptions, onTick: (tick: Tick, thread: number) => void): Crowd {
   const { clients } = options.load;
-  const workers = Array.from({ length: Math.min(threads, clients) }, (_, thread) => {
-    const mine = Array.from({ length: clients }, (_, client) => client).filter((client) => client % threads === thread);
+  const workers = Array.from({ length: Math.min(options.threads, clients) }, (_, thread) => {
+    const mine = Array.from({ length: clients }, (_, client) => client).filter(
+      (client) => client % options.threads === thread,
+    );
     const workerData: CrowdData = { ...options, clients: mine };
     return new Worker(new URL('crowd.worker.js', import.meta.url), { workerData });
   });
@@ -59,7 +54,7 @@ export function startCrowd(
     for (const worker of workers) worker.postMessage('stop');
   };
   const all = Promise.all(workers.map((worker, thread) => finished(worker, (tick) => onTick(tick, thread))));
-  const result = all.then(addUp, (error: unknown) => {
+  const result = all.catch((error: unknown) => {
     for (const worker of workers) void worker.terminate();
     throw error;
   });
@@ -75,23 +70,4 @@ async function finished(worker: Worker, onTick: (tick: Tick) => void): Promise<D
   await once(worker, 'exit');
   if (done === undefined) throw new Error('a thread of clients ended early');
   return done;
-}
-
-function addUp(all: readonly Done[]): CrowdResult {
-  const total = new Tally();
-  for (const { counts, latencies, examples } of all) {
-    addCounts(total.counts, counts);
-    addLatencies(total.latencies, latencies);
-    total.examples.push(...examples);
-  }
-  return {
-    counts: total.counts,
-    latencies: total.latencies,
-    examples: total.examples,
-    busy: all.map(({ busy }) => busy),
-    lateMs: {
-      p99: Math.max(...all.map(({ lateMs }) => lateMs.p99)),
-      max: Math.max(...all.map(({ lateMs }) => lateMs.max)),
-    },
-  };
 }

@@ -20,6 +20,12 @@ export function routeTo(target: { host: string; port: number }, form: Form, mirr
   return { host, port, base: form === 'prefix' ? `/${mirror}/${base}` : `/${base}`, hostHeader: own };
 }
 
+/** A route as a line of sources.list has it, and the proxy that has to be set for it. */
+export function sourceOf(route: Route): { readonly uri: string; readonly proxy: string | undefined } {
+  if (!route.base.startsWith('http://')) return { uri: `http://${route.hostHeader}${route.base}`, proxy: undefined };
+  return { uri: route.base, proxy: `http://${route.host}:${route.port}` };
+}
+
 /** As apt-get spells it: `%` and what no URI may have are encoded, and also `+` and `~`. */
 export function requestTarget(route: Route, path: string): string {
   return `${route.base}/${encodeURI(path).replaceAll('+', '%2b').replaceAll('~', '%7e')}`;

@@ -38,6 +38,11 @@ export function costOf(roots: readonly number[], proc = '/proc'): Cost {
   };
 }
 
+/** Processor seconds of this process and of its children that have ended. */
+export function ownCpuSeconds(): number {
+  return (entryOf('/proc', 'self')?.ticks ?? 0) / TICKS_A_SECOND;
+}
+
 function treeOf(roots: readonly number[], all: readonly Entry[]): Entry[] {
   const known = new Set(roots);
   for (let grown = true; grown;) {
@@ -52,16 +57,17 @@ function treeOf(roots: readonly number[], all: readonly Entry[]): Entry[] {
 }
 
 function readAll(proc: string): Entry[] {
-  return readdirSync(proc).flatMap((name) => {
-    if (!/^\d+$/.test(name)) return [];
-    const text = read(`${proc}/${name}/stat`);
-    // the name, in parentheses, may contain anything
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    if (fields.length < 22) return [];
-    const [parent, residentPages] = [Number(fields[1]), Number(fields[21])];
-    const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
-    return [{ pid: Number(name), parent, ticks, residentPages }];
-  });
+  return readdirSync(proc).flatMap((name) => (/^\d+$/.test(name) ? (entryOf(proc, name) ?? []) : []));
+}
+
+function entryOf(proc: string, name: string): Entry | undefined {
+  const text = read(`${proc}/${name}/stat`);
+  // the name, in parentheses, may contain anything
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  if (fields.length < 22) return undefined;
+  const [parent, residentPages] = [Number(fields[1]), Number(fields[21])];
+  const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
+  return { pid: Number(name), parent, ticks, residentPages };
 }
 
 function read(path: string): string {

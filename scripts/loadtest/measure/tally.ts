@@ -80,6 +80,14 @@ export class Tally implements UserObserver {
     record(this.#tick.firstByte, firstByteMs);
   }
 
+  /** Files that came without a word about when. */
+  downloaded(files: number, bytes: number): void {
+    this.received(bytes);
+    this.counts.verified += bytes;
+    this.counts.fetched += files;
+    this.#tick.fetched += files;
+  }
+
   retried(code: string): void {
     this.counts.retries[code] = (this.counts.retries[code] ?? 0) + 1;
     this.#tick.retries += 1;

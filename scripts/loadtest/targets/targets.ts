@@ -1,6 +1,10 @@
 /** All targets, and which of them a command line means. */
 import { type Options, UsageError, isUrl } from '../options.ts';
+import { approx } from './approx.ts';
+import { aptCacherNg } from './apt-cacher-ng.ts';
 import { debtorrent } from './debtorrent.ts';
+import { nginxCache } from './nginx-cache.ts';
+import { squid } from './squid.ts';
 import type { Target } from './target.ts';
 import { urlTarget } from './url.ts';
 
@@ -8,6 +12,10 @@ type Maker = (options: Options) => Target;
 
 const TARGETS: Readonly<Record<string, Maker>> = {
   debtorrent: ({ daemons, form }) => debtorrent({ daemons, form }),
+  'apt-cacher-ng': () => aptCacherNg,
+  squid: () => squid,
+  nginx: () => nginxCache,
+  approx: () => approx,
 };
 
 export const TARGET_NAMES = Object.keys(TARGETS);

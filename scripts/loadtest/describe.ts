@@ -1,0 +1,48 @@
+/** A run in words, for the report: what was loaded how, with what, where. */
+import { cpus, release, totalmem } from 'node:os';
+import type { LoadArchive } from './archive/load-archive.ts';
+import type { Options } from './options.ts';
+import { bytes, count, seconds } from './report/units.ts';
+
+export function describeLoad(options: Options): string {
+  const { clients, apt, each, sessions, ramp, think, leave, popularity } = options;
+  const who = [
+    ...(clients > 0 ? [`${count(clients)} simulated clients`] : []),
+    ...(apt > 0 ? [`${count(apt)} real apt-get`] : []),
+  ];
+  const law =
+    popularity.kind === 'file'
+      ? 'by popularity contest'
+      : popularity.exponent === 0
+        ? 'uniform'
+        : `Zipf ${popularity.exponent}`;
+  const parts = [
+    `${who.join(' and ')}, ${count(each)} packages each (${law})`,
+    ...(sessions > 1 ? [`${count(sessions)} sessions`] : []),
+    options.warm ? 'warm' : 'cold',
+    `started over ${seconds(ramp / 1000)}`,
+    ...(think > 0 ? [`pauses of ${seconds(think / 1000)}`] : []),
+    ...(leave > 0 ? [`${(leave * 100).toFixed(0)} % leave in the middle`] : []),
+  ];
+  return parts.join(', ');
+}
+
+export function describeArchive({ packages }: LoadArchive, seed: string): string {
+  const sizes = packages.map(({ size }) => size).toSorted((a, b) => a - b);
+  const at = (share: number): string => bytes(sizes[Math.min(sizes.length - 1, Math.floor(share * sizes.length))]);
+  const total = bytes(sizes.reduce((sum, size) => sum + size, 0));
+  return (
+    `${count(sizes.length)} packages, ${total}, seed “${seed}”; ` +
+    `smallest ${at(0)}, median ${at(0.5)}, p90 ${at(0.9)}, p99 ${at(0.99)}, largest ${at(1)}`
+  );
+}
+
+export function describeMachine(): string {
+  const model = cpus()[0]?.model ?? 'unknown processor';
+  return `${cpus().length} processors (${model}), ${bytes(totalmem())} memory, Linux ${release()}, Node ${process.version}`;
+}
+
+export function commandLine(argv: readonly string[]): string {
+  const quoted = argv.map((word) => (/^[\w./:=,@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`));
+  return `npm run loadtest -- ${quoted.join(' ')}`.trim();
+}
