@@ -24,6 +24,10 @@ export function describeLoad(options: Options): string {
     ...(think > 0 ? [`pauses of ${seconds(think / 1000)}`] : []),
     ...(leave > 0 ? [`${(leave * 100).toFixed(0)} % leave in the middle`] : []),
   ];
+  const faults = Object.entries(options.faults).map(
+    ([name, value]) => `${name} ${value < 1 ? `${value * 100} %` : count(value)}`,
+  );
+  if (faults.length > 0) parts.push(`faults: ${faults.join(', ')} (milliseconds, bytes)`);
   return parts.join(', ');
 }
 

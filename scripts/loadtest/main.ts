@@ -47,6 +47,7 @@ async function main(argv: readonly string[]): Promise<number> {
       weights,
       load: loadOf(options),
       realApts: options.apt,
+      faults: options.faults,
       warm: options.warm,
       threads: options.threads ?? defaultThreads(),
       longestMs: options.duration,

@@ -1,10 +1,14 @@
 /** The mirror of a run: nginx over the archive, and its account of what it sent. */
+import { once } from 'node:events';
 import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import type { LogEntry } from '../support/access-log.ts';
 import { startNginx } from '../support/nginx.ts';
 import type { Scope } from '../support/scope.ts';
 import { SentByMirror } from '../support/sent-by-mirror.ts';
 import type { LoadArchive } from './archive/load-archive.ts';
+import { type Faults, needsRelay } from './faults/faults.ts';
+import type { RelayOptions } from './faults/relay.ts';
 
 export interface MirrorTraffic {
   readonly requests: number;
@@ -26,13 +30,34 @@ export interface LoadMirror {
   traffic(): Promise<MirrorTraffic>;
 }
 
-export async function startMirror(scope: Scope, archive: LoadArchive, directory: string): Promise<LoadMirror> {
+export interface MirrorOptions {
+  readonly archive: LoadArchive;
+  /** For its log. */
+  readonly directory: string;
+  readonly faults: Faults;
+  readonly seed: string;
+}
+
+export async function startMirror(
+  scope: Scope,
+  { archive, directory, faults, seed }: MirrorOptions,
+): Promise<LoadMirror> {
   const accessLog = join(directory, 'mirror-access.log');
-  const [port] = await startNginx(scope, [{ root: archive.root, accessLog }]);
-  if (port === undefined) throw new Error('the mirror has no port');
+  const bad = needsRelay(faults);
+  const [good] = await startNginx(scope, [{ root: archive.root, ...(bad ? {} : { accessLog }) }]);
+  if (good === undefined) throw new Error('the mirror has no port');
+  const port = bad ? await startRelayThread(scope, { mirror: `127.0.0.1:${good}`, faults, seed, accessLog }) : good;
   const sent = new SentByMirror(accessLog);
   const sizes = new Map(archive.packages.map(({ path, size }) => [`/${archive.base}/${path}`, size]));
   return { address: `127.0.0.1:${port}`, traffic: async () => countTraffic(await sent.since(), sizes) };
+}
+
+async function startRelayThread(scope: Scope, workerData: RelayOptions): Promise<number> {
+  scope.assertOpen();
+  const worker = new Worker(new URL('faults/relay.worker.js', import.meta.url), { workerData });
+  scope.defer(() => worker.terminate());
+  const [port] = (await once(worker, 'message')) as [number];
+  return port;
 }
 
 /** @param sizes Of each package, by path on the mirror */

@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import * as v from 'valibot';
 import { integer, oneOf, path, size } from '../../src/config/values.ts';
+import type { Faults } from './faults/faults.ts';
 import { isLoopback } from './loopback-only.ts';
 
 /** Bad usage; one line that names the flag and the value. */
@@ -88,6 +89,7 @@ const FLAGS = {
   bytes: flag(size, 'SIZE', undefined, "how large they are together; with Debian's sizes unless given"),
   seed: flag(text, 'TEXT', 'debtorrent', 'archive and load follow from it'),
   daemons: flag(integer(1, 16), 'N', '1', 'debtorrent daemons, as a swarm when more than one'),
+  peers: flag(integer(0, 16), 'N', '0', 'further daemons that have everything and are used by other daemons alone'),
   form: flag(
     oneOf(['prefix', 'proxy']),
     'FORM',
@@ -98,6 +100,37 @@ const FLAGS = {
   title: flag(text, 'TEXT', undefined, 'title of the report'),
   report: flag(path, 'FILE', undefined, 'writes FILE.json and FILE.html'),
 } satisfies Record<string, Flag>;
+
+const FAULTS = {
+  latency: { schema: duration, name: 'latency' },
+  rate: { schema: size, name: 'rate' },
+  'total-rate': { schema: size, name: 'totalRate' },
+  errors: { schema: share, name: 'errors' },
+  truncate: { schema: share, name: 'truncate' },
+  stall: { schema: share, name: 'stall' },
+  reset: { schema: share, name: 'reset' },
+  restart: { schema: duration, name: 'restart' },
+  'kill-peer': { schema: duration, name: 'killPeer' },
+} as const satisfies Record<string, { schema: Text<number>; name: keyof Faults }>;
+
+const FAULT_SAYS =
+  'of the mirror: latency=TIME, rate=SIZE of a connection a second, total-rate=SIZE; errors, truncate, stall, reset=SHARE ' +
+  'of answers; of the target: restart=TIME, kill-peer=TIME from one to the next; repeatable';
+
+/** @throws UsageError */
+function parseFaults(texts: readonly string[]): Faults {
+  const faults: Record<string, number> = {};
+  for (const text of texts) {
+    const [key = '', value = ''] = text.split('=');
+    const row = Object.hasOwn(FAULTS, key) ? FAULTS[key as keyof typeof FAULTS] : undefined;
+    if (row === undefined)
+      throw new UsageError(`--fault: '${text}' is not KEY=VALUE with one of ${Object.keys(FAULTS).join(', ')}`);
+    const result = v.safeParse(row.schema, value);
+    if (!result.success) throw new UsageError(`--fault: ${key}: '${value}' ${result.issues[0].message}`);
+    faults[row.name] = result.output;
+  }
+  return faults;
+}
 
 const SWITCHES = {
   warm: 'everything is in the cache before the load begins',
@@ -112,6 +145,7 @@ type Optional = 'bytes' | 'threads' | 'report' | 'title';
 export interface Options extends Omit<Values, Optional>, Partial<Pick<Values, Optional>> {
   /** Names of targets, or URLs; none means debtorrent. */
   readonly targets: readonly string[];
+  readonly faults: Faults;
   readonly warm: boolean;
   readonly compare: boolean;
 }
@@ -126,6 +160,7 @@ export function parseOptions(argv: readonly string[]): Options | 'help' {
     ...Object.fromEntries(names.map((name) => [name, { type: 'string' } as const])),
     ...Object.fromEntries(Object.keys(SWITCHES).map((name) => [name, { type: 'boolean' } as const])),
     target: { type: 'string', multiple: true } as const,
+    fault: { type: 'string', multiple: true } as const,
   };
   const { values } = parse(argv, known);
   const given = values as Record<string, string | boolean | string[] | undefined>;
@@ -142,6 +177,7 @@ export function parseOptions(argv: readonly string[]): Options | 'help' {
   const options = {
     ...(parsed as unknown as Values),
     targets,
+    faults: parseFaults((given['fault'] ?? []) as string[]),
     warm: given['warm'] === true,
     compare: given['compare'] === true,
   };
@@ -184,6 +220,7 @@ export function helpText(targets: readonly string[]): string {
     '',
     line('--target NAME|URL', `${targets.join(', ')}, or the URL of a proxy that runs (debtorrent); repeatable`),
     ...flags,
+    line('--fault KEY=VALUE', FAULT_SAYS),
     ...switches,
     '',
   ].join('\n');

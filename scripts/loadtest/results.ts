@@ -42,7 +42,10 @@ export interface RunResult {
   readonly retries: Readonly<Record<string, number>>;
   readonly examples: readonly string[];
   readonly latency: {
+    /** Of packages. */
     readonly firstByte: Latency | null;
+    /** Of Release files and indexes. */
+    readonly listsFirstByte: Latency | null;
     readonly complete: Latency | null;
     readonly sinceSent: Latency | null;
     readonly session: Latency | null;

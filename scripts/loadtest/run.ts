@@ -4,6 +4,8 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { type Scope, withScope } from '../support/scope.ts';
 import type { LoadArchive } from './archive/load-archive.ts';
+import { disturb } from './faults/disturb.ts';
+import type { Faults } from './faults/faults.ts';
 import { type Seen, prepareClients } from './clients.ts';
 import type { Load } from './load/load.ts';
 import { distribution, summary } from './measure/latency.ts';
@@ -23,6 +25,7 @@ export interface RunOptions {
   readonly realApts: number;
   /** Everything is in the target's cache before the load begins. */
   readonly warm: boolean;
+  readonly faults: Faults;
   readonly threads: number;
   /** The load is stopped after that, wherever it is. */
   readonly longestMs: number;
@@ -46,11 +49,18 @@ export function runOn(parent: Scope, target: Target, options: RunOptions): Promi
     const directory = join(options.directory, target.name.replaceAll(/\W+/g, '-'));
     await mkdir(directory, { recursive: true });
     await chmod(directory, 0o755);
-    const mirror = await startMirror(scope, options.archive, directory);
+    const mirror = await startMirror(scope, {
+      archive: options.archive,
+      directory,
+      faults: options.faults,
+      seed: options.load.seed,
+    });
     const version = await target.version(scope);
     const logFile = join(directory, 'target.log');
     const { archive } = options;
     const running = await target.start(scope, { directory, mirror: mirror.address, archive, logFile });
+    if (running.peerRoutes !== undefined && running.peerRoutes.length > 0)
+      await warmUp(running.peerRoutes, archive, options.signal);
     if (options.warm) {
       options.say(`${target.name}: warming up`);
       await warmUp(running.routes, archive, options.signal);
@@ -94,11 +104,13 @@ async function underLoad(
     options.onProgress({ target: target.name, timeline, elapsedMs });
   };
   const sampling = setInterval(sample, SAMPLE_MS);
+  const calm = disturb(running, options.faults, options.say);
   try {
     const seen = await clients.run();
     const seconds = (performance.now() - began) / 1000;
     const [own, machine, after] = [ownCpuSeconds() - before.own, machineTime(), costOf(running.pids())];
     clearInterval(sampling);
+    await calm();
     const cpuSeconds = after.cpuSeconds - before.cost.cpuSeconds;
     const loopDelay = await running.loopDelay?.();
     const { proportional, resident } = timeline.peak;
@@ -124,6 +136,7 @@ async function underLoad(
       limit: limitOf({ busiestClients, idle, harness: own / seconds, target: cpuSeconds / seconds }),
     };
   } finally {
+    void calm();
     clearInterval(sampling);
     clearTimeout(timer);
     options.signal.removeEventListener('abort', stop);
@@ -134,6 +147,7 @@ function counted({ tally }: Seen, seconds: number) {
   const { counts, latencies, examples } = tally;
   const latency = {
     firstByte: summary(latencies.firstByte) ?? null,
+    listsFirstByte: summary(latencies.listsFirstByte) ?? null,
     complete: summary(latencies.complete) ?? null,
     sinceSent: summary(latencies.sinceSent) ?? null,
     session: summary(latencies.session) ?? null,

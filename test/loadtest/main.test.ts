@@ -58,7 +58,8 @@ t.test('every file is right, the mirror sends each once, and a report is left', 
   });
   t.equal(result?.mirror.copies, 1);
   t.ok((result?.cost?.peakResident ?? 0) > 10e6);
-  t.equal(result?.latency.firstByte?.count, 5 * 22 + 5);
+  t.equal(result?.latency.firstByte?.count, 5 * 20);
+  t.equal(result?.latency.listsFirstByte?.count, 5 * 3);
   t.same(readdirSync(tmp), [], 'nothing is left in the temporary directory');
   t.same(processesOf(tmp), []);
 });

@@ -23,7 +23,11 @@ export interface Counts {
 }
 
 export interface Latencies {
+  /** Of packages. */
   readonly firstByte: RecordableHistogram;
+  /** The same of Release files and indexes alone. */
+  readonly listsFirstByte: RecordableHistogram;
+  /** Of everything. */
   readonly complete: RecordableHistogram;
   readonly sinceSent: RecordableHistogram;
   readonly session: RecordableHistogram;
@@ -57,6 +61,7 @@ export class Tally implements UserObserver {
   };
   readonly latencies: Latencies = {
     firstByte: createLatencies(),
+    listsFirstByte: createLatencies(),
     complete: createLatencies(),
     sinceSent: createLatencies(),
     session: createLatencies(),
@@ -74,7 +79,7 @@ export class Tally implements UserObserver {
     if (kind === 'release' && bytes === 0) this.counts.notModified += 1;
     else this.counts.fetched += 1;
     this.#tick.fetched += 1;
-    record(this.latencies.firstByte, firstByteMs);
+    record(kind === 'package' ? this.latencies.firstByte : this.latencies.listsFirstByte, firstByteMs);
     record(this.latencies.complete, completeMs);
     record(this.latencies.sinceSent, sinceSentMs);
     record(this.#tick.firstByte, firstByteMs);

@@ -7,6 +7,8 @@ import { bytes, count, milliseconds, seconds } from './units.ts';
 
 /** Percentiles are spread as 1 / (1 - p), so that the slowest hundredth is as wide as the half before it. */
 const spread = (percentile: number): number => -Math.log10(1 - Math.min(percentile, 99.9999) / 100);
+/** Where the slowest of all is drawn: as one of twice as many would be. */
+const slowest = (values: number): number => Math.log10(2 * Math.max(values, 1));
 const PERCENTILE_MARKS = [0, 50, 90, 99, 99.9, 99.99] as const;
 
 export function renderHtml(report: Report): string {
@@ -82,8 +84,8 @@ function bars(results: readonly RunResult[]): string {
       ({ bytesPerSecond }) => bytesPerSecond,
       (value) => `${bytes(value)}/s`,
     ),
-    plot('First byte, p50', ({ latency }) => latency.firstByte?.p50, milliseconds),
-    plot('First byte, p99', ({ latency }) => latency.firstByte?.p99, milliseconds),
+    plot('First byte of packages, p99', ({ latency }) => latency.firstByte?.p99, milliseconds),
+    plot('First byte of lists, p99', ({ latency }) => latency.listsFirstByte?.p99, milliseconds),
     plot('Whole file, p99', ({ latency }) => latency.complete?.p99, milliseconds),
     plot(
       'Copies of each package from the mirror',
@@ -109,14 +111,22 @@ function plots(results: readonly RunResult[]): string {
       colour,
       dashed,
     }));
-  const spreadOut = (of: (result: RunResult) => RunResult['distribution']['firstByte']): Line[] =>
-    results.map((result, colour) => ({
-      name: result.target,
-      points: of(result).map(([percentile, ms]) => [spread(percentile), ms] as const),
+  const spreadOut = (of: 'firstByte' | 'complete'): Line[] =>
+    results.map(({ target, distribution, latency }, colour) => ({
+      name: target,
+      points: distribution[of].map(
+        ([percentile, ms]) => [percentile === 100 ? slowest(latency[of]?.count ?? 1) : spread(percentile), ms] as const,
+      ),
       colour,
     }));
+  const widest = Math.max(...results.map(({ latency }) => slowest(latency.firstByte?.count ?? 1)));
   const time = { xLabel: 'seconds' };
-  const share = { xLabel: 'percentile', xMarks: PERCENTILE_MARKS.map((mark) => [spread(mark), String(mark)] as const) };
+  const share = {
+    xLabel: 'percentile',
+    xMarks: PERCENTILE_MARKS.filter((mark) => spread(mark) <= widest).map(
+      (mark) => [spread(mark), String(mark)] as const,
+    ),
+  };
   return [
     linePlot(
       over(({ bytes }) => bytes),
@@ -137,26 +147,20 @@ function plots(results: readonly RunResult[]): string {
       over(({ errors, retries }) => errors + retries),
       { ...time, title: 'Errors and tries again', yLabel: 'a second', formatY: count },
     ),
-    linePlot(
-      spreadOut(({ distribution }) => distribution.firstByte),
-      {
-        ...share,
-        title: 'First byte, distribution',
-        yLabel: 'time',
-        logY: true,
-        formatY: milliseconds,
-      },
-    ),
-    linePlot(
-      spreadOut(({ distribution }) => distribution.complete),
-      {
-        ...share,
-        title: 'Whole file, distribution',
-        yLabel: 'time',
-        logY: true,
-        formatY: milliseconds,
-      },
-    ),
+    linePlot(spreadOut('firstByte'), {
+      ...share,
+      title: 'First byte of packages, distribution',
+      yLabel: 'time',
+      logY: true,
+      formatY: milliseconds,
+    }),
+    linePlot(spreadOut('complete'), {
+      ...share,
+      title: 'Whole file, distribution',
+      yLabel: 'time',
+      logY: true,
+      formatY: milliseconds,
+    }),
     linePlot(
       over(({ resident }) => resident),
       { ...time, title: 'Memory of the target', yLabel: 'resident', formatY: bytes },

@@ -20,7 +20,7 @@ export interface PlotOptions {
 }
 
 const [WIDTH, HEIGHT] = [640, 280];
-const MARGIN = { left: 64, right: 12, top: 10, bottom: 38 };
+const MARGIN = { left: 84, right: 12, top: 10, bottom: 38 };
 /** Lines have at most that many points: more cannot be seen. */
 const MAX_POINTS = 600;
 

@@ -18,17 +18,17 @@ export interface DebtorrentOptions {
   /** Daemons; more than one find each other by address. */
   readonly daemons: number;
   /** Further ones that no client uses: peers that have what was asked for by others, and can die. */
-  readonly extra?: number;
+  readonly extra: number;
   readonly form: 'prefix' | 'proxy';
 }
 
 export function debtorrent(options: DebtorrentOptions): Target {
-  const { daemons, form, extra = 0 } = options;
+  const { daemons, form, extra } = options;
   const swarm = daemons + extra > 1;
   return {
     name: swarm ? `debtorrent x ${daemons + extra}` : 'debtorrent',
     about: swarm
-      ? `${daemons + extra} daemons, peers of each other, ${form} form`
+      ? `${daemons} daemons for clients and ${extra} further peers of theirs, ${form} form`
       : `one daemon, no peers, ${form} form`,
     unable: async () => (daemonIsBuilt() ? undefined : 'it is not built'),
     version: async (scope) =>
@@ -44,7 +44,7 @@ interface Life {
 }
 
 async function startDaemons(scope: Scope, context: TargetContext, of: DebtorrentOptions): Promise<RunningTarget> {
-  const count = of.daemons + (of.extra ?? 0);
+  const count = of.daemons + of.extra;
   const addresses = await Promise.all(Array.from({ length: count }, async () => `127.0.0.1:${await freePort()}`));
   const lives: Life[] = [];
   const begin = async (options: DaemonOptions): Promise<Life> => {
@@ -82,11 +82,13 @@ async function startDaemons(scope: Scope, context: TargetContext, of: Debtorrent
       );
   };
   let turn = 0;
+  const route = ({ daemon }: Life) => {
+    const { hostname, port } = new URL(daemon.base);
+    return routeTo({ host: hostname, port: Number(port) }, of.form, context.mirror, context.archive.base);
+  };
   return {
-    routes: used.map(({ daemon }) => {
-      const { hostname, port } = new URL(daemon.base);
-      return routeTo({ host: hostname, port: Number(port) }, of.form, context.mirror, context.archive.base);
-    }),
+    routes: used.map(route),
+    peerRoutes: idle.map(route),
     pids: () => lives.map(({ daemon }) => daemon.pid),
     async loopDelay() {
       const all = lives.map(({ daemon }) =>

@@ -16,6 +16,8 @@ export interface TargetContext {
 export interface RunningTarget {
   /** Where clients go; more than one for a swarm. */
   readonly routes: readonly Route[];
+  /** The way to peers that no client uses, and that have everything before the load begins. */
+  readonly peerRoutes?: readonly Route[];
   /** The processes whose trees are measured; none for a target that somebody else started. */
   pids(): readonly number[];
   /** Seconds that its event loop was late at most, lately; undefined where it cannot be asked. */

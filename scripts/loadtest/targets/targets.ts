@@ -11,7 +11,7 @@ import { urlTarget } from './url.ts';
 type Maker = (options: Options) => Target;
 
 const TARGETS: Readonly<Record<string, Maker>> = {
-  debtorrent: ({ daemons, form }) => debtorrent({ daemons, form }),
+  debtorrent: ({ daemons, peers, form }) => debtorrent({ daemons, extra: peers, form }),
   'apt-cacher-ng': () => aptCacherNg,
   squid: () => squid,
   nginx: () => nginxCache,
