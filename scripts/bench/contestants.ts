@@ -39,30 +39,46 @@ export async function createContestants(scope: Scope, options: ContestantOptions
   return contestants;
 }
 
-function aptRoot(scope: Scope, options: ContestantOptions, name: string, prefix: string): Promise<AptRoot> {
+function aptRoot(
+  scope: Scope,
+  options: ContestantOptions,
+  name: string,
+  prefix: string,
+  conf: readonly string[] = [],
+): Promise<AptRoot> {
   const [main] = options.mirror.suites;
   if (main === undefined) throw new Error('the local mirror has no suite');
   return createAptRoot(scope, {
     directory: join(options.directory, name),
     architecture: options.mirror.architecture,
     sources: [`deb ${prefix}127.0.0.1:${options.mirrorPort}/${main.archive} ${main.suite} main`],
+    conf,
   });
 }
 
-async function plainApt(scope: Scope, options: ContestantOptions): Promise<Contestant> {
-  const apt = await aptRoot(scope, options, 'plain', 'http://');
+export async function plainApt(
+  scope: Scope,
+  options: ContestantOptions,
+  conf: readonly string[] = [],
+): Promise<Contestant> {
+  const apt = await aptRoot(scope, options, 'plain', 'http://', conf);
   return { name: 'apt', apt, cool: async () => undefined, rest: async () => undefined };
 }
 
-/** Our daemon, without peers unless they are given. */
+/**
+ * Our daemon, without peers unless they are given; in prefix form, or through the APT method if the configuration that
+ * it needs is given.
+ */
 export async function daemonContestant(
   scope: Scope,
   options: ContestantOptions,
   name: string,
   peers?: PeerOptions,
+  methodConf?: readonly string[],
 ): Promise<Contestant> {
   const port = await freePort();
-  const apt = await aptRoot(scope, options, name, `http://127.0.0.1:${port}/`);
+  const scheme = methodConf === undefined ? 'http' : 'debtorrent';
+  const apt = await aptRoot(scope, options, name, `${scheme}://127.0.0.1:${port}/`, methodConf);
   let runs = 0;
   let life = createScope();
   scope.defer(() => life.close());

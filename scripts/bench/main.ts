@@ -14,6 +14,7 @@ import { kernel } from './kernel.ts';
 import { benchDirectory, localMirror, type LocalMirror } from '../support/local-mirror.ts';
 import { machineFacts, missingPrograms } from '../support/machine.ts';
 import { memory } from './memory.ts';
+import { method, methodCpu, methodLimited, methodStart } from './method/method.ts';
 import { noPeers } from './no-peers.ts';
 import { parseIndex } from './parse-index.ts';
 import { peerLarge } from './peer-large.ts';
@@ -24,6 +25,10 @@ import { createScope, temporaryDirectory } from '../support/scope.ts';
 const BENCHMARKS: readonly Benchmark[] = [
   packages,
   limited,
+  methodStart,
+  method,
+  methodCpu,
+  methodLimited,
   cached,
   catalogue,
   parseIndex,

@@ -35,6 +35,8 @@ export interface AptRootOptions {
   readonly proxy?: string | undefined;
   /** Of each file; none. */
   readonly retries?: number;
+  /** Further lines of apt.conf. */
+  readonly conf?: readonly string[];
 }
 
 /** Before a turn that writes about that many bytes: nothing left to be written, a quiet machine, touched memory. */
@@ -71,6 +73,7 @@ Acquire::Languages "none";
 Acquire::http::Proxy "${options.proxy ?? 'DIRECT'}";
 Acquire::Retries "${options.retries ?? 0}";
 quiet "2";
+${(options.conf ?? []).join('\n')}
 `,
   );
   let out = join(directory, 'out');
