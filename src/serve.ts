@@ -10,6 +10,7 @@ import { asDebtorrentError, DebtorrentError } from './core/errors.ts';
 import { systemClock } from './core/clock.ts';
 import { formatAuthority } from './core/http/authority.ts';
 import { compileHostRules } from './core/host-rules.ts';
+import { mirrorTarget } from './core/http/target.ts';
 import type { Logger } from './core/logging.ts';
 import type { Exchanger } from './actors/http-backup/exchange.ts';
 import type { HttpBackupProtocol } from './actors/http-backup/http-backup.ts';
@@ -25,6 +26,8 @@ import { createGateway, type GatewayProtocol } from './gateway/gateway.ts';
 import { listen, type Listeners } from './gateway/listeners.ts';
 import { createMetrics } from './gateway/metrics.ts';
 import { MirrorFiles } from './gateway/mirror-files.ts';
+import { figuresOf } from './gateway/method/figures.ts';
+import { MethodSessions } from './gateway/method/sessions.ts';
 import { ownNames } from './gateway/own-names.ts';
 import { OwnPages } from './gateway/own-pages.ts';
 import { loadHistory } from './gateway/status/history-file.ts';
@@ -136,18 +139,27 @@ async function run(config: Config, ownLog: Logger): Promise<number> {
     listening,
     ready: () => ready,
   });
+  const own = ownNames(() => listeners?.port ?? config.listen.port, config.listen.host);
+  const sessions = new MethodSessions({
+    locate: (target) => mirrorTarget(target, own()),
+    prefetch: (url, expected) => files.prefetch(url, expected),
+    figures: () => figuresOf(transfers, peers),
+    // so that a transaction does not evict what it has fetched ahead
+    aheadBytes: config.cacheSize === 0 ? Number.MAX_SAFE_INTEGER : config.cacheSize / 4,
+  });
   const gateway = createGateway({
     view,
     files,
     pages,
     tunnels,
+    sessions,
     metrics,
     log,
     catalogueChanged(update) {
       catalogue = update;
       peers?.tell('catalogue', update);
     },
-    own: ownNames(() => listeners?.port ?? config.listen.port, config.listen.host),
+    own,
   });
   const fetchBoot: FetchBoot = {
     cacheDir: config.cacheDir,

@@ -7,12 +7,14 @@ import type { Duplex } from 'node:stream';
 
 import type { CatalogueUpdate } from '../core/archive/archive-state.ts';
 import { asDebtorrentError, DebtorrentError } from '../core/errors.ts';
+import { CONTROL_TARGET } from '../core/method/control.ts';
 import type { OwnNames } from '../core/http/target.ts';
 import type { Logger } from '../core/logging.ts';
 import type { Behaviour } from '../kernel/protocol.ts';
 import { sendError } from './answer.ts';
 import type { CatalogueView } from '../actors/catalogue-view.ts';
 import { ClientExchange } from './exchange.ts';
+import type { MethodSessions } from './method/sessions.ts';
 import type { Metrics } from './metrics.ts';
 import type { MirrorFiles } from './mirror-files.ts';
 import type { OwnPages } from './own-pages.ts';
@@ -30,6 +32,7 @@ export interface GatewayDeps {
   readonly files: MirrorFiles;
   readonly pages: OwnPages;
   readonly tunnels: Tunnels;
+  readonly sessions: MethodSessions;
   readonly metrics: Metrics;
   readonly log: Logger;
   /** Whoever else goes by the catalogue. */
@@ -48,7 +51,7 @@ export interface Gateway {
 }
 
 export function createGateway(deps: GatewayDeps): Gateway {
-  const { files, pages, tunnels, metrics, log } = deps;
+  const { files, pages, tunnels, sessions, metrics, log } = deps;
   const active = new Set<ClientExchange>();
   const connections = new WeakMap<Duplex, Set<ClientExchange>>();
   const targets = new TargetMemo(deps.own);
@@ -142,6 +145,10 @@ export function createGateway(deps: GatewayDeps): Gateway {
     connect(req, socket, early) {
       try {
         checkRequest(req);
+        if (req.url === CONTROL_TARGET) {
+          sessions.open(socket, early);
+          return;
+        }
         const target = targets.parse('CONNECT', req.url ?? '', req.headers.host);
         if (target.kind !== 'tunnel') throw new DebtorrentError('BAD_TARGET', 'CONNECT needs HOST:PORT');
         tunnels.open(socket, target.host, target.port, early);
@@ -154,6 +161,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     abort() {
       for (const client of active) client.cutShort();
       tunnels.closeAll();
+      sessions.closeAll();
     },
   };
 }

@@ -5,8 +5,9 @@ import { readFile } from 'node:fs/promises';
 import { asDebtorrentError, DebtorrentError, type ErrorCode } from '../core/errors.ts';
 import { checkHost } from '../actors/http-backup/dns-guard.ts';
 import { mirrorRequest } from '../core/http/mirror-url.ts';
+import { EXPECTED_HEADER } from '../core/method/control.ts';
 import type { HostRules } from '../core/host-rules.ts';
-import type { MirrorUrl } from '../core/ids.ts';
+import { parseSha256, type MirrorUrl, type Sha256 } from '../core/ids.ts';
 import type { Logger } from '../core/logging.ts';
 import type { ActorRef } from '../kernel/protocol.ts';
 import type { PackagesParserProtocol } from '../actors/packages-parser/packages-parser.ts';
@@ -34,7 +35,10 @@ const OPEN_MS = 120_000;
 /** A Release is at most some hundred kilobytes; from a very slow mirror it is passed on as it comes. */
 const RELEASE_MS = 20_000;
 const STORE_FAULTS = new Set<ErrorCode>(['STORE_FULL', 'STORE_IO', 'ACTOR_STOPPED', 'ACTOR_FAILED']);
+const EXPECTED = EXPECTED_HEADER.toLowerCase();
 const MAX_USED = 4096;
+/** Nobody waits for it: as long as a large file from a slow mirror takes, in milliseconds. */
+const PREFETCH_MS = 6 * 3_600_000;
 
 export class MirrorFiles {
   readonly #deps: MirrorFilesDeps;
@@ -57,6 +61,7 @@ export class MirrorFiles {
     const remembered = this.#memory.get(url, planner.catalogue.generation, now());
     if (remembered === undefined) return false;
     const { file, bytes, headers, signed } = remembered;
+    if ((expectedBy(client) ?? file.sha256) !== file.sha256) return false;
     if (client.head || client.conditional) {
       this.#sendBytes(client, file, bytes, signed);
       return true;
@@ -70,10 +75,7 @@ export class MirrorFiles {
 
   /** @throws DebtorrentError; the caller turns it into an answer, or ends the one that has begun. */
   async serve(client: ClientExchange, url: MirrorUrl): Promise<void> {
-    const { host, port } = mirrorRequest(url);
-    checkHost(this.#deps.rules, host, port);
-    const planned = await planFor(this.#deps.planner, url);
-    this.#noteUse(planned, url);
+    const planned = await this.#plan(url, expectedBy(client));
     if (client.head && (await this.#serveHead(client, planned))) return;
     client.wholeOnly = this.#spoilt.has(planned.plan);
     const range = client.range();
@@ -87,6 +89,27 @@ export class MirrorFiles {
       this.#deps.log.warn({ url, code, reason: message }, 'passing by the store');
       await this.#passThrough(client, planned.plan);
     }
+  }
+
+  /**
+   * Has the file fetched for a client that will ask for it, and keeps it in memory if it is small.
+   * @throws DebtorrentError as the request will, if it comes at once.
+   */
+  async prefetch(url: MirrorUrl, expected: Sha256): Promise<void> {
+    const planned = await this.#plan(url, expected);
+    if (planned.location.kind === 'release') return;
+    const file = await this.#deps.transfers.within(PREFETCH_MS).ask('fetch', planned.plan);
+    if (file.size > MAX_REMEMBERED_BYTES) return;
+    const bytes = readNow(file);
+    if (bytes !== undefined) this.#remember(planned, file, bytes);
+  }
+
+  async #plan(url: MirrorUrl, expected: Sha256 | undefined): Promise<Planned> {
+    const { host, port } = mirrorRequest(url);
+    checkHost(this.#deps.rules, host, port);
+    const planned = await planFor(this.#deps.planner, url, expected);
+    this.#noteUse(planned, url);
+    return planned;
   }
 
   async #passThrough(client: ClientExchange, plan: Planned['plan']): Promise<void> {
@@ -117,13 +140,14 @@ export class MirrorFiles {
   }
 
   /** False when the file is not there any more. */
-  async #send(client: ClientExchange, { plan, location }: Planned, file: WholeFile | ArrivingFile): Promise<boolean> {
+  async #send(client: ClientExchange, planned: Planned, file: WholeFile | ArrivingFile): Promise<boolean> {
+    const { plan, location } = planned;
     const signed = plan.trust !== 'none';
     if (file.kind === 'arriving') {
       if (file.size === undefined && client.req.httpVersionMinor === 0) {
         // HTTP/1.0 knows no chunks: wait for the end to know the length.
         this.#deps.transfers.tell('leave', file.id);
-        return this.#send(client, { plan, location, hit: undefined }, await this.#fetchWhole(plan));
+        return this.#send(client, planned, await this.#fetchWhole(plan));
       }
       return sendArriving(this.#deps, client, file, signed);
     }
@@ -134,13 +158,8 @@ export class MirrorFiles {
         (await readLater(file.path, file.size)) ??
         (await readLater(file.finalPath, file.size));
       if (bytes === undefined) return false;
-      const { generation } = this.#deps.planner.catalogue;
       this.#sendBytes(client, file, bytes, signed);
-      if (plan.revalidate !== 'always' && !file.stale) {
-        const cached: WholeFile = { ...file, source: 'cache' };
-        const headers = Object.entries(wholeHeaders(cached, signed)).flat();
-        this.#memory.put(plan.url, { file: cached, bytes, signed, headers, generation });
-      }
+      this.#remember(planned, file, bytes);
     } else {
       const handle = await openWhole(file);
       if (handle === undefined) return false;
@@ -148,6 +167,16 @@ export class MirrorFiles {
     }
     if (location.kind === 'release' && client.res.statusCode === 304) this.#releases.confirmed(location, plan.url);
     return true;
+  }
+
+  /** For the next one who asks; not when it was identified by what one client said. */
+  #remember({ plan, hinted }: Planned, file: WholeFile, bytes: Buffer): void {
+    if (hinted || plan.revalidate === 'always' || file.stale) return;
+    const signed = plan.trust !== 'none';
+    const cached: WholeFile = { ...file, source: 'cache' };
+    const headers = Object.entries(wholeHeaders(cached, signed)).flat();
+    const { generation } = this.#deps.planner.catalogue;
+    this.#memory.put(plan.url, { file: cached, bytes, signed, headers, generation });
   }
 
   async #release(
@@ -203,6 +232,12 @@ export class MirrorFiles {
     this.#used.add(url);
     parser.tell('indexUsed', url);
   }
+}
+
+/** The content that the client will accept, if it says so; what is no SHA-256 says nothing. */
+function expectedBy(client: ClientExchange): Sha256 | undefined {
+  const value = client.header(EXPECTED);
+  return value === undefined ? undefined : parseSha256(value);
 }
 
 /** What was written a moment ago is in the page cache: reading it here is quicker than asking a thread to. */

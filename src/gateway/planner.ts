@@ -7,12 +7,14 @@ import { locate } from '../core/archive/location.ts';
 import type { Catalogue, CatalogueHit } from '../core/archive/catalogue.ts';
 import type { FetchPlan } from '../core/fetch-plan.ts';
 import { alternatesOf, type AlternateMirror } from '../core/http/alternates.ts';
-import { parseSha256, type MirrorUrl } from '../core/ids.ts';
+import { parseSha256, type MirrorUrl, type Sha256 } from '../core/ids.ts';
 
 export interface Planned {
   readonly plan: FetchPlan;
   readonly hit: CatalogueHit | undefined;
   readonly location: ReturnType<typeof locate>;
+  /** The hash is what the client says that it expects; nothing that anybody else relies on may come of it. */
+  readonly hinted: boolean;
 }
 
 export interface PlannerDeps {
@@ -28,7 +30,11 @@ const INDEX_WAIT_MS = 12_000;
 /** Metadata of flat repositories, which have no dists/ to be known by. */
 const METADATA_NAME = /\/(?:Packages|Sources|Contents|Translation|Index|InRelease|Release)[^/]*$/;
 
-export async function planFor(deps: PlannerDeps, url: MirrorUrl): Promise<Planned> {
+/**
+ * @param expected SHA-256 that the client expects. It says nothing about what is signed, but the content can be looked
+ *   up by it, and nothing else would do for this client.
+ */
+export async function planFor(deps: PlannerDeps, url: MirrorUrl, expected?: Sha256): Promise<Planned> {
   const { catalogue } = deps;
   const location = locate(url);
   const deadline = deps.now() + INDEX_WAIT_MS;
@@ -38,7 +44,7 @@ export async function planFor(deps: PlannerDeps, url: MirrorUrl): Promise<Planne
     hit = catalogue.lookup(url);
   }
   const configured = alternatesOf(url, deps.alternates);
-  if (hit !== undefined && !hit.stale) {
+  if (hit !== undefined && !hit.stale && (expected === undefined || hit.sha256 === expected)) {
     const { sha256, size, torrents, alternates } = hit;
     const plan: FetchPlan = {
       url,
@@ -49,17 +55,21 @@ export async function planFor(deps: PlannerDeps, url: MirrorUrl): Promise<Planne
       torrents,
       revalidate: 'immutable',
     };
-    return { plan, hit, location };
+    return { plan, hit, location, hinted: false };
   }
   const common = { url, alternates: configured, torrents: [] };
   const named = location.kind === 'by-hash' && location.algorithm === 'SHA256' ? parseSha256(location.hash) : undefined;
-  if (named !== undefined) {
-    return { plan: { ...common, trust: 'hash', sha256: named, revalidate: 'immutable' }, hit: undefined, location };
+  // a Release is what the mirror has now, whatever a client remembers of it
+  const sha256 = location.kind === 'release' ? undefined : (expected ?? named);
+  if (sha256 !== undefined) {
+    const plan: FetchPlan = { ...common, trust: 'hash', sha256, revalidate: 'immutable' };
+    return { plan, hit: undefined, location, hinted: sha256 !== named };
   }
   const metadata = location.kind !== 'other' || METADATA_NAME.test(url);
   return {
     plan: { ...common, trust: 'none', revalidate: metadata ? 'always' : 'heuristic' },
     hit: undefined,
     location,
+    hinted: false,
   };
 }

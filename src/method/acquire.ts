@@ -6,6 +6,7 @@ import { statSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 
 import { formatHttpDate, parseHttpDate } from '../core/http/http-date.ts';
+import { EXPECTED_HEADER } from '../core/method/control.ts';
 import { hashesToCompute, type Expected } from '../core/method/expected.ts';
 import { DaemonGone, DaemonSilent, type DaemonLink } from './daemon-link.ts';
 import { failure, failureOfAnswer, failureOfError, type Outcome } from './outcome.ts';
@@ -92,7 +93,7 @@ class Attempt {
       return this.#isExpected(outcome) ? outcome : 'whole';
     }
     const answer = await this.#deps.link.get(target, {
-      ...(expected.sha256 !== undefined && { 'X-Debtorrent-Expected-SHA256': expected.sha256 }),
+      ...(expected.sha256 !== undefined && { [EXPECTED_HEADER]: expected.sha256 }),
       ...(resumedAt > 0 && { Range: `bytes=${resumedAt}-`, 'If-Range': this.#validator() }),
       ...(resumedAt === 0 && ifModifiedSince !== undefined && { 'If-Modified-Since': ifModifiedSince }),
     });

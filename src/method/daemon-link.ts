@@ -1,7 +1,9 @@
 /** The way to one daemon: over its Unix socket where it is on this machine and lets us, else over TCP. */
 import { accessSync, constants } from 'node:fs';
-import { Agent, get, type IncomingMessage } from 'node:http';
+import { Agent, get, request, type IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 
+import { CONTROL_TARGET } from '../core/method/control.ts';
 import { DEFAULT_PORT } from '../core/method/debtorrent-uri.ts';
 import type { Settings } from './settings.ts';
 
@@ -73,6 +75,26 @@ export class DaemonLink {
     }
   }
 
+  /** A connection for the control protocol. @throws Error when the daemon does not have it or is not there. */
+  control(): Promise<Socket> {
+    return new Promise((resolve, reject) => {
+      const headers = { Host: CONTROL_TARGET };
+      const asked = request({ ...this.#where(), method: 'CONNECT', path: CONTROL_TARGET, agent: false, headers });
+      asked.setTimeout(CONNECT_MS, () => asked.destroy(new DaemonSilent('no answer')));
+      asked.once('connect', (answer, socket, head) => {
+        socket.setTimeout(0);
+        if (head.length > 0) socket.unshift(head);
+        if (answer.statusCode === 200) resolve(socket);
+        else {
+          socket.destroy();
+          reject(new Error('the daemon knows nothing of transactions'));
+        }
+      });
+      asked.once('error', reject);
+      asked.end();
+    });
+  }
+
   /** Whether it answers at all. */
   async alive(): Promise<boolean> {
     try {
@@ -84,24 +106,27 @@ export class DaemonLink {
     }
   }
 
+  #where(): { host: string; port: number } | { socketPath: string } {
+    return this.#socket === undefined ? { host: this.#host, port: this.#port } : { socketPath: this.#socket };
+  }
+
   #get(path: string, headers: Readonly<Record<string, string>>, timeoutMs: number): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
-      const where = this.#socket === undefined ? { host: this.#host, port: this.#port } : { socketPath: this.#socket };
       const agent = headers['Connection'] === 'close' ? false : this.#agent;
       const all = { Host: this.name, 'User-Agent': 'debtorrent-method', ...headers };
-      const request = get({ ...where, path, agent, headers: all, maxHeaderSize: MAX_HEADER_BYTES });
+      const asked = get({ ...this.#where(), path, agent, headers: all, maxHeaderSize: MAX_HEADER_BYTES });
       let connecting: NodeJS.Timeout | undefined;
-      request.once('socket', (socket) => {
+      asked.once('socket', (socket) => {
         if (!socket.connecting) return;
-        connecting = setTimeout(() => request.destroy(new DaemonGone('no connection in time')), CONNECT_MS);
+        connecting = setTimeout(() => asked.destroy(new DaemonGone('no connection in time')), CONNECT_MS);
         socket.once('connect', () => clearTimeout(connecting));
       });
-      request.setTimeout(timeoutMs, () => request.destroy(new DaemonSilent(`no byte for ${timeoutMs / 1000} s`)));
-      request.once('response', resolve);
-      request.on('error', (error: NodeJS.ErrnoException) => {
+      asked.setTimeout(timeoutMs, () => asked.destroy(new DaemonSilent(`no byte for ${timeoutMs / 1000} s`)));
+      asked.once('response', resolve);
+      asked.on('error', (error: NodeJS.ErrnoException) => {
         clearTimeout(connecting);
         if (error instanceof DaemonSilent || error instanceof DaemonGone) reject(error);
-        else if (request.reusedSocket && error.code === 'ECONNRESET') reject(new ClosedAsIdle());
+        else if (asked.reusedSocket && error.code === 'ECONNRESET') reject(new ClosedAsIdle());
         else reject(new DaemonGone(error.code ?? error.message));
       });
     });

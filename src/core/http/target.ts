@@ -45,6 +45,16 @@ export function parseTarget(method: string, target: string, hostHeader: string |
   return proxyForm(target, host, own);
 }
 
+/**
+ * A file of a mirror in prefix form, without a request around it.
+ * @throws DebtorrentError BAD_TARGET also for one of the daemon's own pages.
+ */
+export function mirrorTarget(target: string, own: OwnNames): MirrorUrl {
+  const parsed = parseTarget('GET', target, undefined, own);
+  if (parsed.kind !== 'mirror') throw bad('no file of a mirror');
+  return parsed.url;
+}
+
 function tunnel(target: string, hostHeader: Authority | undefined): Target {
   const authority = parseAuthority(target);
   if (!authority?.port) throw bad('CONNECT needs HOST:PORT');
