@@ -93,9 +93,11 @@ export class Queue<T extends Queued> {
   /** Files to begin with now: those that are ready, then those that APT wants first. */
   start(): T[] {
     const begun: T[] = [];
+    // the places of what is being fetched do not help to see the rest of APT's queue
+    const most = this.#unseen && this.#outstanding.size >= this.#depth ? Math.ceil(this.#depth / 4) : MAX_FETCHING;
     for (const ready of [true, false]) {
       for (const item of this.#outstanding) {
-        if (this.#fetching >= MAX_FETCHING || (!ready && this.#arriving >= MAX_ARRIVING)) break;
+        if (this.#fetching >= most || (!ready && this.#arriving >= MAX_ARRIVING)) break;
         if (item.fetching || item.ready !== ready) continue;
         item.fetching = true;
         this.#fetching += 1;
@@ -112,10 +114,11 @@ export class Queue<T extends Queued> {
     if (this.#outstanding.size < this.#depth) return [];
     if (this.#turns > this.#items.size + this.#depth) this.#forgetReturning();
     if (!this.#unseen && this.#returning === 0) return [];
-    const idle = [...this.#outstanding].filter((item) => !item.fetching && !item.ready);
+    const idle = [...this.#outstanding].filter((item) => !item.fetching && (this.#unseen || !item.ready));
     for (const item of idle) {
       item.outstanding = false;
       this.#outstanding.delete(item);
+      if (item.ready) this.#returning += 1;
     }
     if (!this.#unseen) this.#turns += idle.length;
     return idle;
