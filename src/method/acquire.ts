@@ -3,12 +3,13 @@
  * APT allows, and goes on once more when the daemon ends an answer short.
  */
 import { statSync } from 'node:fs';
-import type { IncomingMessage } from 'node:http';
 
+import type { Answer } from '../core/method/answer-reader.ts';
 import { formatHttpDate, parseHttpDate } from '../core/http/http-date.ts';
 import { EXPECTED_HEADER } from '../core/method/control.ts';
 import { hashesToCompute, type Expected } from '../core/method/expected.ts';
-import { DaemonGone, DaemonSilent, type DaemonLink } from './daemon-link.ts';
+import { DaemonGone, DaemonSilent, EndedShort, type TakeBody } from './connection.ts';
+import type { DaemonLink } from './daemon-link.ts';
 import { failure, failureOfAnswer, failureOfError, type Outcome } from './outcome.ts';
 import { partialSize, removeTarget, TargetFile } from './target-file.ts';
 
@@ -34,8 +35,15 @@ export interface AcquireDeps {
 const TRIES = 3;
 const MAX_ERROR_BYTES = 1024;
 
-class EndedShort extends Error {}
-class Oversized extends Error {}
+/** What became of a file is known before the answer's end, which nobody needs any more. */
+class Settled extends Error {
+  readonly outcome: Outcome | 'whole';
+
+  constructor(outcome: Outcome | 'whole') {
+    super('settled');
+    this.outcome = outcome;
+  }
+}
 
 /** Never rejects. */
 export async function acquire(deps: AcquireDeps, wanted: Wanted): Promise<Outcome> {
@@ -64,7 +72,6 @@ export async function acquire(deps: AcquireDeps, wanted: Wanted): Promise<Outcom
       if (await deps.link.alive()) return failure(`the daemon: ${error.message}`, 'Timeout', true);
       return { kind: 'daemon-gone', why: error.message };
     }
-    if (error instanceof Oversized) return failure(error.message, 'MaximumSizeExceeded');
     return failureOfError(error);
   }
 }
@@ -76,6 +83,10 @@ class Attempt {
   readonly #create: () => TargetFile;
   #file: TargetFile | undefined;
   #lastModifiedMs: number | undefined;
+  /** Bytes that the target must have at the end; undefined when the answer does not say. */
+  #size: number | undefined;
+  /** The target is being written. */
+  #taking = false;
 
   constructor(deps: AcquireDeps, wanted: Wanted, file: TargetFile | undefined, create: () => TargetFile) {
     this.#deps = deps;
@@ -89,34 +100,52 @@ class Attempt {
     const { ifModifiedSince, target, expected } = this.#wanted;
     const resumedAt = this.#file?.size ?? 0;
     if (resumedAt > 0 && resumedAt === expected.size) {
-      const outcome = this.#finish(resumedAt, undefined);
+      const outcome = this.#finish(resumedAt);
       return this.#isExpected(outcome) ? outcome : 'whole';
     }
-    const answer = await this.#deps.link.get(target, {
+    const headers = {
       ...(expected.sha256 !== undefined && { [EXPECTED_HEADER]: expected.sha256 }),
       ...(resumedAt > 0 && { Range: `bytes=${resumedAt}-`, 'If-Range': this.#validator() }),
       ...(resumedAt === 0 && ifModifiedSince !== undefined && { 'If-Modified-Since': ifModifiedSince }),
-    });
-    const status = answer.statusCode ?? 0;
-    if (status === 200) return this.#take(answer, 0);
-    if (status === 206 && resumedAt > 0 && isRestFrom(answer, resumedAt)) return this.#take(answer, resumedAt);
-    if (status === 304 && ifModifiedSince !== undefined) {
-      answer.resume();
-      removeTarget(this.#wanted.filename);
-      return { kind: 'not-modified' };
+    };
+    let refusal: Refusal | undefined;
+    let start = 0;
+    try {
+      await this.#deps.link.get(target, headers, (answer) => {
+        const { status } = answer;
+        if (status === 200 || (status === 206 && resumedAt > 0 && isRestFrom(answer, resumedAt))) {
+          start = status === 206 ? resumedAt : 0;
+          return this.#take(answer, start);
+        }
+        refusal = new Refusal(answer);
+        return (chunk) => refusal?.body(chunk);
+      });
+    } catch (error) {
+      if (error instanceof Settled) return error.outcome;
+      throw error;
     }
-    const line = await firstLine(answer);
-    if (resumedAt > 0 && (status === 206 || status === 416)) return 'whole';
-    const location = answer.headers.location;
-    if (status >= 301 && status <= 308 && location !== undefined) return redirection(location);
-    const code = answer.headers['x-debtorrent-error'];
-    if (code === 'STOPPING') return { kind: 'daemon-gone', why: 'it is stopping' };
-    return failureOfAnswer(status, typeof code === 'string' ? code : undefined, line);
+    if (refusal !== undefined) return this.#refused(refusal, resumedAt);
+    if (this.#size !== undefined && this.#file?.size !== this.#size) throw new EndedShort('the answer ended short');
+    const outcome = this.#finish(start, this.#lastModifiedMs);
+    // an old part and a new rest: the whole again, before APT is told of a mismatch
+    return start > 0 && !this.#isExpected(outcome) ? 'whole' : outcome;
   }
 
   close(): void {
-    this.#file?.close(this.#lastModifiedMs);
+    this.#file?.close(this.#taking ? this.#lastModifiedMs : undefined);
     this.#file = undefined;
+  }
+
+  #refused({ status, location, code, line }: Refusal, resumedAt: number): Outcome | 'whole' {
+    const { ifModifiedSince, filename } = this.#wanted;
+    if (status === 304 && ifModifiedSince !== undefined) {
+      removeTarget(filename);
+      return { kind: 'not-modified' };
+    }
+    if (resumedAt > 0 && (status === 206 || status === 416)) return 'whole';
+    if (status >= 301 && status <= 308 && location !== undefined) return redirection(location);
+    if (code === 'STOPPING') return { kind: 'daemon-gone', why: 'it is stopping' };
+    return failureOfAnswer(status, code, line);
   }
 
   /** The strongest that says which file the part in the target is of. */
@@ -126,62 +155,68 @@ class Attempt {
     return formatHttpDate(modifiedMs(filename));
   }
 
-  async #take(answer: IncomingMessage, start: number): Promise<Outcome | 'whole'> {
-    const { expected } = this.#wanted;
-    const lengthText = answer.headers['content-length'];
-    const size = lengthText === undefined ? undefined : start + Number(lengthText);
-    this.#lastModifiedMs = parseHttpDate(answer.headers['last-modified'], this.#deps.now());
-    if (size !== undefined && (size > expected.maxSize || size !== (expected.size ?? size))) {
-      answer.destroy();
-      const limit = expected.size ?? expected.maxSize;
-      return failure(`the file has ${size} bytes, not ${limit}`, 'MaximumSizeExceeded');
+  /** Begins to write. @throws Settled when there is more than APT takes. */
+  #take({ headers }: Answer, start: number): TakeBody {
+    const { maxSize, size: expected } = this.#wanted.expected;
+    const length = headers.get('content-length');
+    const size = length === undefined ? undefined : start + Number(length);
+    if (size !== undefined && (size > maxSize || size !== (expected ?? size))) {
+      throw new Settled(failure(`the file has ${size} bytes, not ${expected ?? maxSize}`, 'MaximumSizeExceeded'));
     }
-    if (start === 0 && this.#file !== undefined) this.close();
+    if (start === 0) this.close();
+    this.#size = size;
+    this.#lastModifiedMs = parseHttpDate(headers.get('last-modified'), this.#deps.now());
     const file = (this.#file ??= this.#create());
+    this.#taking = true;
     this.#deps.started(size, start);
-    await pour(answer, file, expected.maxSize);
-    if (size !== undefined && file.size !== size)
-      throw new EndedShort(`the answer ended after ${file.size} of ${size} bytes`);
-    const outcome = this.#finish(start, this.#lastModifiedMs);
-    // an old part and a new rest: the whole again, before APT is told of a mismatch
-    return start > 0 && !this.#isExpected(outcome) ? 'whole' : outcome;
+    return (chunk) => {
+      if (file.size + chunk.length > maxSize) {
+        throw new Settled(failure(`the file has more than ${maxSize} bytes`, 'MaximumSizeExceeded'));
+      }
+      file.write(chunk);
+    };
   }
 
-  #finish(resumedAt: number, lastModifiedMs: number | undefined): Extract<Outcome, { kind: 'done' }> {
+  #finish(resumedAt: number, lastModifiedMs?: number): Done {
     const file = this.#file as TargetFile;
     this.#file = undefined;
     const { size } = file;
     return { kind: 'done', size, resumedAt, lastModifiedMs, digests: file.finish(lastModifiedMs) };
   }
 
-  #isExpected({ size, digests }: Extract<Outcome, { kind: 'done' }>): boolean {
+  #isExpected({ size, digests }: Done): boolean {
     const { expected } = this.#wanted;
     if (expected.size !== undefined && expected.size !== size) return false;
     return [...digests].every(([name, digest]) => (expected.hashes.get(name) ?? digest) === digest);
   }
 }
 
-/** Writes the body as it comes. @throws EndedShort when the connection ends first, Oversized when it is too long. */
-function pour(answer: IncomingMessage, file: TargetFile, maxSize: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    answer.on('data', (chunk: Buffer) => {
-      try {
-        if (file.size + chunk.length > maxSize) throw new Oversized(`the file has more than ${maxSize} bytes`);
-        file.write(chunk);
-      } catch (error) {
-        answer.destroy();
-        reject(error instanceof Error ? error : new Error(String(error)));
-      }
-    });
-    answer.once('end', resolve);
-    answer.once('error', (error) => {
-      reject(error instanceof DaemonSilent ? error : new EndedShort(`the answer ended after ${file.size} bytes`));
-    });
-  });
+type Done = Extract<Outcome, { kind: 'done' }>;
+
+/** An answer that is not the file. */
+class Refusal {
+  readonly status: number;
+  readonly location: string | undefined;
+  readonly code: string | undefined;
+  #text = '';
+
+  constructor({ status, headers }: Answer) {
+    this.status = status;
+    this.location = headers.get('location');
+    this.code = headers.get('x-debtorrent-error');
+  }
+
+  body(chunk: Buffer): void {
+    if (this.#text.length < MAX_ERROR_BYTES) this.#text += chunk.toString('latin1', 0, MAX_ERROR_BYTES);
+  }
+
+  get line(): string {
+    return this.#text.split('\n')[0]?.slice(0, MAX_ERROR_BYTES) ?? '';
+  }
 }
 
-function isRestFrom(answer: IncomingMessage, start: number): boolean {
-  const match = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(answer.headers['content-range'] ?? '');
+function isRestFrom({ headers }: Answer, start: number): boolean {
+  const match = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(headers.get('content-range') ?? '');
   return match !== null && Number(match[1]) === start && Number(match[2]) + 1 === Number(match[3]);
 }
 
@@ -189,19 +224,6 @@ function isRestFrom(answer: IncomingMessage, start: number): boolean {
 function redirection(location: string): Outcome {
   if (/^(?:https?|debtorrent):\/\/[\x21-\x7e]+$/.test(location)) return { kind: 'redirected', to: location };
   return failure('the daemon redirects to what is no address', 'RedirectionLoop');
-}
-
-async function firstLine(answer: IncomingMessage): Promise<string> {
-  let text = '';
-  try {
-    for await (const chunk of answer.setEncoding('latin1') as AsyncIterable<string>) {
-      text += chunk;
-      if (text.length > MAX_ERROR_BYTES) break;
-    }
-  } catch {
-    // what came of it will do
-  }
-  return text.split('\n')[0] ?? '';
 }
 
 function modifiedMs(path: string): number {

@@ -1,6 +1,4 @@
 /** The method's end of a transaction: tells the daemon what APT will ask for, and learns what has arrived. */
-import type { Socket } from 'node:net';
-
 import {
   decodeDaemonMessage,
   encodeControl,
@@ -9,13 +7,14 @@ import {
   type DaemonMessage,
   type Want,
 } from '../core/method/control.ts';
+import type { Connection } from './connection.ts';
 import type { DaemonLink } from './daemon-link.ts';
 
 export class ControlLink {
   readonly #told: (message: DaemonMessage) => void;
   readonly #lines = new LineReader();
   readonly #lost: () => void;
-  #socket: Socket | undefined;
+  #connection: Connection | undefined;
   #want: Want[] = [];
   #over: number[] = [];
   #flushing = false;
@@ -26,10 +25,19 @@ export class ControlLink {
   constructor(link: DaemonLink, told: (message: DaemonMessage) => void, lost: () => void) {
     this.#told = told;
     this.#lost = lost;
-    link.control().then(
-      (socket) => this.#connected(socket),
-      () => this.#close(),
-    );
+    link
+      .control(
+        (chunk) => this.#received(chunk.toString('latin1')),
+        () => this.#connection !== undefined && this.#close(),
+      )
+      .then(
+        (connection) => {
+          this.#connection = connection;
+          if (!connection.open) this.#close();
+          this.#flushSoon();
+        },
+        () => this.#close(),
+      );
   }
 
   want(want: Want): void {
@@ -39,14 +47,6 @@ export class ControlLink {
 
   over(id: number): void {
     this.#over.push(id);
-    this.#flushSoon();
-  }
-
-  #connected(socket: Socket): void {
-    this.#socket = socket;
-    socket.setEncoding('latin1').on('data', (text) => this.#received(String(text)));
-    socket.on('error', () => this.#close());
-    socket.on('close', () => this.#close());
     this.#flushSoon();
   }
 
@@ -60,14 +60,14 @@ export class ControlLink {
 
   /** What APT says in one go is told in few messages. */
   #flushSoon(): void {
-    if (this.#flushing || this.#socket === undefined || !this.open) return;
+    if (this.#flushing || this.#connection === undefined || !this.open) return;
     this.#flushing = true;
     setImmediate(() => {
       this.#flushing = false;
       while (this.open && this.#want.length + this.#over.length > 0) {
         const want = this.#want.splice(0, MAX_BATCH);
         const over = this.#over.splice(0, MAX_BATCH);
-        this.#socket?.write(encodeControl({ ...(want.length > 0 && { want }), ...(over.length > 0 && { over }) }));
+        this.#connection?.write(encodeControl({ ...(want.length > 0 && { want }), ...(over.length > 0 && { over }) }));
       }
     });
   }
@@ -77,7 +77,7 @@ export class ControlLink {
     this.open = false;
     this.#want = [];
     this.#over = [];
-    this.#socket?.destroy();
+    this.#connection?.close();
     this.#lost();
   }
 }

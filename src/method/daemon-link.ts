@@ -1,47 +1,31 @@
 /** The way to one daemon: over its Unix socket where it is on this machine and lets us, else over TCP. */
 import { accessSync, constants } from 'node:fs';
-import { Agent, get, request, type IncomingMessage } from 'node:http';
-import type { Socket } from 'node:net';
 
+import type { Answer } from '../core/method/answer-reader.ts';
 import { CONTROL_TARGET } from '../core/method/control.ts';
 import { DEFAULT_PORT } from '../core/method/debtorrent-uri.ts';
+import { ClosedAsIdle, Connection, DaemonGone, type TakeBody, type Where } from './connection.ts';
 import type { Settings } from './settings.ts';
 
-/** The daemon cannot be reached, or has ended in the middle of an answer. */
-export class DaemonGone extends Error {
-  override readonly name = 'DaemonGone';
-}
-
-/** The daemon answers, but not for as long as the configuration says. */
-export class DaemonSilent extends Error {
-  override readonly name = 'DaemonSilent';
-}
-
-/** The daemon closed a connection that it thought idle, as a request went out on it. */
-class ClosedAsIdle extends Error {}
-
-/** Connections at once; further requests wait for one of them. */
-const MAX_CONNECTIONS = 16;
-/** Longest wait for a connection, in milliseconds. */
-const CONNECT_MS = 5_000;
 const ALIVE_MS = 3_000;
+const CONTROL_MS = 5_000;
 const LOCAL = new Set(['localhost', '127.0.0.1', '::1']);
-const MAX_HEADER_BYTES = 16 * 1024;
+
+type Headers = Readonly<Record<string, string>>;
 
 export class DaemonLink {
   /** HOST:PORT, for people. */
   readonly name: string;
-  readonly #host: string;
-  readonly #port: number;
+  readonly #tcp: Where;
   readonly #timeoutMs: number;
   #socket: string | undefined;
-  #agent = newAgent();
+  /** Connections that wait for a request, the last used at the end. */
+  #idle: Connection[] = [];
   /** It could not be reached: nobody asks it any more. */
   gone = false;
 
   constructor(host: string, port: number, settings: Settings) {
-    this.#host = host;
-    this.#port = port;
+    this.#tcp = { host, port };
     this.#timeoutMs = settings.timeoutMs;
     this.name = `${host.includes(':') ? `[${host}]` : host}:${port}`;
     // a daemon on another port is another daemon, unless the configuration says whose socket it is
@@ -50,91 +34,90 @@ export class DaemonLink {
   }
 
   /**
-   * Sends a GET; resolves when the headers of the answer are there.
-   * @throws DaemonGone or DaemonSilent
+   * Asks for something; resolves when the answer has ended.
+   * @param taker is told the answer's head and says who takes its body.
+   * @throws DaemonGone, DaemonSilent or EndedShort, and what taker and body throw.
    */
   async get(
     target: string,
-    headers: Readonly<Record<string, string>>,
+    headers: Headers,
+    taker: (answer: Answer) => TakeBody,
     timeoutMs = this.#timeoutMs,
-  ): Promise<IncomingMessage> {
-    for (;;) {
-      const socket = this.#socket;
-      try {
-        return await this.#get(target, headers, timeoutMs);
-      } catch (error) {
-        if (error instanceof ClosedAsIdle) continue;
-        // left by a daemon that was killed, or closed to us: TCP may still go
-        if (!(error instanceof DaemonGone) || socket === undefined) throw error;
-        if (this.#socket === socket) {
-          this.#socket = undefined;
-          this.#agent.destroy();
-          this.#agent = newAgent();
+  ): Promise<void> {
+    const head = requestHead('GET', target, { Host: this.name, ...headers });
+    await this.#overEither(async () => {
+      for (;;) {
+        const connection = this.#idle.pop() ?? this.#connect();
+        try {
+          await connection.request(head, taker, timeoutMs);
+          if (connection.open) this.#idle.push(connection);
+          return;
+        } catch (error) {
+          if (!(error instanceof ClosedAsIdle)) throw error;
         }
       }
-    }
+    });
   }
 
   /** A connection for the control protocol. @throws Error when the daemon does not have it or is not there. */
-  control(): Promise<Socket> {
-    return new Promise((resolve, reject) => {
-      const headers = { Host: CONTROL_TARGET };
-      const asked = request({ ...this.#where(), method: 'CONNECT', path: CONTROL_TARGET, agent: false, headers });
-      asked.setTimeout(CONNECT_MS, () => asked.destroy(new DaemonSilent('no answer')));
-      asked.once('connect', (answer, socket, head) => {
-        socket.setTimeout(0);
-        if (head.length > 0) socket.unshift(head);
-        if (answer.statusCode === 200) resolve(socket);
-        else {
-          socket.destroy();
-          reject(new Error('the daemon knows nothing of transactions'));
-        }
-      });
-      asked.once('error', reject);
-      asked.end();
+  async control(take: (chunk: Buffer) => void, closed: () => void): Promise<Connection> {
+    return this.#overEither(async () => {
+      const connection = new Connection(this.#where(), closed);
+      const head = requestHead('CONNECT', CONTROL_TARGET, { Host: CONTROL_TARGET });
+      const taker = ({ status }: Answer): TakeBody => {
+        if (status !== 200) throw new Error('the daemon knows nothing of transactions');
+        connection.tunnel(take);
+        return () => undefined;
+      };
+      await connection.request(head, taker, CONTROL_MS, true);
+      return connection;
     });
   }
 
   /** Whether it answers at all. */
   async alive(): Promise<boolean> {
+    let status = 0;
+    const taker = (answer: Answer): TakeBody => {
+      ({ status } = answer);
+      return () => undefined;
+    };
+    const head = requestHead('GET', '/healthz', { Host: this.name, Connection: 'close' });
     try {
-      const answer = await this.get('/healthz', { Connection: 'close' }, ALIVE_MS);
-      answer.resume();
-      return answer.statusCode === 200;
+      await this.#overEither(() => this.#connect().request(head, taker, ALIVE_MS));
     } catch {
       return false;
     }
+    return status === 200;
   }
 
-  #where(): { host: string; port: number } | { socketPath: string } {
-    return this.#socket === undefined ? { host: this.#host, port: this.#port } : { socketPath: this.#socket };
+  /** What a daemon that was killed has left, or one that is closed to us: TCP may still go. */
+  async #overEither<T>(work: () => Promise<T>): Promise<T> {
+    const socket = this.#socket;
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof DaemonGone) || socket === undefined) throw error;
+      this.#socket = undefined;
+      this.#idle = [];
+      return work();
+    }
   }
 
-  #get(path: string, headers: Readonly<Record<string, string>>, timeoutMs: number): Promise<IncomingMessage> {
-    return new Promise((resolve, reject) => {
-      const agent = headers['Connection'] === 'close' ? false : this.#agent;
-      const all = { Host: this.name, 'User-Agent': 'debtorrent-method', ...headers };
-      const asked = get({ ...this.#where(), path, agent, headers: all, maxHeaderSize: MAX_HEADER_BYTES });
-      let connecting: NodeJS.Timeout | undefined;
-      asked.once('socket', (socket) => {
-        if (!socket.connecting) return;
-        connecting = setTimeout(() => asked.destroy(new DaemonGone('no connection in time')), CONNECT_MS);
-        socket.once('connect', () => clearTimeout(connecting));
-      });
-      asked.setTimeout(timeoutMs, () => asked.destroy(new DaemonSilent(`no byte for ${timeoutMs / 1000} s`)));
-      asked.once('response', resolve);
-      asked.on('error', (error: NodeJS.ErrnoException) => {
-        clearTimeout(connecting);
-        if (error instanceof DaemonSilent || error instanceof DaemonGone) reject(error);
-        else if (asked.reusedSocket && error.code === 'ECONNRESET') reject(new ClosedAsIdle());
-        else reject(new DaemonGone(error.code ?? error.message));
-      });
+  #connect(): Connection {
+    const connection = new Connection(this.#where(), () => {
+      this.#idle = this.#idle.filter((each) => each !== connection);
     });
+    return connection;
+  }
+
+  #where(): Where {
+    return this.#socket === undefined ? this.#tcp : { path: this.#socket };
   }
 }
 
-function newAgent(): Agent {
-  return new Agent({ keepAlive: true, maxSockets: MAX_CONNECTIONS, scheduling: 'lifo' });
+function requestHead(method: string, target: string, headers: Headers): string {
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `${method} ${target} HTTP/1.1\r\nUser-Agent: debtorrent-method\r\n${lines.join('')}\r\n`;
 }
 
 function usable(socket: string): boolean {
