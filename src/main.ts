@@ -50,6 +50,11 @@ async function run(line: CommandLine): Promise<number> {
       // the daemon's address in a configuration file is not the tracker's
       return tracker(line.flags.has('listen') ? listen : TRACKER_LISTEN);
     }
+    case 'method': {
+      const { CAPABILITIES, runMethod } = await import('./method/main.ts');
+      process.stdout.write(CAPABILITIES);
+      process.exit(await runMethod(''));
+    }
     case 'serve': {
       const config = configOf(line.flags);
       const { serve } = await import('./serve.ts');

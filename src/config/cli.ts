@@ -4,7 +4,7 @@ import { DebtorrentError } from '../core/errors.ts';
 import { envName, isSettingName, SETTING_NAMES, SETTINGS, type SettingName } from './schema.ts';
 
 export type CommandLine =
-  | { readonly command: 'serve' | 'tracker'; readonly flags: Flags }
+  | { readonly command: 'serve' | 'tracker' | 'method'; readonly flags: Flags }
   | { readonly command: 'status'; readonly flags: Flags; readonly json: boolean; readonly watch: boolean }
   | {
       readonly command: 'seed';
@@ -38,9 +38,6 @@ const SWITCHES: Readonly<Record<string, readonly string[]>> = {
   setup: ['--undo', '--proxy', '--print', '--yes'],
 };
 const ALL_SWITCHES: ReadonlySet<string> = new Set(Object.values(SWITCHES).flat());
-
-/** Commands that are known by name and come with later versions. */
-const LATER = new Set(['method']);
 
 /**
  * @param argv what follows the program's name.
@@ -80,7 +77,6 @@ function toCommand(
   const strange = [...switches].find((name) => !ALL_SWITCHES.has(name));
   if (strange !== undefined) throw invalid(`'${strange}' is not a flag; see --help`);
   const [command = 'serve', ...rest] = words;
-  if (LATER.has(command)) throw invalid(`'${command}' is not available in this version`);
   const misplaced =
     root !== undefined && command !== 'setup'
       ? '--root'
@@ -88,6 +84,7 @@ function toCommand(
   switch (command) {
     case 'serve':
     case 'tracker':
+    case 'method':
     case 'status':
     case 'seed':
     case 'setup':
@@ -119,6 +116,7 @@ export function helpText(): string {
        debtorrent tracker [--listen ADDR:PORT]    run a tracker, over HTTP and UDP; default: [::]:6969
        debtorrent setup [--proxy] [--print | --yes] [--root DIR]    have APT fetch through the daemon (--listen)
        debtorrent setup --undo [--print] [--root DIR]    take that back
+       debtorrent method    what APT runs for debtorrent: sources; bin/apt-method starts it quicker
        debtorrent --version | --help
 
 setup installs the APT method debtorrent: and writes debtorrent:// in sources; with --proxy it sets APT's proxy

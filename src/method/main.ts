@@ -4,7 +4,7 @@
  */
 import { writeSync } from 'node:fs';
 
-import { AptMessageReader, type AptMessage } from '../core/method/apt-message.ts';
+import { AptMessageReader, formatAptMessage, type AptMessage } from '../core/method/apt-message.ts';
 import { generalFailure } from './answers.ts';
 import { dropPrivileges } from './privileges.ts';
 import { readSettings } from './settings.ts';
@@ -15,8 +15,20 @@ const STDOUT = 1;
 const EXIT_MALFORMED = 100;
 const EXIT_PRIVILEGES = 112;
 
-/** @param consumed what the launcher has read of standard input already. */
-export function runMethod(consumed: string): void {
+/** What the launcher says in our place; a test holds the two together. */
+export const CAPABILITIES = formatAptMessage('100 Capabilities', {
+  Version: '2.0',
+  'Single-Instance': 'true',
+  Pipeline: 'true',
+  'Send-Config': 'true',
+  'Send-URI-Encoded': 'true',
+});
+
+/**
+ * @param consumed what the launcher has read of standard input already.
+ * @returns the exit code when APT has closed its end.
+ */
+export function runMethod(consumed: string): Promise<number> {
   const reader = new AptMessageReader();
   let transaction: Transaction | undefined;
 
@@ -40,8 +52,10 @@ export function runMethod(consumed: string): void {
 
   received(consumed);
   process.stdin.setEncoding('utf8').on('data', received);
-  process.stdin.on('end', () => process.exit(0));
-  process.stdin.on('error', () => process.exit(0));
+  return new Promise((resolve) => {
+    process.stdin.once('end', () => resolve(0));
+    process.stdin.once('error', () => resolve(0));
+  });
 }
 
 function dropOrDie(user: string): void {

@@ -15,6 +15,8 @@ export interface Queued {
   ready: boolean;
   /** It is being fetched into its target. */
   fetching: boolean;
+  /** Small enough that there is nothing to gain from writing it while it arrives. */
+  readonly small: boolean;
 }
 
 /** Files that are written at once: what is ready comes as fast as it can be written. */
@@ -98,7 +100,7 @@ export class Queue<T extends Queued> {
     for (const ready of [true, false]) {
       for (const item of this.#outstanding) {
         if (this.#fetching >= most || (!ready && this.#arriving >= MAX_ARRIVING)) break;
-        if (item.fetching || item.ready !== ready) continue;
+        if (item.fetching || item.ready !== ready || (!ready && item.small)) continue;
         item.fetching = true;
         this.#fetching += 1;
         if (!ready) this.#arriving += 1;
@@ -109,10 +111,19 @@ export class Queue<T extends Queued> {
     return begun;
   }
 
+  /**
+   * What arrived long ago and does not come up any more, though all of APT's queue has passed by: APT has given it up.
+   * The caller removes it.
+   */
+  abandoned(): T[] {
+    if (this.#turns <= this.#items.size + this.#depth) return [];
+    this.#turns = 0;
+    return [...this.#items.values()].filter((item) => item.ready && !item.outstanding);
+  }
+
   /** Requests to hand back, so that APT sends others. */
   handBack(): T[] {
     if (this.#outstanding.size < this.#depth) return [];
-    if (this.#turns > this.#items.size + this.#depth) this.#forgetReturning();
     if (!this.#unseen && this.#returning === 0) return [];
     const idle = [...this.#outstanding].filter((item) => !item.fetching && (this.#unseen || !item.ready));
     for (const item of idle) {
@@ -122,12 +133,5 @@ export class Queue<T extends Queued> {
     }
     if (!this.#unseen) this.#turns += idle.length;
     return idle;
-  }
-
-  /** All of APT's queue has passed by without them: it does not want them any more. */
-  #forgetReturning(): void {
-    for (const item of this.#items.values()) if (item.ready && !item.outstanding) this.#items.delete(item.uri);
-    this.#returning = 0;
-    this.#turns = 0;
   }
 }

@@ -14,6 +14,9 @@ import { Queue, type Queued } from './queue.ts';
 import type { Settings } from './settings.ts';
 import { partialSize } from './target-file.ts';
 
+/** Files below this size are written in a few milliseconds once they are there. */
+const SMALL_BYTES = 1024 * 1024;
+
 /** A daemon, and what it was told of. */
 interface Partner {
   readonly link: DaemonLink;
@@ -91,7 +94,7 @@ export class Transaction {
     const item: Item = {
       ...{ id: this.#nextId++, uri, where, partner, announced: false, failed: undefined },
       ...{ wanted: { target: where.target, filename, expected, ifModifiedSince } },
-      ...{ outstanding: true, ready: true, fetching: false },
+      ...{ outstanding: true, ready: true, fetching: false, small: (expected.size ?? 0) < SMALL_BYTES },
       ...{ size: undefined, resumedAt: 0, begun: false, said: false },
       written: () => partialSize(filename),
     };
@@ -116,6 +119,7 @@ export class Transaction {
     setImmediate(() => {
       this.#pumping = false;
       for (const item of this.#queue.start()) void this.#fetch(item);
+      for (const item of this.#queue.abandoned()) this.#forget(item);
       for (const item of this.#queue.handBack()) this.#send(answers.redirect(item.uri, item.uri));
       this.#flush();
     });

@@ -89,13 +89,6 @@ t.test('mistakes: one line that names what is wrong', async (t) => {
   t.equal(fails('--__proto__'), "'--__proto__' is not a flag; see --help");
 });
 
-t.test('commands of later versions say so and are not in the help', async (t) => {
-  for (const command of ['method']) {
-    t.equal(fails(command, 'x'), `'${command}' is not available in this version`);
-    t.notMatch(helpText(), new RegExp(`debtorrent ${command}`));
-  }
-});
-
 t.test('the help lists each flag, in lines for a terminal', async (t) => {
   for (const name of SETTING_NAMES) t.match(helpText(), `--${name} `);
   t.match(helpText(), envName('cache-dir'));

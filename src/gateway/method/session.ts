@@ -60,20 +60,18 @@ export class MethodSession {
   /** Runs until the connection ends; `early` are bytes that came with the request. */
   run(early: Buffer, ended: () => void): void {
     const socket = this.#socket;
-    // lines are ASCII: what is not is no JSON string of ours, or escaped
-    socket.setEncoding('latin1');
     // the server's own limit is for requests
     if (socket instanceof Socket) socket.setTimeout(0);
     const idle = setTimeout(() => socket.destroy(), IDLE_MS);
-    const received = (text: string): void => {
+    const received = (chunk: Buffer): void => {
       idle.refresh();
       try {
-        for (const line of this.#lines.push(text)) this.#handle(line);
+        for (const line of this.#lines.push(chunk.toString('latin1'))) this.#handle(line);
       } catch {
         socket.destroy(); // not one of ours
       }
     };
-    if (early.length > 0) received(early.toString('latin1'));
+    if (early.length > 0) received(early);
     socket.on('data', received);
     socket.on('end', () => socket.end());
     socket.on('error', () => socket.destroy());
