@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import type { CatalogueUpdate } from '../../core/archive/archive-state.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { InfoHash, Sha256 } from '../../core/ids.ts';
+import { InPlace } from '../../core/in-place.ts';
 import type { Logger } from '../../core/logging.ts';
 import { believedPeers } from '../../core/swarm/peer-exchange.ts';
 import { TokenBucket } from '../../core/swarm/token-bucket.ts';
@@ -20,6 +21,7 @@ import { systemCertificates } from '../http-backup/system-certificates.ts';
 import { layoutOf } from '../store/layout.ts';
 import type { StoredFile, StoreProtocol } from '../store/protocol.ts';
 import { BannedList } from './banned-list.ts';
+import { BlockPool } from './block-pool.ts';
 import { Dialling } from './dialling.ts';
 import { Downloads } from './download/downloads.ts';
 import { ExchangeRounds } from './exchange-rounds.ts';
@@ -53,6 +55,9 @@ export interface Peers {
 /** Links that this side opens at most; the rest of the places is for those who come. */
 const MAX_DIALLED = 80;
 const FIND_MS = 4_000;
+/** File I/O that took so long has waited for the disk: writes of 1 MiB at most, and reads of 512 KiB. */
+const WRITE_WAITED_MS = 20;
+const READ_WAITED_MS = 5;
 
 /** Listens; rejects with PORT_TAKEN or CONFIG_INVALID when that cannot be done. */
 export async function createPeers(deps: PeersDeps): Promise<Peers> {
@@ -66,9 +71,12 @@ export async function createPeers(deps: PeersDeps): Promise<Peers> {
   /** Who waits for the end of a link: several addresses may lead to one peer. */
   const endings = new WeakMap<Link, (() => void)[]>();
 
+  const blocks = new BlockPool();
+
   const links: Links = createLinks({
     log,
     clock,
+    blocks,
     client: settings.client,
     swarmKey: settings.swarmKey,
     random: randomBytes,
@@ -87,6 +95,8 @@ export async function createPeers(deps: PeersDeps): Promise<Peers> {
     clock,
     log,
     ownPeerId: links.peerId,
+    blocks,
+    inPlace: new InPlace(WRITE_WAITED_MS),
     links: () => links.all(),
     ban: (peer, fault) => ban(peer, fault.message),
     offered: (id, offer) => void sink.tell('offered', id, offer),
@@ -98,6 +108,8 @@ export async function createPeers(deps: PeersDeps): Promise<Peers> {
     pieceAgreed: (sha256, piece) => offerable.agreed(sha256, piece),
   });
   const uploads = new Uploads({
+    blocks,
+    inPlace: new InPlace(READ_WAITED_MS),
     clock,
     log,
     random,

@@ -1,9 +1,11 @@
 /** What downloads need of the rest of the daemon. */
 import type { Clock } from '../../../core/clock.ts';
+import type { DoesInPlace } from '../../../core/in-place.ts';
 import type { Sha256 } from '../../../core/ids.ts';
 import type { Logger } from '../../../core/logging.ts';
 import type { JobId } from '../../source.ts';
 import type { Link, LinkFault } from '../link/link.ts';
+import type { BlockPool } from '../block-pool.ts';
 import type { PeerKey, PeerView, WantId } from '../protocol.ts';
 
 export interface DownloadsDeps {
@@ -11,6 +13,10 @@ export interface DownloadsDeps {
   readonly log: Logger;
   /** 40 hexadecimal digits. */
   readonly ownPeerId: string;
+  /** The same as the links'. */
+  readonly blocks: BlockPool;
+  /** Of writes of 1 MiB at most. */
+  readonly inPlace: DoesInPlace;
   links(): Iterable<Link>;
   /** The peer broke the rules or lied; its link, if it is still there, is closed by this. */
   ban(peer: PeerKey, fault: LinkFault): void;

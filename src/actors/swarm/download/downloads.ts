@@ -83,6 +83,8 @@ export class Downloads {
       clock,
       turn,
       budget,
+      blocks: deps.blocks,
+      inPlace: deps.inPlace,
       requester,
       checks,
       wrote: (job, start, end) => deps.wrote(job, start, end),

@@ -1,19 +1,29 @@
 /**
- * Writes blocks into one partial file as they come, in any order. While writes are under way blocks that follow each
- * other are gathered into one. Nothing is written twice at once to one place: whoever pushes a range again waits for
- * `settled` first.
+ * Writes blocks into one partial file as they come, in any order. Blocks that follow each other and come in one turn of
+ * the event loop, or while something is being written, are gathered into one write. Nothing is written twice at once to
+ * one place: whoever pushes a range again waits for `settled` first.
+ *
+ * Writes are made in this thread as long as they need not wait for the disk: so the bytes are still in the processor's
+ * cache, few buffers are needed, and no hand-overs, which cost as much as the writes.
  */
-import { closeSync, constants, openSync, writeSync } from 'node:fs';
-import { open, type FileHandle } from 'node:fs/promises';
+import { closeSync, constants, fdatasync, openSync } from 'node:fs';
 
+import type { Clock } from '../../../core/clock.ts';
 import { DebtorrentError } from '../../../core/errors.ts';
+import type { DoesInPlace } from '../../../core/in-place.ts';
 import { SMALL_FILE_BYTES } from '../../../core/job-size.ts';
+import type { BlockPool } from '../block-pool.ts';
 import type { MemoryBudget } from './memory-budget.ts';
+import { writeAll, writeAllNow } from './write-all.ts';
 
 export interface FileWriterOptions {
   readonly path: string;
   readonly size: number;
+  readonly clock: Clock;
+  /** Of writes of 1 MiB at most. */
+  readonly inPlace: DoesInPlace;
   readonly budget: MemoryBudget;
+  readonly blocks: BlockPool;
   wrote(start: number, end: number): void;
   /** Nothing is written after this. */
   failed(error: DebtorrentError): void;
@@ -27,17 +37,23 @@ interface Run {
 }
 
 const MAX_RUN_BYTES = 1024 * 1024;
-/** Writes to one file at once. */
-const MAX_WRITES = 2;
+/** So much is written before the turn of the event loop is over: it is about what stays in the processor's cache. */
+const ENOUGH_BYTES = 512 * 1024;
+/** So much is flushed while more comes, so that at the end not all of it has to be. */
+const FLUSH_BYTES = 256 * 1024 * 1024;
 const FLAGS = constants.O_RDWR | constants.O_CREAT;
 const MODE = 0o600;
 
 export class FileWriter {
   readonly #options: FileWriterOptions;
   #queue: Run[] = [];
-  /** Being written. */
-  readonly #writing = new Set<Run>();
-  #handle: Promise<FileHandle> | undefined;
+  #queued = 0;
+  /** Being written by an I/O thread: one at a time, since the kernel lets only one write to a file. */
+  #writing: Run | undefined;
+  #next: NodeJS.Immediate | undefined;
+  #fd: number | undefined;
+  #unflushed = 0;
+  #flushing: Promise<void> | undefined;
   #error: DebtorrentError | undefined;
   #waiting: { readonly start: number; readonly end: number; readonly resolve: () => void }[] = [];
 
@@ -45,25 +61,30 @@ export class FileWriter {
     this.#options = options;
   }
 
-  /** Takes bytes that count in the budget already; they leave it when they are written. */
+  /** Takes bytes that count in the budget already; they leave it when they are written. `data` need not last. */
   push(start: number, data: Buffer): void {
-    const { size, budget } = this.#options;
-    if (this.#error !== undefined) {
-      budget.release(data.length);
-    } else if (size <= SMALL_FILE_BYTES) {
-      // Into the page cache that takes less time than handing it to another thread, and nothing has to be copied.
-      this.#writeNow(start, data);
-    } else {
-      const chunk = budget.copy(data);
-      const run = this.#queue.find((each) => each.start + each.bytes === start && each.bytes < MAX_RUN_BYTES);
-      if (run === undefined) {
-        this.#queue.push({ start, chunks: [chunk], bytes: chunk.length });
-      } else {
-        run.chunks.push(chunk);
-        run.bytes += chunk.length;
-      }
-      this.#kick();
+    const { size, budget, blocks } = this.#options;
+    if (this.#error !== undefined) return budget.release(data.length);
+    if (size <= SMALL_FILE_BYTES) {
+      this.#writeNow({ start, chunks: [data], bytes: data.length });
+      return this.#closeFile();
     }
+    const chunk = blocks.keep(data);
+    const run = this.#queue.find((each) => each.start + each.bytes === start && each.bytes < MAX_RUN_BYTES);
+    if (run === undefined) {
+      this.#queue.push({ start, chunks: [chunk], bytes: chunk.length });
+    } else {
+      run.chunks.push(chunk);
+      run.bytes += chunk.length;
+    }
+    this.#queued += chunk.length;
+    if (this.#queued >= ENOUGH_BYTES) return this.#kick();
+    if (this.#next !== undefined) return undefined;
+    this.#next = setImmediate(() => {
+      this.#next = undefined;
+      this.#kick();
+    });
+    return undefined;
   }
 
   /** Resolves when nothing of a range is being written or waits for it. */
@@ -73,82 +94,100 @@ export class FileWriter {
 
   async close(): Promise<void> {
     await this.settled();
-    const handle = this.#handle;
-    this.#handle = undefined;
-    await handle?.then((file) => file.close()).catch(() => undefined);
+    await this.#flushing;
+    this.#closeFile();
   }
 
   #kick(): void {
-    while (this.#writing.size < MAX_WRITES) {
+    const { clock, inPlace } = this.#options;
+    while (this.#writing === undefined) {
       const run = this.#queue.shift();
-      if (run === undefined) return;
-      this.#writing.add(run);
-      void this.#write(run);
+      if (run === undefined) break;
+      this.#queued -= run.bytes;
+      const began = clock.now();
+      if (!inPlace.allows(began)) {
+        this.#writing = run;
+        void this.#handOver(run);
+        break;
+      }
+      this.#writeNow(run);
+      inPlace.took(began, clock.now());
     }
+    this.#tellSettled();
   }
 
   #busy(start: number, end: number): boolean {
     const touches = (run: Run) => run.start < end && run.start + run.bytes > start;
-    return this.#queue.some(touches) || [...this.#writing].some(touches);
+    return (this.#writing !== undefined && touches(this.#writing)) || this.#queue.some(touches);
   }
 
-  async #write(run: Run): Promise<void> {
-    const { start, chunks, bytes } = run;
-    const { path, budget, wrote } = this.#options;
+  async #handOver(run: Run): Promise<void> {
     try {
-      this.#handle ??= open(path, FLAGS, MODE);
-      const file = await this.#handle;
-      if (this.#error === undefined) await writeAll(file, chunks, start);
+      await writeAll(this.#file(), run.chunks, run.start);
     } catch (error) {
       this.#failed(error as Error);
     }
-    for (const chunk of chunks) budget.recycle(chunk);
-    budget.release(bytes);
-    this.#writing.delete(run);
-    if (this.#error === undefined) wrote(start, start + bytes);
+    this.#writing = undefined;
+    this.#done(run);
     this.#kick();
+  }
+
+  #writeNow(run: Run): void {
+    try {
+      writeAllNow(this.#file(), run.chunks, run.start);
+    } catch (error) {
+      this.#failed(error as Error);
+    }
+    this.#done(run);
+  }
+
+  #done({ start, chunks, bytes }: Run): void {
+    const { budget, blocks, wrote } = this.#options;
+    for (const chunk of chunks) blocks.give(chunk);
+    budget.release(bytes);
+    if (this.#error !== undefined) return;
+    this.#unflushed += bytes;
+    if (this.#unflushed >= FLUSH_BYTES) this.#flush();
+    wrote(start, start + bytes);
+  }
+
+  /** Whether it fails is found out by who flushes all of it at the end. */
+  #flush(): void {
+    const fd = this.#fd;
+    if (fd === undefined || this.#flushing !== undefined) return;
+    this.#unflushed = 0;
+    this.#flushing = new Promise<void>((resolve) => fdatasync(fd, () => resolve())).then(() => {
+      this.#flushing = undefined;
+    });
+  }
+
+  #tellSettled(): void {
+    if (this.#waiting.length === 0) return;
     const waiting = this.#waiting;
     this.#waiting = waiting.filter((each) => this.#busy(each.start, each.end));
     for (const each of waiting) if (!this.#waiting.includes(each)) each.resolve();
   }
 
-  #writeNow(start: number, data: Buffer): void {
-    const { path, budget, wrote } = this.#options;
-    try {
-      const fd = openSync(path, FLAGS, MODE);
-      try {
-        for (let done = 0; done < data.length;) done += writeSync(fd, data, done, data.length - done, start + done);
-      } finally {
-        closeSync(fd);
-      }
-    } catch (error) {
-      this.#failed(error as Error);
-    }
-    budget.release(data.length);
-    if (this.#error === undefined) wrote(start, start + data.length);
+  #file(): number {
+    this.#fd ??= openSync(this.#options.path, FLAGS, MODE);
+    return this.#fd;
+  }
+
+  #closeFile(): void {
+    const fd = this.#fd;
+    this.#fd = undefined;
+    if (fd !== undefined) closeSync(fd);
   }
 
   #failed(error: NodeJS.ErrnoException): void {
     if (this.#error !== undefined) return;
     const full = error.code === 'ENOSPC' || error.code === 'EDQUOT';
     this.#error = new DebtorrentError(full ? 'STORE_FULL' : 'STORE_IO', error.message, { cause: error });
+    this.#queued = 0;
     for (const { bytes, chunks } of this.#queue.splice(0)) {
-      for (const chunk of chunks) this.#options.budget.recycle(chunk);
+      for (const chunk of chunks) this.#options.blocks.give(chunk);
       this.#options.budget.release(bytes);
     }
     this.#options.failed(this.#error);
-  }
-}
-
-async function writeAll(file: FileHandle, chunks: readonly Buffer[], position: number): Promise<void> {
-  let rest = [...chunks];
-  let at = position;
-  while (rest.length > 0) {
-    const { bytesWritten } = await file.writev(rest, at);
-    at += bytesWritten;
-    let left = bytesWritten;
-    while (rest.length > 0 && left >= (rest[0] as Buffer).length) left -= (rest.shift() as Buffer).length;
-    // A short write happens when the disk is nearly full: the next one says why.
-    if (rest.length > 0) rest = [(rest[0] as Buffer).subarray(left), ...rest.slice(1)];
   }
 }

@@ -3,10 +3,12 @@
  * and all that is there has been told.
  */
 import type { ErrorCode } from '../../../core/errors.ts';
+import type { DoesInPlace } from '../../../core/in-place.ts';
 import { BLOCK_BYTES, pieceAt } from '../../../core/swarm/pieces.ts';
 import type { JobId } from '../../source.ts';
 import type { PeerJob, PeerOutcome } from '../protocol.ts';
 import type { Clock } from '../../../core/clock.ts';
+import type { BlockPool } from '../block-pool.ts';
 import type { EachTurn } from './each-turn.ts';
 import { FileWriter } from './file-writer.ts';
 import { Job } from './job.ts';
@@ -19,6 +21,8 @@ export interface JobRunnerDeps {
   readonly clock: Clock;
   readonly turn: EachTurn;
   readonly budget: MemoryBudget;
+  readonly blocks: BlockPool;
+  readonly inPlace: DoesInPlace;
   readonly requester: Requester;
   readonly checks: PieceChecks;
   wrote(job: JobId, start: number, end: number): void;
@@ -159,7 +163,10 @@ export class JobRunner {
     return new FileWriter({
       path,
       size,
+      clock: this.#deps.clock,
       budget: this.#deps.budget,
+      blocks: this.#deps.blocks,
+      inPlace: this.#deps.inPlace,
       wrote: (start, end) => {
         for (let at = start; at < end;) {
           const piece = pieceAt(at);

@@ -2,16 +2,12 @@
  * Bytes of blocks that were asked for or wait to be written, all files together. Nothing comes that was not asked for,
  * so that no link has to be paused: at the bound nothing more is asked for. Buffers of written blocks are used again.
  */
-import { BLOCK_BYTES } from '../../../core/swarm/pieces.ts';
-
 export const MAX_BYTES = 32 * 1024 * 1024;
 /** Kept free by large files, so that small ones need not wait for them. */
 export const KEPT_BYTES = 4 * 1024 * 1024;
-const MAX_SPARE = 64;
 
 export class MemoryBudget {
   readonly #freed: () => void;
-  readonly #spare: Buffer[] = [];
   #used = 0;
   #refused = false;
 
@@ -38,17 +34,5 @@ export class MemoryBudget {
     if (!this.#refused || this.#used > MAX_BYTES - 2 * KEPT_BYTES) return;
     this.#refused = false;
     this.#freed();
-  }
-
-  /** A copy in a buffer of ours: what a link hands over is valid only while it does. */
-  copy(data: Buffer): Buffer {
-    const buffer = this.#spare.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES);
-    data.copy(buffer);
-    return buffer.subarray(0, data.length);
-  }
-
-  /** Takes back what `copy` gave. */
-  recycle(copied: Buffer): void {
-    if (this.#spare.length < MAX_SPARE) this.#spare.push(Buffer.from(copied.buffer, 0, BLOCK_BYTES));
   }
 }

@@ -43,7 +43,6 @@ export class Asking {
   start(): void {
     const { wire } = this.#deps.channel;
     wire.on('allowed-fast', (index) => this.#allow(index >>> 0));
-    wire.on('piece', (index, offset, data) => this.#came(refOf(index, offset, data.length), data));
     wire.on('reject', (index, offset, length) => this.#refused(refOf(index, offset, length)));
   }
 
@@ -71,6 +70,19 @@ export class Asking {
     if (this.#requests.giveUp(block)) this.#tellCancel(block);
   }
 
+  /** @param data valid until this returns, unless it is kept by the pool */
+  came(block: BlockRef, data: Buffer): void {
+    const { channel, handler } = this.#deps;
+    if (channel.ended) return;
+    const what = this.#requests.came(block);
+    if (what === 'unasked') {
+      channel.end({ kind: 'protocol', message: `a block that was not asked for: ${keyOf(block)}` });
+    } else if (what === 'awaited') {
+      this.downBytes += data.length;
+      handler()?.block(block, data);
+    }
+  }
+
   stop(): void {
     this.#requests.stop();
     this.#allowed.clear();
@@ -84,18 +96,6 @@ export class Asking {
   #allow(index: number): void {
     this.#allowed.add(index);
     this.#deps.handler()?.allowedFast(index);
-  }
-
-  #came(block: BlockRef, data: Uint8Array): void {
-    const { channel, handler } = this.#deps;
-    if (channel.ended) return;
-    const what = this.#requests.came(block);
-    if (what === 'unasked') {
-      channel.end({ kind: 'protocol', message: `a block that was not asked for: ${keyOf(block)}` });
-    } else if (what === 'awaited') {
-      this.downBytes += data.length;
-      handler()?.block(block, Buffer.from(data.buffer, data.byteOffset, data.byteLength));
-    }
   }
 
   #refused(block: BlockRef): void {

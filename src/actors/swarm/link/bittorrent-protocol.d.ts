@@ -21,7 +21,6 @@ declare module 'bittorrent-protocol' {
     uninterested: [];
     have: [index: number];
     request: [index: number, offset: number, length: number, respond: (error: Error | null, data?: Uint8Array) => void];
-    piece: [index: number, offset: number, data: Uint8Array];
     cancel: [index: number, offset: number, length: number];
     reject: [index: number, offset: number, length: number];
     'allowed-fast': [index: number];
@@ -59,6 +58,8 @@ declare module 'bittorrent-protocol' {
     /** Of its stream: what the wire sends, null at its end. */
     push(bytes: Uint8Array | null): boolean;
     _extendedHandshakeSent: boolean;
+    /** What it does with a `piece`. Signed 32-bit numbers. */
+    _onPiece(index: number, offset: number, data: Uint8Array): void;
     _write(bytes: Uint8Array, done: (error: Error | null) => void): void;
   }
 }

@@ -4,20 +4,25 @@
  *
  * Frames go to the wire's `_write`, synchronously, not through its stream: so nothing queues between socket and wire,
  * a fault stops the rest of the chunk, and the extended handshake, which the wire would decode with a decoder that
- * a few bytes send round for ever, is read here at its place in the order of messages.
+ * a few bytes send round for ever, is read here at its place in the order of messages. Blocks come to the wire without
+ * their frames, in the buffers in which they stay.
  */
 import type { Socket } from 'node:net';
 import Wire from 'bittorrent-protocol';
 
 import type { Clock } from '../../../core/clock.ts';
+import type { BlockPool } from '../block-pool.ts';
 import { Allowance } from './allowance.ts';
-import { checkFrame, ID } from './frame-check.ts';
+import { refOf } from './block-ref.ts';
+import { checkFrame, ID, MAX_BLOCK_BYTES } from './frame-check.ts';
 import { FrameGuard, PREFIX_BYTES } from './frame-guard.ts';
 import type { LinkLimits } from './link-limits.ts';
-import type { LinkFault } from './link.ts';
+import type { BlockRef, LinkFault } from './link.ts';
+import type { PeerSocket } from './sockets.ts';
 
 export interface ChannelDeps {
-  readonly socket: Socket;
+  readonly socket: PeerSocket;
+  readonly blocks: BlockPool;
   readonly incoming: boolean;
   readonly clock: Clock;
   readonly limits: LinkLimits;
@@ -29,6 +34,8 @@ export interface ChannelDeps {
 export interface ChannelUser {
   extendedHandshake(payload: Buffer): void;
   extension(name: ExtensionName, payload: Uint8Array): void;
+  /** @param data valid until this returns, unless it is kept by the pool */
+  block(block: BlockRef, data: Buffer): void;
   drained(): void;
   ended(fault: LinkFault): void;
 }
@@ -43,6 +50,8 @@ const MAX_FIRST_FRAMES = 16_384;
 export const MAX_FRAME_BYTES = 262_144;
 /** A chunk that is smaller, and ends no frame, counts as a message. */
 const SMALL_CHUNK_BYTES = 256;
+/** So much is sent before the turn of the event loop is over: it is about what stays in the processor's cache. */
+const ENOUGH_BYTES = 512 * 1024;
 const TICKS = 10;
 
 export class Channel {
@@ -55,6 +64,8 @@ export class Channel {
   #frames = 0;
   #full = false;
   #corked = false;
+  #uncork: NodeJS.Immediate | undefined;
+  #lent: { readonly bytes: Uint8Array; readonly taken: () => void } | undefined;
   #heardAt: number;
   #sentAt: number;
   #takenAt: number;
@@ -62,7 +73,8 @@ export class Channel {
   #timer: { clear(): void };
 
   constructor(deps: ChannelDeps) {
-    const { socket, incoming, clock, limits } = deps;
+    const { incoming, clock, limits, blocks } = deps;
+    const { socket, hear } = deps.socket;
     this.#deps = deps;
     this.#heardAt = this.#sentAt = this.#takenAt = clock.now();
     this.messages = new Allowance(limits.messageBurst, limits.messagesPerSecond, clock.now());
@@ -80,15 +92,22 @@ export class Channel {
       {
         handshake: (bytes) => this.#pass(bytes),
         frame: (bytes) => this.#frame(bytes),
+        room: (length) => this.#room(length),
+        block: (index, offset, data) => this.#block(refOf(index, offset, data.length), data),
+        unused: (data) => blocks.give(data),
         fault: (message) => this.end({ kind: 'protocol', message }),
       },
       MAX_FIRST_FRAMES,
     );
-    socket.on('data', (chunk: Buffer) => this.#chunk(chunk));
+    hear((chunk) => this.#chunk(chunk));
     socket.on('error', (error) => this.end({ kind: 'closed', message: error.message }));
     socket.on('end', () => this.end({ kind: 'closed', message: 'the peer has closed the connection' }));
     socket.on('close', () => this.end({ kind: 'closed', message: 'the connection is closed' }));
     this.#timer = this.#nextTick();
+  }
+
+  get #socket(): Socket {
+    return this.#deps.socket.socket;
   }
 
   get ended(): boolean {
@@ -97,7 +116,7 @@ export class Channel {
 
   get writable(): boolean {
     if (this.#ended) return false;
-    if (this.#deps.socket.writableLength > this.#deps.limits.highWater) this.#full = true;
+    if (this.#socket.writableLength > this.#deps.limits.highWater) this.#full = true;
     return !this.#full;
   }
 
@@ -107,13 +126,24 @@ export class Channel {
   }
 
   pause(): void {
-    this.#deps.socket.pause();
+    this.#socket.pause();
   }
 
   resume(): void {
     // Nothing could be heard meanwhile.
     this.#heardAt = this.#deps.clock.now();
-    this.#deps.socket.resume();
+    this.#socket.resume();
+  }
+
+  /**
+   * Says when the socket has taken these bytes, which `send` gives to the wire; at once when it does not send them. When
+   * the channel ends before, nobody says whether the system still reads them, so nothing is said.
+   */
+  lend(bytes: Uint8Array, taken: () => void, send: () => void): void {
+    this.#lent = { bytes, taken };
+    send();
+    if (this.#lent !== undefined) taken();
+    this.#lent = undefined;
   }
 
   /** Takes so many messages off what the peer may send; false, and the end of the link, if there are not so many. */
@@ -129,7 +159,7 @@ export class Channel {
     this.#ended = true;
     this.#guard.stop();
     this.#timer.clear();
-    this.#deps.socket.destroy();
+    this.#socket.destroy();
     this.wire.destroy();
     this.user?.ended(fault);
   }
@@ -151,13 +181,30 @@ export class Channel {
     }
     const verdict = checkFrame(frame);
     if (typeof verdict === 'object') return this.end({ kind: 'protocol', message: verdict.fault });
-    // A block is the answer to a request, or else the end of the link.
-    if (id !== ID.piece && !this.charge(1)) return undefined;
+    if (!this.charge(1)) return undefined;
     if (verdict === 'ignore') return undefined;
     if (id === ID.extended && frame[PREFIX_BYTES + 1] === 0) {
       return this.safely(() => this.user?.extendedHandshake(frame.subarray(PREFIX_BYTES + 2)));
     }
     return this.#pass(frame);
+  }
+
+  #room(length: number): Buffer | undefined {
+    if (length <= MAX_BLOCK_BYTES) return this.#deps.blocks.take(length);
+    this.end({ kind: 'protocol', message: `a block of ${length} bytes` });
+    return undefined;
+  }
+
+  /** A block is the answer to a request, or else the end of the link. */
+  #block(block: BlockRef, data: Buffer): void {
+    this.#frames += 1;
+    this.#heardAt = this.#deps.clock.now();
+    this.safely(() => {
+      // What the wire does with a `piece` once it has read it.
+      this.wire._onPiece(block.index | 0, block.offset, data);
+      this.user?.block(block, data);
+    });
+    this.#deps.blocks.shown(data);
   }
 
   #pass(bytes: Buffer): void {
@@ -174,28 +221,46 @@ export class Channel {
     }
   }
 
-  /** The wire hands over header and block apart: they, and all else of this turn of the event loop, leave in one call. */
+  /** The wire hands over header and block apart: they, and what else this turn of the event loop has, leave together. */
   #write(bytes: Uint8Array): boolean {
     if (this.#ended) return false;
-    const { socket, clock, limits } = this.#deps;
+    const { clock, limits } = this.#deps;
+    const socket = this.#socket;
     if (!this.#corked) {
       this.#corked = true;
       socket.cork();
-      setImmediate(() => {
-        this.#corked = false;
-        socket.uncork();
-      });
+      if (this.#uncork === undefined) this.#uncork = setImmediate(() => this.#turnEnds());
     }
     this.#sentAt = clock.now();
     if (socket.writableLength === 0) this.#takenAt = this.#sentAt;
-    socket.write(bytes, this.#taken);
+    socket.write(bytes, this.#lent?.bytes === bytes ? this.#takenBack(this.#lent.taken) : this.#taken);
+    if (socket.writableLength >= ENOUGH_BYTES) this.#leave();
     if (socket.writableLength <= limits.mostQueued) return true;
     this.end({ kind: 'flood', message: `asks for more than it reads: ${socket.writableLength} bytes wait` });
     return false;
   }
 
+  #turnEnds(): void {
+    this.#uncork = undefined;
+    this.#leave();
+  }
+
+  #leave(): void {
+    if (!this.#corked) return;
+    this.#corked = false;
+    this.#socket.uncork();
+  }
+
+  #takenBack(taken: () => void): (error?: Error | null) => void {
+    this.#lent = undefined;
+    return (error) => {
+      if (error === undefined || error === null) taken();
+      this.#taken();
+    };
+  }
+
   readonly #taken = (): void => {
-    if (!this.#full || this.#ended || this.#deps.socket.writableLength > this.#deps.limits.highWater / 2) return;
+    if (!this.#full || this.#ended || this.#socket.writableLength > this.#deps.limits.highWater / 2) return;
     this.#full = false;
     this.safely(() => this.user?.drained());
   };
@@ -207,7 +272,8 @@ export class Channel {
   }
 
   #tick(): void {
-    const { clock, limits, socket } = this.#deps;
+    const { clock, limits } = this.#deps;
+    const socket = this.#socket;
     const now = clock.now();
     const written = socket.bytesWritten - socket.writableLength;
     if (written !== this.#written || socket.writableLength === 0) this.#takenAt = now;

@@ -35,14 +35,11 @@ const LENGTHS: Readonly<Record<number, number>> = {
 };
 const PIECE_HEADER_BYTES = 9;
 
-/** `pass` it to the wire, `ignore` it, or what is wrong with it. The frame is longer than its prefix. */
+/** `pass` it to the wire, `ignore` it, or what is wrong with it. The frame is longer than its prefix, and no block. */
 export function checkFrame(frame: Buffer): 'pass' | 'ignore' | { readonly fault: string } {
   const id = frame[PREFIX_BYTES] as number;
   const length = frame.length - PREFIX_BYTES;
-  if (id === ID.piece) {
-    const block = length - PIECE_HEADER_BYTES;
-    return block > 0 && block <= MAX_BLOCK_BYTES ? 'pass' : { fault: `a block of ${block} bytes` };
-  }
+  if (id === ID.piece) return { fault: `a block of ${length - PIECE_HEADER_BYTES} bytes` };
   if (id === ID.extended) return length >= 2 ? 'pass' : { fault: 'an extended message without a number' };
   const expected = LENGTHS[id];
   if (expected === undefined) return 'ignore';

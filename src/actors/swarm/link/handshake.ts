@@ -84,6 +84,10 @@ export class Handshake implements ChannelUser {
     this.#deps.channel.end({ kind: 'protocol', message: 'a message before the extended handshake' });
   }
 
+  block(): void {
+    this.extension();
+  }
+
   drained(): void {}
 
   ended(fault: LinkFault): void {

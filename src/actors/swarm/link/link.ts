@@ -23,7 +23,10 @@ export interface LinkHandler {
   message(message: FilesMessage): void;
   /** A have for a leased index; of this link's leases or not: the handler checks. */
   have(index: number): void;
-  /** Only ever the answer to a request of ours that was not cancelled. `data` is valid until the handler returns. */
+  /**
+   * Only ever the answer to a request of ours that was not cancelled. `data` is valid until the handler
+   * returns, and longer for who keeps it by `BlockPool.keep`.
+   */
   block(block: BlockRef, data: Buffer): void;
   /** A request of ours was rejected, or choked away. */
   rejected(block: BlockRef): void;
@@ -76,10 +79,11 @@ export interface Link {
   request(block: BlockRef, timeoutMs?: number): boolean;
   cancel(block: BlockRef): void;
   /**
-   * Nothing happens when the request is not open any more. `data` must not change afterwards: it is not copied. Look at
-   * `writable` first: a link to which far too much is given ends as a flood.
+   * Nothing is sent when the request is not open any more. `data` is not copied: it must not change before `done`, which
+   * is called at once when nothing is sent, and may never be when the link ends meanwhile. Look at `writable` first: a
+   * link to which far too much is given ends as a flood.
    */
-  piece(block: BlockRef, data: Uint8Array): void;
+  piece(block: BlockRef, data: Uint8Array, done?: () => void): void;
   reject(block: BlockRef): void;
   /** Beyond 64 nothing happens. */
   allowFast(index: number): void;

@@ -8,6 +8,7 @@ import type { Logger } from '../../../core/logging.ts';
 import { listedTorrents } from '../../../core/swarm/blind.ts';
 import { canonicalAddress } from '../../../core/swarm/peer-address.ts';
 import { tlsPsk } from '../../../core/swarm/psk.ts';
+import type { BlockPool } from '../block-pool.ts';
 import type { PeerKey } from '../protocol.ts';
 import { Admission } from './admission.ts';
 import { BanTable } from './ban-table.ts';
@@ -18,7 +19,7 @@ import { LineLog } from './line-log.ts';
 import { LINK_LIMITS, type LinkLimits } from './link-limits.ts';
 import type { Link, LinkFault, LinkHandler } from './link.ts';
 import { Roster, SELF, type Connection, type DialOutcome } from './roster.ts';
-import { listenOn, openSocket } from './sockets.ts';
+import { listenOn, openSocket, plainSocket, SharedReads, type PeerSocket } from './sockets.ts';
 import { pskServer } from './tls-psk.ts';
 import { WireLink } from './wire-link.ts';
 
@@ -32,6 +33,8 @@ export interface LinksDeps {
   /** Of a private swarm, 32 bytes. */
   readonly swarmKey?: Uint8Array | undefined;
   readonly limits?: Partial<LinkLimits>;
+  /** Where blocks are put together; the same as the downloads'. */
+  readonly blocks: BlockPool;
   /** The link is complete; messages come after this returns. */
   onLink(link: Link): LinkHandler;
 }
@@ -69,6 +72,7 @@ export function createLinks(deps: LinksDeps): Links {
   const bans = new BanTable(limits.banMs);
   const admission = new Admission({ limits, clock, bans });
   const lines = new LineLog({ log, clock });
+  const reads = new SharedReads();
   const roster = new Roster({ ownPeerId, clock, admission, bans, lines });
   let torrents: readonly InfoHash[] = [];
   let server: Server | undefined;
@@ -82,7 +86,7 @@ export function createLinks(deps: LinksDeps): Links {
           secured(socket) {
             const connection = roster.incoming(nameOf(socket));
             if (connection === undefined) socket.destroy();
-            else shakeHands(connection, socket, undefined);
+            else shakeHands(connection, plainSocket(socket), undefined);
           },
           failed(socket, fault) {
             const connection = roster.incoming(nameOf(socket));
@@ -90,7 +94,9 @@ export function createLinks(deps: LinksDeps): Links {
           },
         });
 
-  function accept(socket: Socket): void {
+  function accept(accepted: Socket): void {
+    const made = tls === undefined ? reads.accepted(accepted) : plainSocket(accepted);
+    const { socket } = made;
     socket.on('error', () => {});
     if (socket.remoteAddress === undefined) return void socket.destroy();
     const address = canonicalAddress(socket.remoteAddress);
@@ -103,14 +109,15 @@ export function createLinks(deps: LinksDeps): Links {
     const connection = roster.begin({ key: address, name, incoming: true, openedAt: clock.now(), socket, address });
     // Also when it ends before there is a channel.
     socket.on('close', () => roster.over(connection, { kind: 'closed', message: 'the connection is closed' }));
-    if (tls === undefined) shakeHands(connection, socket, undefined);
+    if (tls === undefined) shakeHands(connection, made, undefined);
     else tls.secure(socket);
   }
 
-  function shakeHands(connection: Connection, socket: Socket, dialled: InfoHash | undefined): void {
-    connection.socket = socket;
+  function shakeHands(connection: Connection, socket: PeerSocket, dialled: InfoHash | undefined): void {
+    connection.socket = socket.socket;
     const channel = new Channel({
       socket,
+      blocks: deps.blocks,
       incoming: connection.incoming,
       clock,
       limits,
@@ -187,13 +194,13 @@ export function createLinks(deps: LinksDeps): Links {
       timer.clear();
       done(result);
     };
-    const opened = () => {
+    const opened = (made: PeerSocket) => {
       timer.clear();
       connection.address = canonicalAddress(socket.remoteAddress ?? '::');
-      if (connection.over !== true) shakeHands(connection, socket, torrent);
+      if (connection.over !== true) shakeHands(connection, made, torrent);
     };
     const failed = (fault: LinkFault) => roster.over(connection, fault);
-    const socket = openSocket({ host, port, psk }, opened, failed);
+    const socket = openSocket({ host, port, psk, reads }, opened, failed);
     const openedAt = clock.now();
     const connection = roster.begin({ key: host, name, incoming: false, openedAt, socket, address: host, outcome });
   }
@@ -212,6 +219,7 @@ export function createLinks(deps: LinksDeps): Links {
     },
     async listen(host, port) {
       server = await listenOn(host, port, {
+        paused: tls === undefined,
         accepted: accept,
         failed: (error) => lines.say('warn', { err: error }, 'a connection of a peer could not be accepted'),
       });

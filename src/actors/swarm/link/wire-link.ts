@@ -139,13 +139,14 @@ export class WireLink implements Link, ChannelUser {
     this.#asking.cancel(block);
   }
 
-  piece(block: BlockRef, data: Uint8Array): void {
+  piece(block: BlockRef, data: Uint8Array, done: () => void = () => {}): void {
     if (data.length !== block.length) throw new RangeError(`${data.length} bytes for a block of ${block.length}`);
     const respond = this.#theirs.take(block);
-    if (respond === undefined || this.#channel.ended) return;
+    if (respond === undefined || this.#channel.ended) return done();
     this.#channel.messages.giveBack(1);
     this.upBytes += data.length;
-    this.#out(() => respond(null, data));
+    this.#channel.lend(data, done, () => respond(null, data));
+    return undefined;
   }
 
   reject(block: BlockRef): void {
@@ -215,6 +216,10 @@ export class WireLink implements Link, ChannelUser {
       if (code !== 'PEER_PROTOCOL') throw error;
       this.close({ kind: 'protocol', message });
     }
+  }
+
+  block(block: BlockRef, data: Buffer): void {
+    this.#asking.came(block, data);
   }
 
   ended(fault: LinkFault): void {

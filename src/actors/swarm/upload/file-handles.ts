@@ -1,12 +1,14 @@
 /**
  * Open files that are read for peers, the most recently used. Opening and looking at a file are done in this thread
- * (some 10 microseconds; handing that to the I/O threads costs more), reading is not: it may have to wait for the disk.
+ * (some 10 microseconds; handing that to the I/O threads costs more), and so is reading until it has to wait for the
+ * disk.
  */
-import { closeSync, fstatSync, openSync, read as readWithCallback } from 'node:fs';
+import { closeSync, fstatSync, openSync, readv as readWithCallback, readvSync } from 'node:fs';
 import { promisify } from 'node:util';
 
 import type { Clock } from '../../../core/clock.ts';
 import { DebtorrentError } from '../../../core/errors.ts';
+import type { DoesInPlace } from '../../../core/in-place.ts';
 import { MOVING_MS, type SharedFile } from './shared-file.ts';
 
 const read = promisify(readWithCallback);
@@ -30,39 +32,56 @@ export class FileHandles {
   readonly #clock: Clock;
   /** In order of use, least recent first. */
   readonly #open = new Map<SharedFile, Handle>();
+  readonly #inPlace: DoesInPlace;
   #reading = 0;
   #idle: (() => void) | undefined;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, inPlace: DoesInPlace) {
     this.#clock = clock;
+    this.#inPlace = inPlace;
   }
 
   get size(): number {
     return this.#open.size;
   }
 
-  /** Rejects with STORE_IO when the file cannot be read, or is not as it was when it was opened. */
-  async read(file: SharedFile, start: number, length: number): Promise<Buffer> {
+  /**
+   * Fills the buffers, 512 KiB at most, now or when the promise resolves. Throws or rejects with STORE_IO when the file
+   * cannot be read, or is not as it was when it was opened.
+   */
+  read(file: SharedFile, start: number, buffers: readonly Buffer[]): Promise<void> | undefined {
     let handle: Handle | undefined;
-    this.#reading += 1;
     try {
       handle = this.#use(file);
-      handle.users += 1;
-      const buffer = Buffer.allocUnsafeSlow(length);
-      const { bytesRead } = await read(handle.fd, buffer, 0, length, start);
-      if (bytesRead !== length) throw new Error(`it ends at ${start + bytesRead} of ${file.size} bytes`);
-      return buffer;
+      const began = this.#clock.now();
+      if (!this.#inPlace.allows(began)) return this.#readInThread(file, handle, start, buffers);
+      checkLength(file, start, buffers, readvSync(handle.fd, buffers, start));
+      this.#inPlace.took(began, this.#clock.now());
+      return undefined;
     } catch (error) {
-      if (handle !== undefined && this.#open.get(file) === handle) this.close(file);
-      throw new DebtorrentError('STORE_IO', (error as Error).message, { cause: error });
+      throw this.#failed(file, handle, error);
+    }
+  }
+
+  async #readInThread(file: SharedFile, handle: Handle, start: number, buffers: readonly Buffer[]): Promise<void> {
+    handle.users += 1;
+    this.#reading += 1;
+    try {
+      const { bytesRead } = await read(handle.fd, buffers, start);
+      checkLength(file, start, buffers, bytesRead);
+    } catch (error) {
+      throw this.#failed(file, handle, error);
     } finally {
-      if (handle !== undefined) {
-        handle.users -= 1;
-        if (handle.dropped && handle.users === 0) closeSync(handle.fd);
-      }
+      handle.users -= 1;
+      if (handle.dropped && handle.users === 0) closeSync(handle.fd);
       this.#reading -= 1;
       if (this.#reading === 0) this.#idle?.();
     }
+  }
+
+  #failed(file: SharedFile, handle: Handle | undefined, error: unknown): DebtorrentError {
+    if (handle !== undefined && this.#open.get(file) === handle) this.close(file);
+    return new DebtorrentError('STORE_IO', (error as Error).message, { cause: error });
   }
 
   close(file: SharedFile): void {
@@ -133,4 +152,9 @@ export class FileHandles {
     }
     throw failure;
   }
+}
+
+function checkLength(file: SharedFile, start: number, buffers: readonly Buffer[], read: number): void {
+  const length = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
+  if (read !== length) throw new Error(`it ends at ${start + read} of ${file.size} bytes`);
 }

@@ -1,10 +1,12 @@
 /**
  * Answers requests with blocks: each peer's in order, the peers in turn, no faster than the limit and than their
- * sockets take it, with a bound on what is in memory. Neighbouring blocks are read in one go.
+ * sockets take it, with a bound on what is in memory. Neighbouring blocks are read in one go, each into a buffer of its
+ * own, which is used again when the socket has taken it.
  */
 import type { Clock } from '../../../core/clock.ts';
 import { FairQueue } from '../../../core/swarm/fair-queue.ts';
 import type { TokenBucket } from '../../../core/swarm/token-bucket.ts';
+import type { BlockPool } from '../block-pool.ts';
 import type { BlockRef, Link } from '../link/link.ts';
 import type { FileHandles } from './file-handles.ts';
 import type { SharedFile } from './shared-file.ts';
@@ -20,6 +22,7 @@ export interface UploadRequest {
 export interface SenderDeps {
   readonly clock: Clock;
   readonly handles: FileHandles;
+  readonly blocks: BlockPool;
   readonly limit: TokenBucket;
   /** The file cannot be read, or is not what it was. */
   failed(file: SharedFile, error: Error): void;
@@ -33,16 +36,18 @@ interface Run {
   readonly requests: Set<UploadRequest>;
   readonly start: number;
   readonly bytes: number;
-  data: Buffer | undefined;
+  data: Map<UploadRequest, Buffer> | undefined;
   done: boolean;
 }
 
-/** Bytes that are being read, or wait for the ones before them. */
+/** Bytes that are being read, or wait for the ones before them; and that are read in one go. */
 const MAX_BYTES = 8 * 1024 * 1024;
 const MAX_READS = 32;
 const READS_PER_LINK = 2;
 const RUN_BYTES = 512 * 1024;
 const LIMITED_RUN_BYTES = 128 * 1024;
+/** Blocks from this size on take a buffer of the pool, which may be twice as long; others one of their own size. */
+const POOLED_BYTES = 64 * 1024;
 
 export class Sender {
   readonly #deps: SenderDeps;
@@ -52,6 +57,7 @@ export class Sender {
   #bytes = 0;
   #reads = 0;
   #isPumping = false;
+  #rest: NodeJS.Immediate | undefined;
   #isStopped = false;
   #timer: { clear(): void } | undefined;
 
@@ -87,6 +93,7 @@ export class Sender {
 
   stop(): void {
     this.#timer?.clear();
+    clearImmediate(this.#rest);
     this.#isStopped = true;
   }
 
@@ -96,13 +103,26 @@ export class Sender {
     this.#isPumping = true;
     queueMicrotask(() => {
       this.#isPumping = false;
-      while (!this.#isStopped && this.#bytes < MAX_BYTES && this.#reads < MAX_READS) {
-        const link = this.#queue.turn((link) => link.writable && (this.#runs.get(link)?.length ?? 0) < READS_PER_LINK);
-        const run = link && this.#nextRun(link);
-        if (run === undefined) break;
-        void this.#read(run);
-      }
+      this.#pump();
     });
+  }
+
+  #pump(): void {
+    for (let left = MAX_BYTES; !this.#isStopped && this.#bytes < MAX_BYTES && this.#reads < MAX_READS;) {
+      // What others have to tell is heard in between.
+      if (left <= 0) return void (this.#rest ??= setImmediate(() => this.#goOn()));
+      const link = this.#queue.turn((link) => link.writable && (this.#runs.get(link)?.length ?? 0) < READS_PER_LINK);
+      const run = link && this.#nextRun(link);
+      if (run === undefined) return undefined;
+      left -= run.bytes;
+      this.#read(run);
+    }
+    return undefined;
+  }
+
+  #goOn(): void {
+    this.#rest = undefined;
+    this.#pump();
   }
 
   /** Takes as many neighbouring blocks as may go now from the queue; undefined when the limit says wait. */
@@ -137,35 +157,58 @@ export class Sender {
     }, ms);
   }
 
-  async #read(run: Run): Promise<void> {
+  #read(run: Run): void {
+    const { handles, blocks } = this.#deps;
     const runs = this.#runs.get(run.link) ?? [];
     this.#runs.set(run.link, runs);
     runs.push(run);
     this.#reads += 1;
     this.#bytes += run.bytes;
-    try {
-      run.data = await this.#deps.handles.read(run.file, run.start, run.bytes);
-    } catch (error) {
+    const data = new Map(Array.from(run.requests, (request) => [request, bufferFor(blocks, request.block.length)]));
+    const done = () => this.#isRead(run, runs, data);
+    const failed = (error: unknown) => {
       this.#deps.failed(run.file, error as Error);
+      this.#isRead(run, runs, undefined);
+    };
+    try {
+      const reading = handles.read(run.file, run.start, [...data.values()]);
+      if (reading === undefined) done();
+      else void reading.then(done, failed).then(() => this.pump());
+    } catch (error) {
+      failed(error);
     }
+  }
+
+  #isRead(run: Run, runs: Run[], data: Map<UploadRequest, Buffer> | undefined): void {
+    run.data = data;
     run.done = true;
     this.#reads -= 1;
     while (runs[0]?.done === true) {
       const next = runs.shift() as Run;
       this.#bytes -= next.bytes;
       if (this.#runs.get(run.link) === runs) this.#send(next);
+      else for (const buffer of next.data?.values() ?? []) this.#deps.blocks.give(buffer);
     }
     if (runs.length === 0 && this.#runs.get(run.link) === runs) this.#runs.delete(run.link);
-    this.pump();
   }
 
-  #send({ link, requests, start, data }: Run): void {
+  #send({ link, requests, data }: Run): void {
+    const { blocks } = this.#deps;
     for (const request of requests) {
       const { block, file, piece } = request;
-      const at = request.start - start;
+      const buffer = data?.get(request);
       // A partial file may have lost pieces while they were read.
-      if (data !== undefined && file.has(piece)) link.piece(block, data.subarray(at, at + block.length));
-      else link.reject(block);
+      if (buffer === undefined || !file.has(piece)) {
+        link.reject(block);
+        continue;
+      }
+      data?.delete(request);
+      link.piece(block, buffer, () => blocks.give(buffer));
     }
+    for (const unused of data?.values() ?? []) blocks.give(unused);
   }
+}
+
+function bufferFor(blocks: BlockPool, length: number): Buffer {
+  return length < POOLED_BYTES ? Buffer.allocUnsafeSlow(length) : blocks.take(length);
 }

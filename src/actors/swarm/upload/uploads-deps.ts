@@ -1,14 +1,19 @@
 /** What uploads need, and tell. */
 import type { Clock } from '../../../core/clock.ts';
 import type { InfoHash, Sha256 } from '../../../core/ids.ts';
+import type { DoesInPlace } from '../../../core/in-place.ts';
 import type { Logger } from '../../../core/logging.ts';
 import type { TokenBucket } from '../../../core/swarm/token-bucket.ts';
 import type { StoredFile } from '../../store/protocol.ts';
+import type { BlockPool } from '../block-pool.ts';
 import type { Link, LinkFault } from '../link/link.ts';
 
 export interface UploadsDeps {
   readonly clock: Clock;
   readonly log: Logger;
+  readonly blocks: BlockPool;
+  /** Of reads of 512 KiB at most. */
+  readonly inPlace: DoesInPlace;
   /** In [0, 1). */
   random(): number;
   /**

@@ -40,11 +40,12 @@ export class Uploads {
   constructor(deps: UploadsDeps) {
     this.#deps = deps;
     const { clock, limit, log } = deps;
-    this.#handles = new FileHandles(clock);
+    this.#handles = new FileHandles(clock, deps.inPlace);
     this.#sender = new Sender({
       clock,
       limit,
       handles: this.#handles,
+      blocks: deps.blocks,
       failed: (file, error) => this.#fileFailed(file, error),
     });
     this.#trees = new Trees({ clock, log, pieceRoots: (path, size) => deps.pieceRoots(path, size) });

@@ -16,7 +16,7 @@ import type { SharedFile } from './shared-file.ts';
 import type { UploadsDeps } from './uploads-deps.ts';
 import { WantIndex } from './want-index.ts';
 
-export interface WantsDeps extends UploadsDeps {
+export interface WantsDeps extends Omit<UploadsDeps, 'blocks' | 'inPlace'> {
   /** The lease has ended: its open requests are to be rejected. */
   leaseEnded(peer: Peer, lease: Lease<Want>): void;
 }

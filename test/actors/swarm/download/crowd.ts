@@ -3,9 +3,11 @@
  * enough of the rest of a daemon around them (transfers, a mirror that all share).
  */
 import type { InfoHash } from '../../../../src/core/ids.ts';
+import { InPlace } from '../../../../src/core/in-place.ts';
 import { RangeSet } from '../../../../src/core/range-set.ts';
 import { Bitmap } from '../../../../src/core/swarm/bitmap.ts';
 import { PIECE_BYTES, pieceCount, wholePieces } from '../../../../src/core/swarm/pieces.ts';
+import { BlockPool } from '../../../../src/actors/swarm/block-pool.ts';
 import { Downloads } from '../../../../src/actors/swarm/download/downloads.ts';
 import type { PeerView, WantedFile } from '../../../../src/actors/swarm/protocol.ts';
 import type { ManualClock } from '../../../kernel/fixtures/manual-clock.ts';
@@ -76,6 +78,8 @@ export class Machine {
       clock: options.clock,
       log: QUIET,
       ownPeerId: this.peerId,
+      blocks: new BlockPool(),
+      inPlace: new InPlace(20),
       links: () => this.links,
       ban: (_, { message }) => {
         throw new Error(message);

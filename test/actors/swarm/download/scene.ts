@@ -5,8 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import type { InfoHash, Sha256 } from '../../../../src/core/ids.ts';
+import { InPlace } from '../../../../src/core/in-place.ts';
 import { RangeSet } from '../../../../src/core/range-set.ts';
 import { pieceRoot } from '../../../../src/core/swarm/tree.ts';
+import { BlockPool } from '../../../../src/actors/swarm/block-pool.ts';
 import { Downloads } from '../../../../src/actors/swarm/download/downloads.ts';
 import type { Link, LinkFault } from '../../../../src/actors/swarm/link/link.ts';
 import type { PeerOutcome, PeerView, WantedFile } from '../../../../src/actors/swarm/protocol.ts';
@@ -62,6 +64,8 @@ export function scene(): Scene {
       clock,
       log: quiet,
       ownPeerId: Buffer.from('-DT2000-self--------').toString('hex'),
+      blocks: new BlockPool(),
+      inPlace: new InPlace(20),
       links: () => links,
       ban({ peerId }, fault) {
         it.bans.push({ peerId, fault });

@@ -7,11 +7,17 @@ import { handshakeBytes, u32 } from './fixtures/bare.ts';
 const HANDSHAKE = handshakeBytes(Buffer.alloc(20, 'p'));
 
 function run(chunks: readonly Buffer[], maxFrame = 1000) {
-  const got = { handshakes: [] as Buffer[], frames: [] as Buffer[], faults: [] as string[] };
+  const got = { handshakes: [] as Buffer[], frames: [] as Buffer[], blocks: 0, unused: 0, faults: [] as string[] };
   const guard = new FrameGuard(
     {
       handshake: (bytes) => got.handshakes.push(Buffer.from(bytes)),
       frame: (bytes) => got.frames.push(Buffer.from(bytes)),
+      room: (length) => Buffer.alloc(length),
+      block(index, offset, data) {
+        got.blocks += 1;
+        got.frames.push(Buffer.concat([u32(data.length + 9), Buffer.of(7), u32(index, offset), data]));
+      },
+      unused: () => (got.unused += 1),
       fault: (message) => got.faults.push(message),
     },
     maxFrame,
@@ -28,15 +34,17 @@ function cut(bytes: Buffer, at: readonly number[]): Buffer[] {
 t.test('however the bytes are cut, the same frames come out', (t) => {
   fc.assert(
     fc.property(
-      fc.array(fc.uint8Array({ maxLength: 1000 }), { maxLength: 8 }),
+      fc.array(fc.tuple(fc.boolean(), fc.uint8Array({ maxLength: 1000 })), { maxLength: 8 }),
       fc.array(fc.nat(20_000), { maxLength: 40 }),
-      (payloads, cuts) => {
+      (messages, cuts) => {
+        const payloads = messages.map(([piece, bytes]) => (piece ? bytes.fill(7, 0, 1) : bytes));
         const frames = payloads.map((payload) => Buffer.concat([u32(payload.length), payload]));
         const got = run(cut(Buffer.concat([HANDSHAKE, ...frames]), cuts));
         t.strictSame(got.faults, []);
         return (
           Buffer.concat(got.handshakes).equals(HANDSHAKE) &&
           got.frames.length === frames.length &&
+          got.blocks === payloads.filter((payload) => payload[0] === 7 && payload.length > 9).length &&
           got.frames.every((each, i) => each.equals(frames[i] ?? Buffer.alloc(0)))
         );
       },
@@ -68,7 +76,40 @@ t.test('a handshake is refused at its first wrong byte', (t) => {
     bytes[at] = 0xff;
     t.equal(run([bytes]).faults.length, 1, String(at));
   }
-  t.strictSame(run([HANDSHAKE.subarray(0, HANDSHAKE_BYTES - 1)]), { handshakes: [], frames: [], faults: [] });
+  t.strictSame(run([HANDSHAKE.subarray(0, HANDSHAKE_BYTES - 1)]), {
+    handshakes: [],
+    frames: [],
+    blocks: 0,
+    unused: 0,
+    faults: [],
+  });
   t.match(run([Buffer.of(0x16)]).faults[0], /TLS/);
+  t.end();
+});
+
+t.test('a block that will not be whole is given back, once, and nothing is put together without room for it', (t) => {
+  const block = Buffer.concat([u32(109), Buffer.of(7), u32(1, 2), Buffer.alloc(100)]);
+  const given: string[] = [];
+  let room: Buffer | undefined = Buffer.alloc(100);
+  const sink = {
+    handshake: () => undefined,
+    frame: () => given.push('frame'),
+    room: () => room,
+    block: () => given.push('block'),
+    unused: (data: Buffer) => given.push(`unused ${data === room}`),
+    fault: () => undefined,
+  };
+  const guard = new FrameGuard(sink, 1000);
+  guard.push(HANDSHAKE);
+  guard.push(block);
+  guard.push(block.subarray(0, 60));
+  guard.stop();
+  guard.stop();
+  guard.push(block.subarray(60));
+  t.strictSame(given, ['block', 'unused true']);
+  room = undefined;
+  const other = new FrameGuard({ ...sink, room: () => other.stop() as undefined }, 1000);
+  other.push(Buffer.concat([HANDSHAKE, block, block]));
+  t.strictSame(given, ['block', 'unused true'], 'whoever gives none has ended it');
   t.end();
 });

@@ -236,7 +236,7 @@ t.test('a block comes once for each request; what was cancelled may still come',
 });
 
 t.test('reading nothing: what waits for the peer is bounded', async (t) => {
-  const to = await victim(t, { limits: { stallMs: 400 } });
+  const to = await victim(t, { limits: { stallMs: 1_000 } });
   const peer = await introduced(t, to);
   peer.heard.link.choke(false);
   const data = Buffer.alloc(131_072);

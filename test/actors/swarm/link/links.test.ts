@@ -86,3 +86,37 @@ for (const host of ['127.0.0.1', '::1']) {
     });
   }
 }
+
+for (const swarmKey of [undefined, Buffer.alloc(32, 1)]) {
+  t.test(
+    `a buffer is free when its block is sent, and not before${swarmKey ? ', in a private swarm' : ''}`,
+    async (t) => {
+      const key = swarmKey === undefined ? {} : { swarmKey };
+      const { at, bt } = await pair(t, { a: key, b: key });
+      const blocks = Array.from({ length: 32 }, (_, index) => ({ index, offset: 0, length: 131_072 }));
+      let free = 0;
+      const spare: Buffer[] = [];
+      bt.react = (...event) => {
+        if (event[0] !== 'requested') return;
+        const data = (spare.pop() ?? Buffer.alloc(131_072)).fill(event[1].index);
+        const before = free;
+        bt.link.piece(event[1], data, () => {
+          free += 1;
+          // Whoever still reads it has nonsense.
+          spare.push(data.fill(0xee));
+        });
+        t.equal(free, before, 'not before it is sent');
+      };
+      bt.link.choke(false);
+      await until(() => at.of('choked').length === 1, 'unchoked');
+      for (const block of blocks) at.link.request(block);
+      await until(() => at.of('block').length === blocks.length && free === blocks.length, 'all came');
+      for (const [{ index }, data] of at.of('block')) t.ok(data.equals(Buffer.alloc(131_072, index)));
+      bt.link.piece({ index: 99, offset: 0, length: 1 }, Buffer.alloc(1), () => (free += 1));
+      t.equal(free, blocks.length + 1, 'at once when nobody asked for it');
+      bt.link.close({ kind: 'closed', message: 'done' });
+      bt.link.piece({ index: 99, offset: 0, length: 1 }, Buffer.alloc(1), () => (free += 1));
+      t.equal(free, blocks.length + 2);
+    },
+  );
+}

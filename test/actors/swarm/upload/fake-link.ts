@@ -70,11 +70,13 @@ export class FakeLink implements Link {
     this.amChoking = choking;
     this.#note({ type: 'choke', choking });
   }
-  piece(block: BlockRef, data: Uint8Array): void {
+  piece(block: BlockRef, data: Uint8Array, done?: () => void): void {
     this.#answer(block);
     this.upBytes += data.length;
     this.room -= data.length;
-    this.#note({ type: 'piece', block, data: Buffer.from(data) });
+    const copy = Buffer.from(data);
+    done?.();
+    this.#note({ type: 'piece', block, data: copy });
   }
   reject(block: BlockRef): void {
     this.#answer(block);

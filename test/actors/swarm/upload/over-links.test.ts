@@ -5,6 +5,7 @@ import t, { type Test } from 'tap';
 
 import { systemClock } from '../../../../src/core/clock.ts';
 import { BLOCK_BYTES, PIECE_BYTES } from '../../../../src/core/swarm/pieces.ts';
+import { BlockPool } from '../../../../src/actors/swarm/block-pool.ts';
 import { createLinks } from '../../../../src/actors/swarm/link/links.ts';
 import type { BlockRef, Link, LinkHandler } from '../../../../src/actors/swarm/link/link.ts';
 import { Recorder } from '../../../kernel/fixtures/recorder.ts';
@@ -32,6 +33,7 @@ async function linked(t: Test, s: UploadScene, handler: Partial<LinkHandler>): P
   const log = new Recorder();
   const { uploads } = s;
   const seeder = createLinks({
+    blocks: new BlockPool(),
     log,
     clock: systemClock,
     client: 'seeder',
@@ -54,6 +56,7 @@ async function linked(t: Test, s: UploadScene, handler: Partial<LinkHandler>): P
     },
   });
   const leecher = createLinks({
+    blocks: new BlockPool(),
     log,
     clock: systemClock,
     client: 'leecher',

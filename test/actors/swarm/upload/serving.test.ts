@@ -7,7 +7,7 @@ import t from 'tap';
 import { Bitmap } from '../../../../src/core/swarm/bitmap.ts';
 import { BLOCK_BYTES, PIECE_BYTES } from '../../../../src/core/swarm/pieces.ts';
 import { TokenBucket } from '../../../../src/core/swarm/token-bucket.ts';
-import { received, uploadScene, type UploadScene } from './upload-scene.ts';
+import { received, SLOW_DISK, uploadScene, type UploadScene } from './upload-scene.ts';
 
 /** Answers of both kinds. */
 const done = ['piece', 'reject'] as const;
@@ -24,49 +24,59 @@ function openFiles(s: UploadScene): string[] {
   });
 }
 
-t.test('a file arrives whole, in order, each request answered once', async (t) => {
-  const s = await uploadScene(t);
-  const file = s.store('file', 2 * PIECE_BYTES + 300_001);
-  const link = s.link();
-  const base = await s.leased(link, file);
-  s.askAll(link, base, file.size);
-  await link.until(() => link.open.size === 0);
-  t.ok(received(link, base, file.size).equals(file.data));
-  const starts = link.of('piece').map(({ block }) => block.index * PIECE_BYTES + block.offset);
-  t.strictSame(
-    starts,
-    starts.toSorted((a, b) => a - b),
-  );
-  t.equal(link.upBytes, file.size);
-  await s.uploads.stop();
-  t.strictSame(openFiles(s), [], 'nothing stays open');
-});
+/** Reads are made in place until one has to wait. */
+const DISKS = [
+  ['quick', {}],
+  ['slow', SLOW_DISK],
+] as const;
 
-t.test('blocks of any order and of several small files', async (t) => {
-  const s = await uploadScene(t);
-  const files = Array.from({ length: 100 }, (_, n) => s.store(`small ${n}`, 20_000 + n));
-  const link = s.link();
-  for (let n = 0; n < 50; n++) s.want(link, ...files.slice(2 * n, 2 * n + 2));
-  await link.until(() => link.of('offer').length === 100);
-  const bases = new Map(link.of('offer').map(({ file, base }) => [file, base]));
-  for (const [number, base] of bases) {
-    const { size } = files[number] as { size: number };
-    s.ask(link, base, 16_384, size - 16_384);
-    s.ask(link, base, 0, 16_384);
-  }
-  await link.until(() => link.open.size === 0);
-  const got = new Map<number, Buffer>();
-  for (const { block, data } of link.of('piece')) {
-    const file = got.get(block.index) ?? Buffer.alloc(30_000);
-    data.copy(file, block.offset);
-    got.set(block.index, file);
-  }
-  for (const [number, base] of bases) {
-    const { data, size } = files[number] as { data: Buffer; size: number };
-    t.ok(got.get(base)?.subarray(0, size).equals(data));
-  }
-  t.ok(openFiles(s).length <= 64, 'few files are kept open');
-});
+for (const [disk, over] of DISKS) {
+  t.test(`a file arrives whole, in order, each request answered once, from a ${disk} disk`, async (t) => {
+    const s = await uploadScene(t, over);
+    const file = s.store('file', 2 * PIECE_BYTES + 300_001);
+    const link = s.link();
+    const base = await s.leased(link, file);
+    s.askAll(link, base, file.size);
+    await link.until(() => link.open.size === 0);
+    t.ok(received(link, base, file.size).equals(file.data));
+    const starts = link.of('piece').map(({ block }) => block.index * PIECE_BYTES + block.offset);
+    t.strictSame(
+      starts,
+      starts.toSorted((a, b) => a - b),
+    );
+    t.equal(link.upBytes, file.size);
+    await s.uploads.stop();
+    t.strictSame(openFiles(s), [], 'nothing stays open');
+  });
+}
+
+for (const [disk, over] of DISKS) {
+  t.test(`blocks of any order and of several small files, from a ${disk} disk`, async (t) => {
+    const s = await uploadScene(t, over);
+    const files = Array.from({ length: 100 }, (_, n) => s.store(`small ${n}`, 20_000 + n));
+    const link = s.link();
+    for (let n = 0; n < 50; n++) s.want(link, ...files.slice(2 * n, 2 * n + 2));
+    await link.until(() => link.of('offer').length === 100);
+    const bases = new Map(link.of('offer').map(({ file, base }) => [file, base]));
+    for (const [number, base] of bases) {
+      const { size } = files[number] as { size: number };
+      s.ask(link, base, 16_384, size - 16_384);
+      s.ask(link, base, 0, 16_384);
+    }
+    await link.until(() => link.open.size === 0);
+    const got = new Map<number, Buffer>();
+    for (const { block, data } of link.of('piece')) {
+      const file = got.get(block.index) ?? Buffer.alloc(30_000);
+      data.copy(file, block.offset);
+      got.set(block.index, file);
+    }
+    for (const [number, base] of bases) {
+      const { data, size } = files[number] as { data: Buffer; size: number };
+      t.ok(got.get(base)?.subarray(0, size).equals(data));
+    }
+    t.ok(openFiles(s).length <= 64, 'few files are kept open');
+  });
+}
 
 t.test('a peer that does not read is not read for, and goes on where it stopped', async (t) => {
   const s = await uploadScene(t);
@@ -101,7 +111,7 @@ t.test('what is cancelled is rejected and not sent', async (t) => {
 });
 
 t.test('unwant while blocks are on their way: each request is still answered', async (t) => {
-  const s = await uploadScene(t);
+  const s = await uploadScene(t, SLOW_DISK);
   const file = s.store('file', 4 * PIECE_BYTES);
   const link = s.link();
   const [number] = s.want(link, file);
@@ -116,7 +126,7 @@ t.test('unwant while blocks are on their way: each request is still answered', a
 });
 
 t.test('a link that closes gets nothing more', async (t) => {
-  const s = await uploadScene(t);
+  const s = await uploadScene(t, SLOW_DISK);
   const file = s.store('file', 4 * PIECE_BYTES);
   const link = s.link();
   s.askAll(link, await s.leased(link, file), file.size);
@@ -172,25 +182,30 @@ for (const [how, spoil] of [
   ['was cut', (path: string) => truncateSync(path, 100)],
   ['has grown', (path: string) => appendFileSync(path, 'x')],
 ] as const) {
-  t.test(`a file that ${how} is retracted, its requests are rejected, the log says so once`, async (t) => {
-    const s = await uploadScene(t);
-    const file = s.store('file', 4 * PIECE_BYTES);
-    const links = [s.link(), s.link()];
-    for (const link of links) await s.leased(link, file);
-    spoil(file.path);
-    for (const link of links) s.askAll(link, 0, file.size);
-    for (const link of links) {
-      await link.until(() => link.open.size === 0);
-      t.equal(link.of('reject').length, 32);
-      t.strictSame(link.of('retract'), [{ type: 'retract', bases: [0] }]);
-    }
-    t.equal(s.log.of('a file cannot be read for peers any more').length, 1);
-    s.stored.delete(file.sha256);
-    const other = s.link();
-    s.want(other, file);
-    await other.until(() => other.of('none').length === 1);
-    t.strictSame(openFiles(s), []);
-  });
+  for (const [disk, over] of DISKS) {
+    t.test(
+      `a file that ${how} is retracted, its requests are rejected, the log says so once: ${disk} disk`,
+      async (t) => {
+        const s = await uploadScene(t, over);
+        const file = s.store('file', 4 * PIECE_BYTES);
+        const links = [s.link(), s.link()];
+        for (const link of links) await s.leased(link, file);
+        spoil(file.path);
+        for (const link of links) s.askAll(link, 0, file.size);
+        for (const link of links) {
+          await link.until(() => link.open.size === 0);
+          t.equal(link.of('reject').length, 32);
+          t.strictSame(link.of('retract'), [{ type: 'retract', bases: [0] }]);
+        }
+        t.equal(s.log.of('a file cannot be read for peers any more').length, 1);
+        s.stored.delete(file.sha256);
+        const other = s.link();
+        s.want(other, file);
+        await other.until(() => other.of('none').length === 1);
+        t.strictSame(openFiles(s), []);
+      },
+    );
+  }
 }
 
 t.test('a file that is written to while it is open is not served on', async (t) => {

@@ -5,10 +5,12 @@ import { join } from 'node:path';
 import type { Test } from 'tap';
 
 import type { InfoHash, Sha256 } from '../../../../src/core/ids.ts';
+import { InPlace } from '../../../../src/core/in-place.ts';
 import { BLOCK_BYTES, PIECE_BYTES } from '../../../../src/core/swarm/pieces.ts';
 import { TokenBucket } from '../../../../src/core/swarm/token-bucket.ts';
 import type { StoredFile } from '../../../../src/actors/store/protocol.ts';
 import type { LinkFault } from '../../../../src/actors/swarm/link/link.ts';
+import { BlockPool } from '../../../../src/actors/swarm/block-pool.ts';
 import { Uploads } from '../../../../src/actors/swarm/upload/uploads.ts';
 import type { UploadsDeps } from '../../../../src/actors/swarm/upload/uploads-deps.ts';
 import { ManualClock } from '../../../kernel/fixtures/manual-clock.ts';
@@ -45,6 +47,8 @@ export class UploadScene {
   constructor(directory: string, over: Partial<UploadsDeps>) {
     this.directory = directory;
     this.uploads = new Uploads({
+      blocks: new BlockPool(),
+      inPlace: new InPlace(5),
       clock: this.clock,
       log: this.log,
       random: () => 0,
@@ -123,6 +127,9 @@ export async function uploadScene(t: Test, over: Partial<UploadsDeps> = {}): Pro
   t.teardown(() => scene.uploads.stop());
   return scene;
 }
+
+/** A disk that has to be waited for: every read is handed over. */
+export const SLOW_DISK: Partial<UploadsDeps> = { inPlace: { allows: () => false, took: () => undefined } };
 
 /** What the blocks that a link was sent make up. */
 export function received(link: FakeLink, base: number, size: number): Buffer {
