@@ -13,6 +13,9 @@ export interface ClientsOptions {
   readonly load: Load;
   /** How many real ones there are besides. */
   readonly realApts: number;
+  /** And how many of apt-get with our method, which takes `methods`; else they are as the others. */
+  readonly methodApts: number;
+  readonly methods: boolean;
   readonly archive: LoadArchive;
   readonly weights: Float64Array;
   readonly routes: readonly Route[];
@@ -46,7 +49,8 @@ export async function prepareClients(scope: Scope, options: ClientsOptions): Pro
   const abort = new AbortController();
   const tally = new Tally();
   const real = await prepareRealApt(scope, {
-    load: { ...load, seed: `${load.seed} apt`, clients: options.realApts },
+    load: { ...load, seed: `${load.seed} apt`, clients: options.realApts + options.methodApts },
+    methodsFrom: options.methods ? options.realApts : Infinity,
     archive,
     sampler: new Sampler(weights),
     routes,

@@ -5,10 +5,11 @@ import type { Options } from './options.ts';
 import { bytes, count, seconds } from './report/units.ts';
 
 export function describeLoad(options: Options): string {
-  const { clients, apt, each, sessions, ramp, think, leave, popularity } = options;
+  const { clients, apt, method, each, sessions, ramp, think, leave, popularity } = options;
   const who = [
     ...(clients > 0 ? [`${count(clients)} simulated clients`] : []),
     ...(apt > 0 ? [`${count(apt)} real apt-get`] : []),
+    ...(method > 0 ? [`${count(method)} apt-get with the method`] : []),
   ];
   const law =
     popularity.kind === 'file'
@@ -31,12 +32,13 @@ export function describeLoad(options: Options): string {
   return parts.join(', ');
 }
 
-export function describeArchive({ packages }: LoadArchive, seed: string): string {
+export function describeArchive({ packages, keyring }: LoadArchive, seed: string): string {
   const sizes = packages.map(({ size }) => size).toSorted((a, b) => a - b);
   const at = (share: number): string => bytes(sizes[Math.min(sizes.length - 1, Math.floor(share * sizes.length))]);
   const total = bytes(sizes.reduce((sum, size) => sum + size, 0));
+  const from = keyring === undefined ? 'of the archive that APT is configured for' : `generated, seed “${seed}”`;
   return (
-    `${count(sizes.length)} packages, ${total}, seed “${seed}”; ` +
+    `${count(sizes.length)} packages, ${total}, ${from}; ` +
     `smallest ${at(0)}, median ${at(0.5)}, p90 ${at(0.9)}, p99 ${at(0.99)}, largest ${at(1)}`
   );
 }

@@ -6,6 +6,7 @@ import { chmod, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { temporaryDirectory } from '../support/scope.ts';
 import { generateArchive } from './archive/generated.ts';
+import { subsetArchive } from './archive/subset.ts';
 import type { LoadArchive } from './archive/load-archive.ts';
 import type { Load } from './load/load.ts';
 import { parsePopcon, popconWeights, zipfWeights } from './load/popularity.ts';
@@ -37,7 +38,10 @@ async function main(argv: readonly string[]): Promise<number> {
   const date = new Date().toISOString();
   say('making the archive');
   const { seed, packages, bytes } = options;
-  const archive = await generateArchive(session.scope, { seed, packages, bytes, directory });
+  const archive =
+    options.subset === undefined
+      ? await generateArchive(session.scope, { seed, packages, bytes, directory })
+      : await subsetArchive(session.scope, options.subset, say);
   const weights = await weightsOf(options.popularity, archive);
   const progress = createProgress(process.stderr);
   const results: RunResult[] = [];
@@ -47,6 +51,7 @@ async function main(argv: readonly string[]): Promise<number> {
       weights,
       load: loadOf(options),
       realApts: options.apt,
+      methodApts: options.method,
       faults: options.faults,
       warm: options.warm,
       threads: options.threads ?? defaultThreads(),

@@ -73,6 +73,12 @@ const MAX_DURATION_MS = 2 * 3_600_000;
 const FLAGS = {
   clients: flag(integer(0, MAX_CLIENTS), 'N', '50', 'simulated apt clients'),
   apt: flag(integer(0, MAX_REAL), 'N', '0', 'real apt-get clients besides, each a process with a root of its own'),
+  method: flag(
+    integer(0, MAX_REAL),
+    'N',
+    '0',
+    'real apt-get with the method debtorrent:// besides; with other targets plain ones',
+  ),
   each: flag(integer(1, 10_000), 'N', '40', 'packages that each asks for in a session'),
   sessions: flag(integer(1, 100_000), 'N', '1', 'sessions of each client: an update and an installation'),
   duration: flag(duration, 'TIME', '5m', 'longest time of a run; at most 2h'),
@@ -86,6 +92,12 @@ const FLAGS = {
     "zipf[:EXPONENT], uniform, or file:FILE of popularity-contest's by_inst form",
   ),
   packages: flag(integer(1, 100_000), 'N', '300', 'packages in the generated archive'),
+  subset: flag(
+    path,
+    'FILE',
+    undefined,
+    'in place of it packages of the archive that APT is configured for: names, one a line',
+  ),
   bytes: flag(size, 'SIZE', undefined, "how large they are together; with Debian's sizes unless given"),
   seed: flag(text, 'TEXT', 'debtorrent', 'archive and load follow from it'),
   daemons: flag(integer(1, 16), 'N', '1', 'debtorrent daemons, as a swarm when more than one'),
@@ -140,7 +152,7 @@ const SWITCHES = {
 } as const;
 
 type Values = { readonly [K in keyof typeof FLAGS]: v.InferOutput<(typeof FLAGS)[K]['schema']> };
-type Optional = 'bytes' | 'threads' | 'report' | 'title';
+type Optional = 'bytes' | 'subset' | 'threads' | 'report' | 'title';
 
 export interface Options extends Omit<Values, Optional>, Partial<Pick<Values, Optional>> {
   /** Names of targets, or URLs; none means debtorrent. */

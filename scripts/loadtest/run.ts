@@ -23,6 +23,8 @@ export interface RunOptions {
   /** Of the simulated clients; real ones do the same. */
   readonly load: Load;
   readonly realApts: number;
+  /** Real ones that use our APT method, where the target is ours. */
+  readonly methodApts: number;
   /** Everything is in the target's cache before the load begins. */
   readonly warm: boolean;
   readonly faults: Faults;
@@ -83,9 +85,19 @@ async function underLoad(
 ): Promise<Measured> {
   const timeline = new Timeline();
   let began = 0;
-  const { archive, load, realApts, weights, threads, home } = options;
+  const { archive, load, realApts, methodApts, weights, threads, home } = options;
   const clients = await prepareClients(scope, {
-    ...{ load, realApts, archive, weights, routes: running.routes, threads, directory: home },
+    ...{
+      load,
+      realApts,
+      methodApts,
+      methods: running.speaksMethod === true,
+      archive,
+      weights,
+      routes: running.routes,
+      threads,
+      directory: home,
+    },
     onTick: (tick, thread) => timeline.heard(performance.now() - began, tick, thread),
   });
   let cutShort = false;

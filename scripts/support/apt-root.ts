@@ -33,6 +33,8 @@ export interface AptRootOptions {
   readonly through?: readonly string[];
   /** URL of a proxy; none. */
   readonly proxy?: string | undefined;
+  /** A folder of methods in place of APT's. */
+  readonly methods?: string;
   /** Of each file; none. */
   readonly retries?: number;
   /** Further lines of apt.conf. */
@@ -70,6 +72,7 @@ APT::Architecture "${options.architecture}";
 APT::Architectures "${options.architecture}";
 APT::Sandbox::User "root";
 Acquire::Languages "none";
+${options.methods === undefined ? '' : `Dir::Bin::methods "${options.methods}";`}
 Acquire::http::Proxy "${options.proxy ?? 'DIRECT'}";
 Acquire::Retries "${options.retries ?? 0}";
 quiet "2";
@@ -80,7 +83,7 @@ ${(options.conf ?? []).join('\n')}
   let downloads = 0;
   const env = { ...process.env, APT_CONFIG: configuration, LC_ALL: 'C' };
   const [program, ...before] = [...(options.through ?? []), 'apt-get'];
-  const apt = (args: readonly string[]) => run(scope, program, [...before, ...args], { cwd: out, env });
+  const apt = (args: readonly string[], cwd = directory) => run(scope, program, [...before, ...args], { cwd, env });
   const names = (packages: readonly { name: string; version: string }[]) =>
     packages.map((p) => `${p.name}=${p.version}`);
   return {
@@ -97,7 +100,7 @@ ${(options.conf ?? []).join('\n')}
       const expected = packages.reduce((sum, p) => sum + p.size, 0);
       await mkdir(out);
       if (settled === undefined) await settle(scope, directory, 3 * expected);
-      const { ms } = await apt(['download', ...names(packages)]);
+      const { ms } = await apt(['download', ...names(packages)], out);
       const files = await readdir(out);
       let bytes = 0;
       for (const file of files) bytes += (await stat(join(out, file))).size;

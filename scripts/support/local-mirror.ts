@@ -82,7 +82,7 @@ export async function localMirror(scope: Scope, say: (line: string) => void): Pr
 }
 
 /** The release that this machine runs, with its updates and security archive, as APT's configuration has them. */
-async function configuredSites(scope: Scope): Promise<Site[]> {
+export async function configuredSites(scope: Scope): Promise<Site[]> {
   const codename = /^VERSION_CODENAME="?([\w-]+)/m.exec(await readFile('/etc/os-release', 'utf8'))?.[1];
   if (codename === undefined) throw new Error('/etc/os-release names no release');
   const format = '$(REPO_URI) $(RELEASE) $(COMPONENT)';
@@ -100,7 +100,7 @@ async function download(scope: Scope, triples: readonly string[]): Promise<void>
   await run(scope, HELPER, ['-o', 'APT::Sandbox::User=root', 'download-file', ...triples]);
 }
 
-async function copySuite(scope: Scope, root: string, site: Site, architecture: string): Promise<MirrorSuite> {
+export async function copySuite(scope: Scope, root: string, site: Site, architecture: string): Promise<MirrorSuite> {
   const archive = site.url.split('/').at(-1) ?? 'debian';
   const dists = join(root, archive, 'dists', site.suite);
   await mkdir(dists, { recursive: true });
@@ -121,7 +121,7 @@ async function copySuite(scope: Scope, root: string, site: Site, architecture: s
   return { archive, suite: site.suite, index: `dists/${site.suite}/${name}` };
 }
 
-async function copyPackages(
+export async function copyPackages(
   scope: Scope,
   root: string,
   url: string,

@@ -11,7 +11,7 @@ import type { RunResult } from '../../scripts/loadtest/results.ts';
 import { skipWithout, until } from '../support/process.ts';
 
 const MAIN = fileURLToPath(new URL('../../scripts/loadtest/main.js', import.meta.url));
-const skip = skipWithout('gpg', 'gpgv', 'xz', 'nginx');
+const skip = skipWithout('apt-get', 'gpg', 'gpgv', 'xz', 'nginx');
 const SMALL = ['--packages=30', '--bytes=2M', '--clients=5', '--each=10', '--ramp=0ms'];
 
 function start(t: Test, ...args: string[]) {
@@ -41,28 +41,43 @@ function processesOf(directory: string): string[] {
     });
 }
 
-t.test('every file is right, the mirror sends each once, and a report is left', { skip }, async (t) => {
-  const out = mkdtempSync(join(tmpdir(), 'dt-report-'));
-  t.teardown(() => rmSync(out, { recursive: true }));
-  const { exited, output, tmp } = start(t, ...SMALL, '--sessions=2', '--report', join(out, 'deep/report'));
-  t.equal(await exited, 0, output());
-  t.match(output(), /copies of each package +1\.000/);
-  const { results } = JSON.parse(readFileSync(join(out, 'deep/report.json'), 'utf8')) as { results: RunResult[] };
-  const [result] = results;
-  t.match(result, {
-    target: 'debtorrent',
-    files: 5 * 22,
-    notModified: 5,
-    errors: {},
-    sessions: { done: 10, failed: 0 },
-  });
-  t.equal(result?.mirror.copies, 1);
-  t.ok((result?.cost?.peakResident ?? 0) > 10e6);
-  t.equal(result?.latency.firstByte?.count, 5 * 20);
-  t.equal(result?.latency.listsFirstByte?.count, 5 * 3);
-  t.same(readdirSync(tmp), [], 'nothing is left in the temporary directory');
-  t.same(processesOf(tmp), []);
-});
+t.test(
+  'simulated and real clients: every file is right, the mirror sends each once, a report is left',
+  { skip },
+  async (t) => {
+    const out = mkdtempSync(join(tmpdir(), 'dt-report-'));
+    t.teardown(() => rmSync(out, { recursive: true }));
+    const { exited, output, tmp } = start(
+      t,
+      ...SMALL,
+      '--sessions=2',
+      '--apt=1',
+      '--method=1',
+      '--report',
+      join(out, 'deep/report'),
+    );
+    t.equal(await exited, 0, output());
+    t.match(output(), /copies of each package +1\.000/);
+    const { results } = JSON.parse(readFileSync(join(out, 'deep/report.json'), 'utf8')) as { results: RunResult[] };
+    const [result] = results;
+    t.match(result, {
+      target: 'debtorrent',
+      files: 5 * 22 + 2 * 20,
+      notModified: 5,
+      errors: {},
+      sessions: { done: 14, failed: 0 },
+    });
+    t.equal(result?.mirror.copies, 1);
+    t.ok((result?.cost?.peakResident ?? 0) > 10e6);
+    t.equal(result?.latency.firstByte?.count, 5 * 20);
+    t.equal(result?.latency.listsFirstByte?.count, 5 * 3);
+    const page = readFileSync(join(out, 'deep/report.html'), 'utf8');
+    t.match(page, /<svg[^]*copies of each package/);
+    t.notMatch(page, /<script|src=|href=/, 'self-contained');
+    t.same(readdirSync(tmp), [], 'nothing is left in the temporary directory');
+    t.same(processesOf(tmp), []);
+  },
+);
 
 for (const [signal, code] of [
   ['SIGINT', 130],

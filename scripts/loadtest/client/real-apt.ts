@@ -1,6 +1,7 @@
 /** Real apt-get as clients, each with a root of its own: what users run, at the price of processes. */
-import { rm } from 'node:fs/promises';
+import { mkdir, readdir, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type AptRoot, createAptRoot } from '../../support/apt-root.ts';
 import type { Scope } from '../../support/scope.ts';
@@ -10,6 +11,10 @@ import type { Sampler } from '../load/popularity.ts';
 import type { Tally } from '../measure/tally.ts';
 import { type Route, sourceOf } from './route.ts';
 
+const APT_METHODS = '/usr/lib/apt/methods';
+/** Seen from dist/scripts/loadtest/client. */
+const METHOD = fileURLToPath(new URL('../../../../bin/apt-method', import.meta.url));
+
 export interface RealAptOptions {
   readonly load: Load;
   readonly archive: LoadArchive;
@@ -18,6 +23,8 @@ export interface RealAptOptions {
   readonly directory: string;
   readonly tally: Tally;
   readonly signal: AbortSignal;
+  /** Clients from this number on use our APT method. */
+  readonly methodsFrom: number;
 }
 
 /** Makes the roots of as many clients as the load has; what it returns runs them, to the end of their last session. */
@@ -27,18 +34,30 @@ export async function prepareRealApt(scope: Scope, options: RealAptOptions): Pro
   for (let client = 0; client < load.clients; client++) {
     const route = routes[client % routes.length];
     if (route === undefined) throw new Error('no route');
+    const method = client >= options.methodsFrom;
     const { uri, proxy } = sourceOf(route);
+    const source = method ? uri.replace(/^http:/, 'debtorrent:') : uri;
     const signed = archive.keyring === undefined ? '' : `[signed-by=${archive.keyring}] `;
     const root = await createAptRoot(scope, {
       directory: join(directory, `apt-${client + 1}`),
       architecture: archive.architecture,
-      sources: [`deb ${signed}${uri} ${archive.suite} main`],
+      sources: [`deb ${signed}${source} ${archive.suite} main`],
       proxy,
       retries: 3,
+      ...(method ? { methods: await methodsFolder(join(directory, 'methods')) } : {}),
     });
     roots.push(root);
   }
   return async () => void (await Promise.all(roots.map((root, client) => useApt(root, client, options))));
+}
+
+/** A folder with APT's own methods and ours; made once. */
+async function methodsFolder(folder: string): Promise<string> {
+  const made = await mkdir(folder, { recursive: true });
+  if (made === undefined) return folder;
+  for (const name of await readdir(APT_METHODS)) await symlink(join(APT_METHODS, name), join(folder, name));
+  await symlink(METHOD, join(folder, 'debtorrent'));
+  return folder;
 }
 
 async function useApt(root: AptRoot, client: number, options: RealAptOptions): Promise<void> {

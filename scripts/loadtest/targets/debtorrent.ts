@@ -89,6 +89,7 @@ async function startDaemons(scope: Scope, context: TargetContext, of: Debtorrent
   return {
     routes: used.map(route),
     peerRoutes: idle.map(route),
+    speaksMethod: of.form === 'prefix',
     pids: () => lives.map(({ daemon }) => daemon.pid),
     async loopDelay() {
       const all = lives.map(({ daemon }) =>

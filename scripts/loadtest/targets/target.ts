@@ -18,6 +18,8 @@ export interface RunningTarget {
   readonly routes: readonly Route[];
   /** The way to peers that no client uses, and that have everything before the load begins. */
   readonly peerRoutes?: readonly Route[];
+  /** `debtorrent://` in place of `http://` is understood, in prefix form. */
+  readonly speaksMethod?: boolean;
   /** The processes whose trees are measured; none for a target that somebody else started. */
   pids(): readonly number[];
   /** Seconds that its event loop was late at most, lately; undefined where it cannot be asked. */

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { choosePackages } from '../../../scripts/support/package-selection.ts';
+import { choosePackages, namedPackages } from '../../../scripts/support/package-selection.ts';
 
 function stanza(name: string, more: { filename?: string; size?: number } = {}): string {
   const filename = more.filename ?? `pool/main/${name}_1_all.deb`;
@@ -37,5 +37,14 @@ t.test('names and paths that could leave the pool are passed over', async (t) =>
   t.same(
     choosePackages(index, 100).map(({ name }) => name),
     ['dpkg'],
+  );
+});
+
+t.test('packages by name come in the order of the list, once, and without those that are not there', async (t) => {
+  const index = [...names, 'apt'].map((name) => stanza(name)).join('\n');
+  const found = namedPackages(index, ['findutils', 'apt', 'nothing', 'findutils']);
+  t.same(
+    found.map(({ name }) => name),
+    ['findutils', 'apt'],
   );
 });
