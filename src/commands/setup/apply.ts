@@ -3,10 +3,12 @@ import { spawnSync } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { DebtorrentError } from '../../core/errors.ts';
 import {
+  JOURNAL_FILE,
   makeStateDirectory,
   removeJournal,
   STATE_DIRECTORY,
   writeJournal,
+  type Entry,
   type Journal,
   type Owner,
 } from './journal.ts';
@@ -30,12 +32,17 @@ export function apply(files: RootedFiles, plan: Plan, journal: Journal, owner: O
   try {
     writeJournal(files, { entries: plan.during, directories }, owner);
     make(() => true);
-    for (const { path } of plan.during) files.removeLeftover(path);
+    removeLeftovers(files, plan.during);
     for (const change of plan.changes) carryOut(files, change);
     finish(files, plan, directories, owner);
   } finally {
     closeSync(lock);
   }
+}
+
+/** Of a run that was killed while it wrote a file. */
+export function removeLeftovers(files: RootedFiles, entries: readonly Entry[]): void {
+  for (const path of [JOURNAL_FILE, ...entries.map((entry) => entry.path)]) files.removeLeftover(path);
 }
 
 function carryOut(files: RootedFiles, { path, before, after, keptAs }: Change): void {

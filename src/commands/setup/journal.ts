@@ -32,7 +32,7 @@ export const EMPTY_JOURNAL: Journal = { entries: [], directories: [] };
 
 /** Root's alone: whoever writes here says what an undo writes into other files, so it is not the daemon's directory. */
 export const STATE_DIRECTORY = '/var/lib/debtorrent-setup';
-const FILE = `${STATE_DIRECTORY}/journal.json`;
+export const JOURNAL_FILE = `${STATE_DIRECTORY}/journal.json`;
 const STATE_DIRECTORY_MODE = 0o700;
 const FILE_MODE = 0o600;
 const MAX_BYTES = 64 << 20;
@@ -64,7 +64,7 @@ type StoredState = v.InferOutput<typeof State>;
 
 /** @throws DebtorrentError SETUP_FAILED for one that is damaged, or that somebody else could have written. */
 export function readJournal(files: RootedFiles, euid: number): Journal | undefined {
-  const file = files.read(FILE, MAX_BYTES);
+  const file = files.read(JOURNAL_FILE, MAX_BYTES);
   if (!file) return undefined;
   const directory = files.directoryState(STATE_DIRECTORY);
   const strangers = [file, directory].some((state) => !state || !trusted(state, euid));
@@ -82,7 +82,7 @@ function trusted({ uid, mode }: { uid: number; mode: number }, euid: number): bo
 }
 
 function damaged(files: RootedFiles, why: string): DebtorrentError {
-  return new DebtorrentError('SETUP_FAILED', `${files.shown(FILE)} says what setup changed, but ${why}`);
+  return new DebtorrentError('SETUP_FAILED', `${files.shown(JOURNAL_FILE)} says what setup changed, but ${why}`);
 }
 
 /** On the disk when this returns. */
@@ -100,7 +100,7 @@ export function writeJournal(files: RootedFiles, { entries, directories }: Journ
   };
   const bytes = Buffer.from(`${JSON.stringify(stored)}\n`);
   if (bytes.length > MAX_BYTES) throw new DebtorrentError('SETUP_FAILED', 'the files of sources are too large to note');
-  files.write(FILE, { bytes, mode: FILE_MODE, ...owner });
+  files.write(JOURNAL_FILE, { bytes, mode: FILE_MODE, ...owner });
 }
 
 export interface Owner {
@@ -112,9 +112,14 @@ export function makeStateDirectory(files: RootedFiles): void {
   files.makeDirectory(STATE_DIRECTORY, STATE_DIRECTORY_MODE);
 }
 
+/** A run that ended before it noted anything leaves an empty directory. */
+export function leftSomething(files: RootedFiles): boolean {
+  return files.isDirectory(STATE_DIRECTORY);
+}
+
 export function removeJournal(files: RootedFiles): void {
-  files.remove(FILE);
-  files.removeLeftover(FILE);
+  files.remove(JOURNAL_FILE);
+  files.removeLeftover(JOURNAL_FILE);
   files.removeDirectory(STATE_DIRECTORY);
 }
 

@@ -7,7 +7,7 @@ import { formatAuthority } from '../../core/http/authority.ts';
 import { compileHostRules } from '../../core/host-rules.ts';
 import { DEFAULT_CONFIG_FILE } from '../../config/load.ts';
 import type { Config } from '../../config/schema.ts';
-import { apply } from './apply.ts';
+import { apply, removeLeftovers } from './apply.ts';
 import { aptPaths, type AptPaths } from './apt-paths.ts';
 import { hostsWithCredentials } from './auth-hosts.ts';
 import {
@@ -17,7 +17,7 @@ import {
   thisInstallation,
   type InstalledFile,
 } from './installed-files.ts';
-import { EMPTY_JOURNAL, readJournal, type Journal } from './journal.ts';
+import { EMPTY_JOURNAL, leftSomething, readJournal, type Journal } from './journal.ts';
 import { planSetup, planUndo, type Plan } from './plan.ts';
 import { RootedFiles } from './rooted-files.ts';
 import { showPlan } from './show.ts';
@@ -78,8 +78,8 @@ async function run(options: SetupOptions, around: Surroundings, files: RootedFil
   const { plan, journal } = makePlan();
   stdout.write(showPlan(plan, root, stdout.isTTY ?? false));
   if (options.print) return 0;
-  const pending = plan.changes.length > 0 || (options.undo && journal.entries.length > 0);
-  if (!pending) {
+  if (plan.changes.length === 0 && !(options.undo && leftSomething(files))) {
+    removeLeftovers(files, plan.during);
     stdout.write('nothing to change\n');
     return 0;
   }
