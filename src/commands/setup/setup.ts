@@ -88,7 +88,9 @@ async function run(options: SetupOptions, around: Surroundings, files: RootedFil
     return 1;
   }
   apply(files, plan, journal, owner);
-  stdout.write(options.undo ? 'everything is as it was\n' : 'done; setup --undo takes it back\n');
+  const addresses = plan.changes.some(({ role }) => role === 'sources');
+  stdout.write(options.undo ? 'undone' : 'done; setup --undo takes it back');
+  stdout.write(addresses ? '; run apt-get update now: APT keeps its lists by address\n' : '\n');
   return 0;
 }
 
