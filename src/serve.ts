@@ -39,6 +39,7 @@ import { Reporter } from './gateway/status/report.ts';
 import { Tunnels } from './gateway/tunnel.ts';
 import { spawn } from './kernel/actor.ts';
 import { createSupervisor, type Child } from './kernel/supervisor.ts';
+import { Switchboard } from './kernel/switchboard.ts';
 import { startThread } from './kernel/thread.ts';
 import { workerUrl } from './kernel/worker-url.ts';
 import type { FetchBoot } from './workers/fetch.worker.ts';
@@ -70,6 +71,7 @@ async function run(config: Config, ownLog: Logger): Promise<number> {
   const userAgent = `debtorrent/${version}`;
   const rules = compileHostRules(config.allowMirror);
   const supervisor = createSupervisor({ log });
+  const switchboard = new Switchboard([['fetch', 'swarm']]);
   const transfers = supervisor.ref<TransfersProtocol>('fetch', 'transfers');
   const store = supervisor.ref<StoreProtocol>('fetch', 'store');
   const mirror = supervisor.ref<HttpBackupProtocol>('fetch', 'mirror');
@@ -184,7 +186,7 @@ async function run(config: Config, ownLog: Logger): Promise<number> {
             name: 'fetch',
             url: workerUrl('fetch'),
             boot: fetchBoot,
-            ...(peers && { refs: { peers } }),
+            switchboard,
             log,
           }),
         ),
@@ -250,10 +252,7 @@ async function run(config: Config, ownLog: Logger): Promise<number> {
     return {
       name: 'swarm',
       essential: false,
-      start: () =>
-        withRoomyHeap(() =>
-          startThread({ name: 'swarm', url: workerUrl('swarm'), boot, refs: { transfers, store }, log }),
-        ),
+      start: () => withRoomyHeap(() => startThread({ name: 'swarm', url: workerUrl('swarm'), boot, switchboard, log })),
       onRestart() {
         if (catalogue !== undefined) peers?.tell('catalogue', catalogue);
       },

@@ -7,6 +7,8 @@ import type { LocalActor } from './actor.ts';
 import { toFailure } from './envelope.ts';
 import type { ActorRef } from './protocol.ts';
 import type { AnyRef } from './ref.ts';
+import { kernelClock } from './kernel-clock.ts';
+import { Neighbours } from './neighbours.ts';
 import { exportRefs, importRefs } from './remote.ts';
 import { ThreadLog } from './thread-log.ts';
 import type { FromWorker, ThreadData, ToWorker } from './thread-protocol.ts';
@@ -19,6 +21,11 @@ export interface ThreadContext {
   readonly refs: Readonly<Record<string, AnyRef>>;
   /** The actor of the main thread of this name; throws INTERNAL when there is none. */
   ref<P>(name: string): ActorRef<P>;
+  /**
+   * An actor of another worker thread that the switchboard joins to this one, reached without the main thread. Stable:
+   * messages go to the thread of that name that runs now; while there is none, asks reject with ACTOR_STOPPED.
+   */
+  neighbour<P>(thread: string, actor: string): ActorRef<P>;
   /** Writes to the main thread's log. */
   readonly log: Logger;
 }
@@ -37,10 +44,11 @@ export interface ThreadActors {
 export function runThread(setup: (context: ThreadContext) => ThreadActors | Promise<ThreadActors>): void {
   if (parentPort === null) throw new DebtorrentError('INTERNAL', 'runThread was called outside a worker thread');
   const control = parentPort;
-  const { name, boot, refs: limits, toMain, toWorker } = workerData as ThreadData;
+  const { name, boot, refs: limits, toMain, toWorker, lines } = workerData as ThreadData;
   const post = (message: FromWorker): void => control.postMessage(message);
   const log = new ThreadLog(post);
   const main = importRefs(toMain, { log });
+  const neighbours = new Neighbours({ log, clock: kernelClock }, lines);
   const refs = Object.fromEntries(Object.entries(limits).map(([key, limit]) => [key, main.ref(key, limit)]));
 
   const fail = (error: unknown): never => {
@@ -52,6 +60,7 @@ export function runThread(setup: (context: ThreadContext) => ThreadActors | Prom
   running.catch(fail);
   control.on('message', (message: ToWorker) => {
     if (message.type === 'logged') log.acknowledged(message.records);
+    else if (message.type === 'line') neighbours.add(message.line);
     else running.then(stop).catch(fail);
   });
 
@@ -64,6 +73,7 @@ export function runThread(setup: (context: ThreadContext) => ThreadActors | Prom
         if (ref === undefined) throw new DebtorrentError('INTERNAL', `thread ${name} was not given the actor ${actor}`);
         return ref as ActorRef<P>;
       },
+      neighbour: (thread, actor) => neighbours.ref(thread, actor),
       log,
     });
     const own: Record<string, AnyRef> = {};
@@ -76,6 +86,7 @@ export function runThread(setup: (context: ThreadContext) => ThreadActors | Prom
       }
     }
     exportRefs(own, toWorker);
+    neighbours.ready(own);
     post({ type: 'ready', actors: limitsOf(own) });
     return threadActors;
   }
@@ -91,6 +102,7 @@ export function runThread(setup: (context: ThreadContext) => ThreadActors | Prom
       if ('ended' in actor) await actor.stop();
     }
     main.close();
+    neighbours.close();
     toWorker.close();
     post({ type: 'stopped' });
     control.close();

@@ -9,6 +9,22 @@ import type { LogRecord } from './thread-log.ts';
 /** Actors by name, with the bounds of their mailboxes. */
 export type Limits = Readonly<Record<string, number>>;
 
+/** One way between two worker threads, as one of them sees it. */
+export type Line =
+  | {
+      readonly kind: 'to';
+      /** The name of the other thread. */
+      readonly thread: string;
+      /** The other's actors, reached through `port`. */
+      readonly actors: Limits;
+      readonly port: MessagePort;
+    }
+  | {
+      readonly kind: 'from';
+      /** Where this thread exports its own actors to the other. */
+      readonly port: MessagePort;
+    };
+
 /** The worker's workerData. */
 export interface ThreadData {
   readonly name: string;
@@ -18,6 +34,8 @@ export interface ThreadData {
   readonly toMain: MessagePort;
   /** Where the worker exports its own actors. */
   readonly toWorker: MessagePort;
+  /** To and from other worker threads. */
+  readonly lines: readonly Line[];
 }
 
 export type FromWorker =
@@ -26,7 +44,10 @@ export type FromWorker =
   | { readonly type: 'stopped' }
   | LogRecord;
 
-export type ToWorker = { readonly type: 'stop' } | { readonly type: 'logged'; readonly records: number };
+export type ToWorker =
+  | { readonly type: 'stop' }
+  | { readonly type: 'logged'; readonly records: number }
+  | { readonly type: 'line'; readonly line: Line };
 
 export function limitsOf(refs: Readonly<Record<string, AnyRef>>): Limits {
   return Object.fromEntries(Object.entries(refs).map(([name, ref]) => [name, destinationOf(ref).limit]));

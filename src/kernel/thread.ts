@@ -19,7 +19,8 @@ import type { AnyRef } from './ref.ts';
 import type { RemoteActors } from './remote.ts';
 import { exportRefs, importRefs } from './remote.ts';
 import { receiveLog } from './thread-log.ts';
-import type { FromWorker, ThreadData, ToWorker } from './thread-protocol.ts';
+import type { Place, Switchboard } from './switchboard.ts';
+import type { FromWorker, Line, ThreadData, ToWorker } from './thread-protocol.ts';
 import { limitsOf } from './thread-protocol.ts';
 
 export { runThread } from './run-thread.ts';
@@ -33,6 +34,8 @@ export interface ThreadOptions {
   readonly boot?: unknown;
   /** Actors of this thread that the worker may send to. */
   readonly refs?: Readonly<Record<string, AnyRef>> | undefined;
+  /** Joins it to other worker threads. */
+  readonly switchboard?: Switchboard | undefined;
   readonly log: Logger;
   readonly clock?: Clock | undefined;
   readonly resourceLimits?: ResourceLimits | undefined;
@@ -87,6 +90,7 @@ class WorkerThread implements Thread {
   readonly #actors: RemoteActors;
   /** Where this thread's actors are exported. */
   readonly #exports: MessagePort;
+  readonly #place: Place | undefined;
   #refs: Readonly<Record<string, AnyRef>> = {};
   #cause: Error | undefined;
   #stopped: Promise<void> | undefined;
@@ -99,7 +103,8 @@ class WorkerThread implements Thread {
     this.name = name;
     this.#options = options;
     this.#clock = clock ?? systemClock;
-    this.#worker = newWorker(options, toMain.port2, toWorker.port2);
+    this.#place = options.switchboard?.open(name, (line) => this.#give(line));
+    this.#worker = newWorker(options, toMain.port2, toWorker.port2, this.#place?.lines ?? []);
     this.#exports = toMain.port1;
     exportRefs(refs, this.#exports);
     this.#actors = importRefs(toWorker.port1, { log, clock });
@@ -143,6 +148,10 @@ class WorkerThread implements Thread {
     this.#graceTimer?.clear();
   }
 
+  #give(line: Line): void {
+    this.#worker.postMessage({ type: 'line', line } satisfies ToWorker, [line.port]);
+  }
+
   #post(message: ToWorker): void {
     this.#worker.postMessage(message);
   }
@@ -158,6 +167,7 @@ class WorkerThread implements Thread {
         else {
           const refs = Object.entries(message.actors).map(([name, limit]) => [name, this.#actors.ref(name, limit)]);
           this.#refs = Object.fromEntries(refs) as Record<string, AnyRef>;
+          this.#place?.ready(message.actors);
           resolve(undefined);
         }
       });
@@ -178,6 +188,7 @@ class WorkerThread implements Thread {
   }
 
   async #end(code: number): Promise<ThreadEnd> {
+    this.#place?.close();
     // the port closes by itself, after the replies that the worker sent last
     const closing = this.#clock.setTimeout(() => this.#actors.close(), CLOSE_MS);
     await this.#actors.closed;
@@ -196,12 +207,13 @@ function newWorker(
   { name, url, boot, refs = {}, resourceLimits }: ThreadOptions,
   toMain: ThreadData['toMain'],
   toWorker: ThreadData['toWorker'],
+  lines: readonly Line[],
 ): Worker {
-  const workerData: ThreadData = { name, boot, refs: limitsOf(refs), toMain, toWorker };
+  const workerData: ThreadData = { name, boot, refs: limitsOf(refs), toMain, toWorker, lines };
   return new Worker(url, {
     name,
     workerData,
-    transferList: [toMain, toWorker],
+    transferList: [toMain, toWorker, ...lines.map(({ port }) => port)],
     ...(resourceLimits === undefined ? {} : { resourceLimits }),
   });
 }

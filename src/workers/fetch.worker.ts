@@ -29,7 +29,7 @@ export interface FetchBoot {
 const MAILBOX = { limit: 65_536 };
 const HASHING = { threads: 2, maxQueue: 4_096 };
 
-runThread(async ({ boot, ref, log }) => {
+runThread(async ({ boot, neighbour, log }) => {
   const { cacheDir, cacheBytes, allowMirror, mirrorConnections, userAgent, peers } = boot as FetchBoot;
   const clock = systemClock;
   const layout = layoutOf(cacheDir);
@@ -68,7 +68,7 @@ runThread(async ({ boot, ref, log }) => {
   const transfers = createTransfers({
     store: storeActor.ref,
     mirror: mirrorActor.ref,
-    ...(peers && { peers: ref<PeersProtocol>('peers') }),
+    ...(peers && { peers: neighbour<PeersProtocol>('swarm', 'peers') }),
     hashing,
     clock,
     log,

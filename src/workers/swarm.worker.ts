@@ -13,13 +13,13 @@ export type SwarmBoot = PeersSettings;
 const MAILBOX = { limit: 65_536 };
 const HASHING = { threads: 2, maxQueue: 4_096 };
 
-runThread(async ({ boot, ref, log }) => {
+runThread(async ({ boot, neighbour, log }) => {
   const settings = boot as SwarmBoot;
   const hashing = createHashing(HASHING);
   const peers = await createPeers({
     settings,
-    sink: ref<PeersSinkProtocol>('transfers'),
-    store: ref<StoreProtocol>('store'),
+    sink: neighbour<PeersSinkProtocol>('fetch', 'transfers'),
+    store: neighbour<StoreProtocol>('fetch', 'store'),
     hashing,
     clock: unhurriedClock,
     random: Math.random,

@@ -17,8 +17,8 @@ interface Waiting {
 /** A rush is over when nothing has come for this long, in milliseconds. */
 const QUIET_MS = 100;
 /** A file waits at most about this long, in milliseconds. */
-const LONGEST_MS = 3_000;
-const MAX_WAITING = 256;
+const LONGEST_MS = 10_000;
+const MAX_WAITING = 512;
 const MAX_WAITING_BYTES = 256 * 1024 * 1024;
 /** Flushes at once: each holds one of the process's four I/O threads. */
 const MAX_RUNNING = 2;
