@@ -58,7 +58,6 @@ export class Progress {
     item.size = size;
     item.resumedAt = resumedAt;
     item.begun = true;
-    this.#run();
     if (this.#deps.waiting() === 1) this.#show(item);
   }
 
@@ -80,18 +79,15 @@ export class Progress {
     this.#figures = figures;
   }
 
-  stop(): void {
-    clearInterval(this.#timer);
-    this.#timer = undefined;
-  }
-
-  #run(): void {
+  /** APT waits for something. */
+  run(): void {
     this.#timer ??= setInterval(() => this.#tick(), TICK_MS);
   }
 
   #tick(): void {
     if (this.#deps.waiting() === 0) {
-      this.stop();
+      clearInterval(this.#timer);
+      this.#timer = undefined;
       return;
     }
     this.#measure();

@@ -109,6 +109,7 @@ export class Transaction {
     }
     this.#byId.set(item.id, item);
     this.#queue.add(item);
+    this.#progress.run();
     this.#pumpSoon();
   }
 

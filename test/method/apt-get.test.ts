@@ -1,6 +1,6 @@
 /** The APT method under real apt-get: private roots, a private methods folder, the daemon and a mirror as processes. */
 import t from 'tap';
-import { skipWithoutApt } from '../support/process.ts';
+import { skipWithoutApt, until } from '../support/process.ts';
 import { downloaded, hashesOf, Scene } from '../support/scene.ts';
 
 t.setTimeout(120_000);
@@ -31,3 +31,47 @@ t.test('without a daemon APT fetches from the mirror itself, with one warning', 
   t.same(downloaded(got), hashesOf(scene.archive, ...names), got.output);
   t.equal(got.output.match(/^W: .*no DebTorrent on/gm)?.length, 1, got.output);
 });
+
+t.test('the daemon is killed in the middle: APT gets the rest from the mirror', { skip: skipWithoutApt }, async (t) => {
+  const scene = await Scene.start(t, { state });
+  const apt = scene.apt('method');
+  t.equal((await apt.update()).code, 0);
+  let release: () => void = () => undefined;
+  const hold = new Promise<void>((resolve) => (release = resolve));
+  const { archive, mirror } = scene;
+  mirror.forget();
+  mirror.rule((request) => /pkg\d*[13579]_/.test(request.path), { hold });
+  const installing = apt.installDownloadOnly(...names);
+  await until('some files wait for the mirror', () => mirror.requests(/pkg\d*[13579]_/).length > 0);
+  await scene.daemon.kill9();
+  mirror.clearRules();
+  release();
+  const got = await installing;
+  t.equal(got.code, 0, got.output);
+  t.same(downloaded(got), hashesOf(archive, ...names), got.output);
+  t.equal(got.output.match(/^W: .*no DebTorrent on/gm)?.length, 1, got.output);
+});
+
+t.test(
+  'what APT says of a mirror that lies, lacks a file, or may not be asked',
+  { skip: skipWithoutApt },
+  async (t) => {
+    const scene = await Scene.start(t, { state });
+    const apt = scene.apt('method', { conf: ['Acquire::Retries "1";'] });
+    t.equal((await apt.update()).code, 0);
+    const { archive, mirror } = scene;
+    const path = (name: string): string => archive.url(archive.file(name).path);
+    mirror.rule(path('pkg1'), { alterAt: 100 });
+    mirror.rule(path('pkg2'), { status: 404 });
+    mirror.rule(path('pkg3'), { status: 503 }, 3);
+    const got = await apt.download('pkg1', 'pkg2', 'pkg3', 'pkg4');
+    t.not(got.code, 0);
+    t.match(got.output, /^E: Failed to fetch \S+pkg1_\S+ +Hash Sum mismatch/m, got.output);
+    t.match(got.output, /^E: Failed to fetch \S+pkg2_\S+ +404 NOT_FOUND/m, got.output);
+    t.same(downloaded(got), hashesOf(archive, 'pkg3', 'pkg4'), 'what may pass has passed');
+    const strange = scene.apt('method', { uri: 'http://not-allowed.example/debian' });
+    const refused = await strange.update();
+    t.not(refused.code, 0);
+    t.match(refused.output, /403 HOST_NOT_ALLOWED/, refused.output);
+  },
+);

@@ -119,6 +119,11 @@ export class Apt {
     };
   }
 
+  /** What APT needs to know of this root, for other programs than apt-get. */
+  get env(): NodeJS.ProcessEnv {
+    return this.#env;
+  }
+
   /** A methods folder with APT's own and ours. */
   #methods(): string {
     const folder = join(this.root, 'methods');
