@@ -133,6 +133,7 @@ async function run(config: Config, ownLog: Logger): Promise<number> {
   });
   const pages = new OwnPages({
     version,
+    rules,
     observer,
     reporter,
     metrics,

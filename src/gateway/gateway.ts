@@ -78,7 +78,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     const target = targets.parse(req.method ?? '', req.url ?? '', req.headers.host);
     switch (target.kind) {
       case 'own':
-        return pages.serve(client, target.path);
+        return pages.serve(client, target.path, target.query);
       case 'mirror':
         client.target = target.url;
         return files.serveFromMemory(client, target.url) ? undefined : files.serve(client, target.url);

@@ -4,9 +4,11 @@ import { hostname } from 'node:os';
 import type { Clock } from '../core/clock.ts';
 import { asDebtorrentError, DebtorrentError } from '../core/errors.ts';
 import { formatAuthority, parseAuthority } from '../core/http/authority.ts';
+import type { HostRules } from '../core/host-rules.ts';
 import { sendText } from './answer.ts';
 import type { ClientExchange } from './exchange.ts';
 import type { Metrics } from './metrics.ts';
+import { answerMirrorQuestion } from './mirror-question.ts';
 import { outerAddress } from './own-names.ts';
 import type { History } from './status/history.ts';
 import type { Observer } from './status/observe.ts';
@@ -18,6 +20,7 @@ import { Viewers, type Picture } from './status/viewers.ts';
 
 export interface OwnPagesDeps {
   readonly version: string;
+  readonly rules: HostRules;
   readonly observer: Observer;
   readonly reporter: Reporter;
   readonly metrics: Metrics;
@@ -44,7 +47,7 @@ export class OwnPages {
     this.#viewers = new Viewers({ clock: deps.clock, picture: () => this.#picture() });
   }
 
-  async serve(client: ClientExchange, path: string): Promise<void> {
+  async serve(client: ClientExchange, path: string, query: string): Promise<void> {
     client.firstByteMs = performance.now() - client.startedAt;
     switch (path) {
       case '/status.json':
@@ -58,7 +61,7 @@ export class OwnPages {
         sendText(client.res, 200, this.#deps.metrics.contentType, await this.#metrics());
         return;
       case '/healthz':
-        sendText(client.res, 200, TEXT_TYPE, 'ok\n');
+        this.#health(client, query);
         return;
       case '/readyz':
         await this.#readiness(client);
@@ -71,6 +74,11 @@ export class OwnPages {
   /** Ends the streams of those who watch: they have no end of their own. */
   close(): void {
     this.#viewers.close();
+  }
+
+  #health({ res }: ClientExchange, query: string): void {
+    const { status, text } = answerMirrorQuestion(this.#deps.rules, query) ?? { status: 200, text: 'ok\n' };
+    sendText(res, status, TEXT_TYPE, text);
   }
 
   /** Ready means that every part answers, not only that the port is open. */

@@ -17,6 +17,11 @@ t.test('laptops: the helper says DIRECT when nothing or something else listens',
   const ask = (where: string) =>
     run(HELPER, ['http://ftp.de.debian.org/debian'], { env: { PATH: process.env['PATH'], DEBTORRENT_PROXY: where } });
   t.match(await ask(`127.0.0.1:${port}`), { code: 0, stdout: 'DIRECT\n' }, 'something else');
+  const silent = createServer(() => undefined);
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => silent.close());
+  const hanging = (silent.address() as AddressInfo).port;
+  t.match(await ask(`127.0.0.1:${hanging}`), { code: 0, stdout: 'DIRECT\n' }, 'something that never answers');
   await new Promise((resolve) => server.close(resolve));
   t.match(await ask(`127.0.0.1:${port}`), { code: 0, stdout: 'DIRECT\n' }, 'nothing');
 });
@@ -27,6 +32,16 @@ t.test('laptops: APT works with the daemon and without it', { skip: skipWithoutA
   const { http } = daemon.ready;
   const asked = await run(HELPER, [mirror.url], { env: { PATH: process.env['PATH'], DEBTORRENT_PROXY: http } });
   t.match(asked, { code: 0, stdout: `http://${http}\n` });
+  for (const refused of [
+    'http://mirror.example.org/debian',
+    'https://127.0.0.1/',
+    `http://me:pw@${mirror.host}/`,
+    'x',
+  ]) {
+    const answer = await run(HELPER, [refused], { env: { PATH: process.env['PATH'], DEBTORRENT_PROXY: http } });
+    t.match(answer, { code: 0, stdout: 'DIRECT\n' }, `${refused} is not for the daemon`);
+  }
+  t.equal(daemon.logged('pw@').length, 0);
 
   const apt = scene.apt('direct', {
     conf: [`Acquire::http::Proxy-Auto-Detect "${HELPER}";`],
