@@ -2,6 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import type { AptPaths } from './apt-paths.ts';
 import type { Role } from './journal.ts';
+import type { RootedFiles } from './rooted-files.ts';
 
 export interface InstalledFile {
   readonly path: string;
@@ -30,6 +31,24 @@ export function thisInstallation(): Installation {
 
 export function isSetups(bytes: Buffer): boolean {
   return bytes.subarray(0, 1000).includes(MARK);
+}
+
+/**
+ * What of the installation APT will miss, seen from the root; undefined when it is all there. APT's method starts as
+ * whoever runs APT: not only root downloads packages.
+ */
+export function missingForMethod(files: RootedFiles, { home, node }: Installation): string | undefined {
+  for (const path of [`${home}/bin/apt-method`, node]) {
+    const names = path.split('/');
+    const directories = names.slice(1, -1).map((_, index) => names.slice(0, index + 2).join('/'));
+    const states = directories.map((directory) => ({ directory, state: files.directoryState(directory) }));
+    const absent =
+      states.some(({ state }) => !state) || !files.list(directories.at(-1) ?? '/').includes(names.at(-1) ?? '');
+    if (absent) return `${path} is not there: the method works only where it is, such as by a mount`;
+    const closed = states.find(({ state }) => state && (state.mode & 0o001) === 0);
+    if (closed) return `${closed.directory} is closed to some: for users who may not enter it the method does not work`;
+  }
+  return undefined;
 }
 
 /** What APT runs for `debtorrent:` sources. */

@@ -12,6 +12,7 @@ import { aptPaths, type AptPaths } from './apt-paths.ts';
 import { hostsWithCredentials } from './auth-hosts.ts';
 import {
   methodConfiguration,
+  missingForMethod,
   methodFile,
   proxyFiles,
   thisInstallation,
@@ -73,7 +74,12 @@ async function run(options: SetupOptions, around: Surroundings, files: RootedFil
     const plan = options.undo
       ? planUndo(files, journal, sources)
       : planSetup(files, journal, { sources, owner, ...wanted(config, options, files, paths) });
-    return { plan: { ...plan, notes: [...notes, ...plan.notes] }, journal };
+    const method = plan.after.some(({ role }) => role === 'method');
+    const missing = method ? missingForMethod(files, thisInstallation()) : undefined;
+    return {
+      plan: { ...plan, notes: [...notes, ...plan.notes, ...(missing === undefined ? [] : [missing])] },
+      journal,
+    };
   };
   const { plan, journal } = makePlan();
   stdout.write(showPlan(plan, root, stdout.isTTY ?? false));

@@ -11,7 +11,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import t from 'tap';
 import { MAIN } from '../../support/daemon.ts';
 import { run, skipWithout } from '../../support/process.ts';
@@ -310,6 +310,20 @@ t.test('mistakes: one line, exit 2; files that cannot be changed: one line, exit
     code: 1,
     output: /^debtorrent: cannot read [^\n]*30debtorrent-setup: [^\n]*\n$/,
   });
+});
+
+t.test('it says when APT could not run the method', async (t) => {
+  const machine = new Machine(t, FILES);
+  const here = dirname(dirname(MAIN));
+  t.match(
+    (await machine.setup('--print')).stdout,
+    `note: ${here}/bin/apt-method is not there: the method works only where`,
+  );
+  for (const path of [`${here}/bin/apt-method`, process.execPath]) machine.write(path, '');
+  t.notMatch((await machine.setup('--print')).stdout, /note:/);
+  chmodSync(machine.path(here), 0o750);
+  t.match((await machine.setup('--print')).stdout, `note: ${here} is closed to some:`);
+  t.notMatch((await machine.setup('--print', '--proxy')).stdout, /note:/, 'another way needs no method');
 });
 
 t.test('one at a time', { skip: skipWithout('flock') }, async (t) => {
