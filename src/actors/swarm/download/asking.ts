@@ -26,7 +26,7 @@ export interface AskingDeps {
 
 /** Links that are asked for one file. */
 const MAX_ASKED = 50;
-/** Times that a peer is asked for one file, when it leaves and comes back. */
+/** Times that a peer is asked for one file, when it leaves and comes back or takes its offer back. */
 const MAX_ASKS = 4;
 /** Links that are asked for the piece roots of one file. */
 const MAX_TREES = 4;
@@ -162,9 +162,15 @@ export class Asking {
   #retract(lane: Lane, base: number): void {
     const seller = lane.byBase(base);
     if (seller === undefined) return;
+    const { want, slowUntil, slowTimes } = seller;
     this.#deps.requester.withdraw(seller);
-    lane.endLease(seller);
-    this.#deps.changed(seller.want);
+    // That want is not answered again, though the peer may have the file anew: a transfer of its own that starts again.
+    lane.end(seller);
+    want.sellers.delete(lane);
+    this.ask(want, lane);
+    const again = want.sellers.get(lane);
+    if (again !== undefined) Object.assign(again, { slowUntil, slowTimes });
+    this.#deps.changed(want);
     this.#deps.requester.soon();
     this.#flush();
   }

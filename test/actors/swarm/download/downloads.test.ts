@@ -87,6 +87,36 @@ t.test('links that come later are asked too, and what they have is told', async 
   await it.stop();
 });
 
+t.test(
+  'who takes its offer back is asked anew, on the same link, and may offer again: four times in all',
+  async (t) => {
+    const it = scene();
+    const file = content('again', 3 * MIB);
+    const peer = it.peer('a', [file]);
+    const wanted = it.wanted(file);
+    await it.settled(it.downloads.seek(wanted));
+    const available = () => it.views.get(1)?.available.length;
+    for (let offers = 1; offers <= 4; offers++) {
+      peer.takesBack(file);
+      await it.until(() => available() === 0);
+      if (offers < 4) await it.until(() => available() === 1);
+      if (offers === 3)
+        t.match(await it.settled(fetchAll(it, wanted)), [{ kind: 'done' }], 'what it offers is fetched');
+    }
+    await it.pass(10);
+    t.ok(it.bytes(wanted).equals(file.data));
+    const numbers = peer.heard.flatMap((heard) => (heard.type === 'want' ? heard.files.map((each) => each.file) : []));
+    t.equal(new Set(numbers).size, 4, 'no number twice');
+    t.strictSame(
+      peer.heard.flatMap((heard) => (heard.type === 'unwant' ? heard.files : [])),
+      numbers,
+      'a want that is not answered again is ended',
+    );
+    t.strictSame(it.bans, []);
+    await it.stop();
+  },
+);
+
 t.test('a choked link has nothing to give but what it allows fast', async (t) => {
   const it = scene();
   const file = content('choked', 3 * MIB);

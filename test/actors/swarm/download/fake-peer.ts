@@ -110,6 +110,13 @@ export class FakePeer implements Link {
     if (lease !== undefined) this.#options.downloads().have(this, lease.base + piece);
   }
 
+  /** It has the file no longer; a new want of it is answered as the first one was. */
+  takesBack(file: FakeFile): void {
+    const at = this.#leases.findIndex((each) => each.file.sha256 === file.sha256);
+    const [lease] = this.#leases.splice(at, 1);
+    if (lease !== undefined) this.says({ type: 'retract', bases: [lease.base] });
+  }
+
   /** The peer chokes this side, or no longer: all that was asked of large files is refused. */
   chokes(choking: boolean): void {
     this.peerChoking = choking;

@@ -33,6 +33,20 @@ t.test('under an agreed tree wrong pieces are never told, come from others, and 
   await it.stop();
 });
 
+t.test('who gets the last piece later is asked for its tree then', async (t) => {
+  const it = scene();
+  const file = content('late', 2 * MIB);
+  const whole = it.peer('whole', [file]);
+  const late = it.peer('late', [{ ...file, have: [0] }]);
+  const asksTree = ({ heard }: typeof late) => heard.some(({ type }) => type === 'tree-request');
+  await it.settled(it.downloads.seek(it.wanted(file)));
+  await it.until(() => asksTree(whole));
+  t.notOk(asksTree(late));
+  late.gets(file, 1);
+  await it.until(() => asksTree(late));
+  await it.stop();
+});
+
 t.test('who told lying roots is banned when the file is right in spite of them', async (t) => {
   for (const others of [1, 2]) {
     const it = scene();

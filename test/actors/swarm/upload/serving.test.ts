@@ -158,6 +158,26 @@ t.test('of a partial file only what may be offered is given', async (t) => {
   );
 });
 
+t.test('a transfer that starts again takes its offer back, and offers anew to who asks again', async (t) => {
+  const s = await uploadScene(t);
+  const file = s.publish('restarted', 3 * PIECE_BYTES);
+  const link = s.link();
+  const [first] = s.want(link, file);
+  const pieces = new Bitmap(3);
+  pieces.set(1);
+  s.uploads.partial(file.sha256, file.size, file.path, pieces);
+  s.uploads.forget(file.sha256);
+  s.uploads.partial(file.sha256, file.size, file.path, pieces);
+  t.equal(link.of('offer').length, 1, 'one offer for a want');
+  s.uploads.message(link, { type: 'unwant', files: [first as number] });
+  const base = await s.leased(link, file);
+  t.strictSame(link.of('retract'), [{ type: 'retract', bases: [0] }]);
+  t.ok(base >= 3, 'indexes are not used again');
+  s.askAll(link, base, file.size);
+  await link.until(() => link.open.size === 0);
+  t.strictSame([...new Set(link.of('piece').map(({ block }) => block.index))], [base + 1]);
+});
+
 t.test('a verified file is served from its first name, and from its last when it has moved', async (t) => {
   const s = await uploadScene(t);
   const file = s.publish('partial name', 2 * PIECE_BYTES);
