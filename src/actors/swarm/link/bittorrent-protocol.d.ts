@@ -58,6 +58,8 @@ declare module 'bittorrent-protocol' {
     /** Of its stream: what the wire sends, null at its end. */
     push(bytes: Uint8Array | null): boolean;
     _extendedHandshakeSent: boolean;
+    /** Makes a string of each message, whether or not anybody reads it. */
+    _debug(...args: unknown[]): void;
     /** What it does with a `piece`. Signed 32-bit numbers. */
     _onPiece(index: number, offset: number, data: Uint8Array): void;
     _write(bytes: Uint8Array, done: (error: Error | null) => void): void;

@@ -81,6 +81,7 @@ export class Channel {
     this.wire = new Wire(incoming ? 'tcpIncoming' : 'tcpOutgoing');
     // Where the wire notes haves; it would grow with their indexes.
     this.wire.peerPieces = { get: () => false, set: () => {} };
+    this.wire._debug = () => {};
     // Both handshakes are written by handshake.ts.
     this.wire._extendedHandshakeSent = true;
     this.wire.use(extension('dt_files', this));
