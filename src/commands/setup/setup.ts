@@ -18,8 +18,8 @@ import {
   thisInstallation,
   type InstalledFile,
 } from './installed-files.ts';
-import { EMPTY_JOURNAL, leftSomething, readJournal, type Journal } from './journal.ts';
-import { planSetup, planUndo, type Plan } from './plan.ts';
+import { EMPTY_JOURNAL, leftSomething, readJournal } from './journal.ts';
+import { planSetup, planUndo } from './plan.ts';
 import { RootedFiles } from './rooted-files.ts';
 import { showPlan } from './show.ts';
 import type { RewriteRules } from './source-uri.ts';
@@ -65,23 +65,16 @@ export async function setup(options: SetupOptions, around: Surroundings): Promis
 async function run(options: SetupOptions, around: Surroundings, files: RootedFiles): Promise<number> {
   const { root } = options;
   const { env, stdout } = around;
-  const config = around.config(configFile(files));
   const owner = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
   const paths = aptPaths(root, env);
-  const makePlan = (): { plan: Plan; journal: Journal } => {
-    const journal = readJournal(files, owner.uid) ?? EMPTY_JOURNAL;
-    const { sources, notes } = readableSources(files, paths);
-    const plan = options.undo
-      ? planUndo(files, journal, sources)
-      : planSetup(files, journal, { sources, owner, ...wanted(config, options, files, paths) });
-    const method = plan.after.some(({ role }) => role === 'method');
-    const missing = method ? missingForMethod(files, thisInstallation()) : undefined;
-    return {
-      plan: { ...plan, notes: [...notes, ...plan.notes, ...(missing === undefined ? [] : [missing])] },
-      journal,
-    };
-  };
-  const { plan, journal } = makePlan();
+  const journal = readJournal(files, owner.uid) ?? EMPTY_JOURNAL;
+  const { sources, notes } = readableSources(files, paths);
+  const planned = options.undo
+    ? planUndo(files, journal, sources)
+    : planSetup(files, journal, { sources, owner, ...wanted(around.config(configFile(files)), options, files, paths) });
+  const method = planned.after.some(({ role }) => role === 'method');
+  const missing = method ? missingForMethod(files, thisInstallation()) : undefined;
+  const plan = { ...planned, notes: [...notes, ...planned.notes, ...(missing === undefined ? [] : [missing])] };
   stdout.write(showPlan(plan, root, stdout.isTTY ?? false));
   if (options.print) return 0;
   if (plan.changes.length === 0 && !(options.undo && leftSomething(files))) {
