@@ -1,4 +1,5 @@
 /** Clients of all kinds at work together: simulated ones in threads, real apt-get in processes. */
+import { setMaxListeners } from 'node:events';
 import type { Scope } from '../support/scope.ts';
 import type { LoadArchive } from './archive/load-archive.ts';
 import { type Done, startCrowd } from './client/crowd.ts';
@@ -47,6 +48,7 @@ const TICK_MS = 1000;
 export async function prepareClients(scope: Scope, options: ClientsOptions): Promise<Clients> {
   const { load, archive, weights, routes, directory, threads, onTick } = options;
   const abort = new AbortController();
+  setMaxListeners(0, abort.signal); // one for each real client
   const tally = new Tally();
   const real = await prepareRealApt(scope, {
     load: { ...load, seed: `${load.seed} apt`, clients: options.realApts + options.methodApts },

@@ -101,7 +101,7 @@ async function relay(asked: IncomingMessage, answer: ServerResponse, way: Way): 
       const slice = chunk.subarray(at, Math.min(at + SLICE, chunk.length, at + most - sent));
       for (const bucket of way.buckets) await paid(bucket, slice.length);
       if (answer.destroyed) return;
-      if (!answer.write(slice)) await Promise.race([once(answer, 'drain'), once(answer, 'close')]);
+      if (!answer.write(slice)) await drained(answer);
       sent += slice.length;
       sentBytes.set(answer, sent);
     }
@@ -114,6 +114,19 @@ async function relay(asked: IncomingMessage, answer: ServerResponse, way: Way): 
     await sleep(STALL_MS, undefined, { signal: waiting.signal, ref: false }).catch(() => undefined);
   }
   asked.socket.destroy();
+}
+
+/** Or closed. */
+function drained(answer: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      answer.off('drain', done);
+      answer.off('close', done);
+      resolve();
+    };
+    answer.on('drain', done);
+    answer.on('close', done);
+  });
 }
 
 async function paid(bucket: TokenBucket, bytes: number): Promise<void> {

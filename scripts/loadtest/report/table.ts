@@ -49,7 +49,7 @@ export function rowsOf(results: readonly RunResult[]): Row[] {
     ),
     row('event loop late at most', ({ cost }) => milliseconds(cost?.loopDelayMs)),
     row('harness, processor', ({ harness }) => seconds(harness.cpuSeconds)),
-    row('harness, busy', ({ harness }) => percent(Math.max(...harness.busy))),
+    row('harness, busy', ({ harness }) => percent(Math.max(0, ...harness.busy))),
     row('harness, late at p99', ({ harness }) => milliseconds(harness.lateMs.p99)),
     row('machine idle', ({ harness }) => percent(harness.idle)),
     row('limited by', ({ limit }) => LIMITS[limit]),
