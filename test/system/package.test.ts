@@ -1,0 +1,117 @@
+/** The Debian package in roots of Debian systems: installed, used, upgraded, removed, and purged without a trace. */
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import t, { type Test } from 'tap';
+import { buildDeb } from '../../scripts/deb/main.ts';
+import { run, type RunResult } from '../support/process.ts';
+import { Chroot, skipWithoutChroot, suites } from './chroot-base.ts';
+
+t.setTimeout(280_000);
+
+/** What dpkg and APT keep of their own work. */
+const NOT_OURS =
+  /^(?:var\/(?:lib\/(?:dpkg|apt)|cache\/(?:apt|debconf|ldconfig)|log)|tmp|proc|sys|dev|run|root)(?:\/|$)/;
+const CONFIGURATION = 'etc/debtorrent/debtorrent.toml';
+
+function pathsOf(root: string): string[] {
+  const names = readdirSync(root, { recursive: true, encoding: 'utf8' });
+  return names.filter((name) => !NOT_OURS.test(name)).toSorted();
+}
+
+/** Runs a program in the root, with this machine's Node as one from elsewhere or without it. */
+function inside(root: string, node: string | undefined, ...command: readonly string[]): Promise<RunResult> {
+  const script = `set -e
+    mount -t proc proc "$1/proc"
+    if [ -n "$2" ]; then
+      mkdir -p "$1/usr/local/bin"
+      touch "$1/usr/local/bin/node"
+      mount --bind "$2" "$1/usr/local/bin/node"
+    fi
+    root=$1; shift 2
+    exec chroot "$root" "$@"`;
+  const env = {
+    PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+    LC_ALL: 'C.UTF-8',
+    HOME: '/root',
+    DEBIAN_FRONTEND: 'noninteractive',
+  };
+  const args = ['--mount', '--propagation', 'private', 'sh', '-c', script, 'sh', root, node ?? '', ...command];
+  return run('unshare', args, { env });
+}
+
+async function lifeCycle(t: Test, root: string, node: string | undefined, debs: readonly [string, string]) {
+  const go = async (what: string, ...command: readonly string[]): Promise<RunResult> => {
+    const result = await inside(root, node, ...command);
+    t.equal(result.code, 0, `${what}\n${result.code === 0 ? '' : result.output.slice(-3000)}`);
+    return result;
+  };
+  const apt = (...args: readonly string[]) => ['apt-get', '-y', '-qq', '-o', 'Dpkg::Use-Pty=0', ...args];
+  for (const deb of debs) copyFileSync(deb, join(root, 'tmp', basename(deb)));
+  const [first, second] = debs.map((deb) => `/tmp/${basename(deb)}`) as [string, string];
+  await go('lists', ...apt('update'));
+  await go(
+    'what it needs',
+    ...apt('install', '--no-install-recommends', 'xz-utils', ...(node === undefined ? ['nodejs'] : [])),
+  );
+  const before = pathsOf(root);
+
+  const installed = await go('install', ...apt('install', '--no-install-recommends', first));
+  t.notMatch(installed.output, 'it needs Node', 'it has found Node');
+  t.match((await go('the program runs', 'debtorrent', '--version')).stdout, /^\d/);
+  t.ok(existsSync(join(root, 'etc/systemd/system/multi-user.target.wants')), 'the service starts with the machine');
+  const served = await go(
+    'the daemon runs and answers',
+    'sh',
+    '-c',
+    `debtorrent serve --cache-dir /var/cache/debtorrent --peer-listen off --listen 127.0.0.1:0 --log-level silent >/tmp/out &
+     pid=$!
+     until grep -q ^ready /tmp/out; do kill -0 $pid; sleep 0.1; done
+     port=$(sed 's/.*"127.0.0.1:\\([0-9]*\\)".*/\\1/' /tmp/out)
+     debtorrent status --listen 127.0.0.1:$port
+     kill $pid; wait $pid`,
+  );
+  t.match(served.stdout, 'It works, and waits for APT.');
+  const method = await go('the method answers APT', 'sh', '-c', '/usr/lib/apt/methods/debtorrent </dev/null');
+  t.match(method.stdout, /^100 Capabilities\n/);
+
+  const file = join(root, CONFIGURATION);
+  const configuration = `${readFileSync(file, 'utf8')}cache-size = "1G"\n`;
+  await go('somebody edits the configuration', 'sh', '-c', `echo 'cache-size = "1G"' >>/${CONFIGURATION}`);
+  await go('upgrade', ...apt('install', '--no-install-recommends', second));
+  t.equal(readFileSync(file, 'utf8'), configuration, 'the configuration is kept');
+
+  const sources = () => ['sources.list', 'sources.list.d'].map((name) => readTree(join(root, 'etc/apt', name)));
+  const plain = sources();
+  await go('setup', 'debtorrent', 'setup', '--yes', '--allow-mirror', '*');
+  t.strictNotSame(sources(), plain, 'sources go through the method');
+  await go('remove', ...apt('remove', 'debtorrent'));
+  t.same(sources(), plain, 'sources are as they were');
+  t.ok(existsSync(file), 'the configuration stays');
+  t.notOk(existsSync(join(root, 'usr/bin/debtorrent')));
+  await go('purge', ...apt('purge', 'debtorrent'));
+  t.same(pathsOf(root), before, 'nothing is left');
+}
+
+function readTree(path: string): unknown {
+  if (!existsSync(path)) return undefined;
+  try {
+    return readdirSync(path).map((name) => [name, readFileSync(join(path, name), 'utf8')]);
+  } catch {
+    return readFileSync(path, 'utf8');
+  }
+}
+
+t.test('installed, used, upgraded, removed, purged', { skip: skipWithoutChroot() }, async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'dt-deb-'));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  const debs = [buildDeb(directory), buildDeb(directory, '99.0.0')] as const;
+  for (const suite of suites()) {
+    const chroot = await Chroot.make(t, suite);
+    await t.test(suite, { skip: typeof chroot === 'string' && chroot }, async (t) => {
+      if (typeof chroot === 'string') return;
+      // where Debian's own Node is too old, this machine's stands for one from elsewhere
+      await lifeCycle(t, chroot.root, suite === 'bookworm' ? process.execPath : undefined, debs);
+    });
+  }
+});
