@@ -3,16 +3,16 @@
  * the mirror that this machine's APT uses, and it is kept in the user's cache directory; each test has a copy.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { run, skipWithout, type RunResult } from '../support/process.ts';
 import { skipWithoutMount } from '../support/tmpfs.ts';
 
 /** The checkout, seen from dist/test/system. */
 const CHECKOUT = fileURLToPath(new URL('../../..', import.meta.url)).replace(/\/$/, '');
-const BUILD_MS = 200_000;
+const BUILD_S = 200;
 /** Less to write, and nothing to wait for. */
 const DPKG = ['force-unsafe-io', ...['doc', 'man', 'locale'].map((name) => `path-exclude=/usr/share/${name}/*`)].map(
   (option) => `--dpkgopt=${option}`,
@@ -21,7 +21,7 @@ const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** The reason why there can be no such root here, or false. */
 export function skipWithoutChroot(): string | false {
-  const missing = skipWithout('mmdebstrap', 'apt-get', 'unshare', 'chroot', 'tar');
+  const missing = skipWithout('mmdebstrap', 'flock', 'timeout', 'apt-get', 'unshare', 'chroot', 'tar');
   if (missing !== false) return missing;
   if (process.getuid?.() !== 0) return 'not root';
   return skipWithoutMount() || (mirrors().length === 0 && "this machine's APT has no Debian mirror");
@@ -49,6 +49,11 @@ export function suites(): string[] {
   return [...new Set([mirrors()[0]?.codename ?? 'trixie', 'trixie'])];
 }
 
+/** One process at a time makes a tarball, and takes what mmdebstrap has started with it when it takes too long. */
+const BUILD = `[ -e "$1" ] && exit
+  rm -f "$2"
+  timeout --kill-after=10 ${BUILD_S} mmdebstrap "\${@:3}" "$2" "$MIRROR" && mv "$2" "$1"`;
+
 /** The tarball of a suite; throws with the last that mmdebstrap said when it cannot be made. */
 async function tarball(suite: string): Promise<string> {
   const directory = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'debtorrent-tests');
@@ -56,20 +61,17 @@ async function tarball(suite: string): Promise<string> {
   const file = join(directory, `${suite}-${month}.tar`);
   if (existsSync(file)) return file;
   mkdirSync(directory, { recursive: true });
-  const building = join(directory, `.${suite}-${process.pid}.tar`);
-  const uri = mirrors()[0]?.uri ?? '';
-  try {
-    const args = ['--quiet', '--variant=apt', '--components=main', ...DPKG, suite, building, uri];
-    const { code, output } = await run('mmdebstrap', args, { timeoutMs: BUILD_MS });
-    if (code !== 0) throw new Error(`mmdebstrap: ${output.trim().split('\n').at(-1) ?? ''}`);
-    for (const old of readdirSync(directory).filter((name) => name.startsWith(`${suite}-`))) {
-      rmSync(join(directory, old), { force: true });
-    }
-    renameSync(building, file);
-    return file;
-  } finally {
-    rmSync(building, { force: true });
-  }
+  const lock = join(directory, `${suite}.lock`);
+  const building = join(directory, `${suite}.building.tar`);
+  const mmdebstrap = ['--quiet', '--variant=apt', '--components=main', ...DPKG, suite];
+  const { code, output } = await run('flock', [lock, 'bash', '-c', BUILD, 'bash', file, building, ...mmdebstrap], {
+    env: { ...process.env, MIRROR: mirrors()[0]?.uri ?? '' },
+    timeoutMs: 2 * BUILD_S * 1000,
+  });
+  if (code !== 0) throw new Error(`mmdebstrap: ${output.trim().split('\n').at(-1) ?? ''}`);
+  const old = readdirSync(directory).filter((name) => name.startsWith(`${suite}-`) && name !== basename(file));
+  for (const name of old) rmSync(join(directory, name), { force: true });
+  return file;
 }
 
 interface Teardown {
