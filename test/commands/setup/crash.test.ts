@@ -16,8 +16,8 @@ const FRAGMENT = 'etc/apt/apt.conf.d/30debtorrent-setup';
 /** One of each kind: a file that is to be changed, one that is to be replaced, one that is to be made. */
 function machine(t: Test): Machine {
   const made = new Machine(t, {
-    [LIST]: 'deb http://deb.debian.org/debian sid main\n',
-    'etc/apt/sources.list.d/x.sources': 'Types: deb\nURIs: https://deb.debian.org/debian\nSuites: sid\n',
+    [LIST]: 'deb http://ftp.de.debian.org/debian sid main\n',
+    'etc/apt/sources.list.d/x.sources': 'Types: deb\nURIs: https://ftp.de.debian.org/debian\nSuites: sid\n',
     [FRAGMENT]: '// mine\n',
   });
   made.programs = '/nonexistent'; // without apt-config, whose start takes longer than the rest, paths are the usual ones

@@ -22,18 +22,18 @@ const rewrite = (name: string, text: string) => {
 
 t.test('addresses: only the front changes', async (t) => {
   const changed: Record<string, string> = {
-    'http://deb.debian.org/debian': `${D}/deb.debian.org/debian`,
+    'http://ftp.de.debian.org/debian': `${D}/ftp.de.debian.org/debian`,
     'http://Deb.Debian.org/debian/': `${D}/Deb.Debian.org/debian/`,
-    'http://deb.debian.org': `${D}/deb.debian.org`,
+    'http://ftp.de.debian.org': `${D}/ftp.de.debian.org`,
     'http://security.debian.org:80/debian-security': `${D}/security.debian.org:80/debian-security`,
     'http://ports.ubuntu.com/$(ARCH)/x~y+z%2b': `${D}/ports.ubuntu.com/$(ARCH)/x~y+z%2b`,
-    'https://deb.debian.org/debian': `${D}/HTTPS///deb.debian.org/debian`,
-    'http://HTTPS///deb.debian.org/debian': `${D}/HTTPS///deb.debian.org/debian`,
+    'https://ftp.de.debian.org/debian': `${D}/HTTPS///ftp.de.debian.org/debian`,
+    'http://HTTPS///ftp.de.debian.org/debian': `${D}/HTTPS///ftp.de.debian.org/debian`,
     'http://localhost:9988/ftp.us.debian.org/debian': `${D}/ftp.us.debian.org/debian`,
-    'http://127.0.0.1:9988/HTTPS///deb.debian.org/debian': `${D}/HTTPS///deb.debian.org/debian`,
+    'http://127.0.0.1:9988/HTTPS///ftp.de.debian.org/debian': `${D}/HTTPS///ftp.de.debian.org/debian`,
   };
   for (const [from, to] of Object.entries(changed)) t.same(decide(from, RULES), { kind: 'change', to }, from);
-  t.same(decide(`${D}/deb.debian.org/debian`, RULES), { kind: 'already' });
+  t.same(decide(`${D}/ftp.de.debian.org/debian`, RULES), { kind: 'already' });
 });
 
 t.test('addresses that are left, each with a reason', async (t) => {
@@ -41,62 +41,65 @@ t.test('addresses that are left, each with a reason', async (t) => {
     'cdrom:[Debian GNU/Linux]/': /^cdrom: is neither/,
     'file:/srv/debian': /^file: is/,
     'copy:/srv/debian': /^copy: is/,
-    'tor+http://deb.debian.org/debian': /^tor\+http: is/,
-    'tor+https://deb.debian.org/debian': /^tor\+https: is/,
+    'tor+http://ftp.de.debian.org/debian': /^tor\+http: is/,
+    'tor+https://ftp.de.debian.org/debian': /^tor\+https: is/,
     'mirror+file:/etc/apt/mirrors/debian.list': /^mirror\+file: is/,
-    'mirror+https://deb.debian.org/mirrors.txt': /^mirror\+https: is/,
-    'mirror://deb.debian.org/mirrors.txt': /^mirror: is/,
+    'mirror+https://ftp.de.debian.org/mirrors.txt': /^mirror\+https: is/,
+    'mirror://ftp.de.debian.org/mirrors.txt': /^mirror: is/,
     'ftp://ftp.debian.org/debian': /^ftp: is/,
     'http://example.org/debian': /not an allowed mirror/,
     'https://deb.nodesource.com/node': /not an allowed mirror/,
-    'http://localhost:3142/deb.debian.org/debian': /localhost:3142 is not an allowed mirror/,
+    'http://localhost:3142/ftp.de.debian.org/debian': /localhost:3142 is not an allowed mirror/,
     'http://localhost:9988/example.org/debian': /example.org:80 is not/,
     'http://10.0.0.1/debian': /10.0.0.1:80 is not/,
-    'http://user:secret@deb.debian.org/debian': /user name/,
+    'http://user:secret@ftp.de.debian.org/debian': /user name/,
     'http://private.debian.org/debian': /password/,
-    'http://deb.debian.org/a/../debian': /'\.\.'/,
-    '"http://deb.debian.org/debian"': /no address/,
-    'http://"deb.debian.org"/debian': /quotes/,
-    'http:/deb.debian.org': /no address/,
+    'http://ftp.de.debian.org/a/../debian': /'\.\.'/,
+    '"http://ftp.de.debian.org/debian"': /no address/,
+    'http://"ftp.de.debian.org"/debian': /quotes/,
+    'http:/ftp.de.debian.org': /no address/,
     'http://': /no address/,
-    'http://deb.debian.org/debian?x': /query/,
+    'http://ftp.de.debian.org/debian?x': /query/,
     'no-address': /no address/,
   };
   for (const [uri, why] of Object.entries(left)) t.match(decide(uri, RULES), { kind: 'leave', why }, uri);
 });
 
 t.test('what is turned back is what was there, for the forms that have one', async (t) => {
-  t.equal(turnBack(`${D}/deb.debian.org/debian`), 'http://deb.debian.org/debian');
-  t.equal(turnBack('debtorrent://[::1]:1/HTTPS///deb.debian.org:444/debian'), 'https://deb.debian.org:444/debian');
-  t.equal(turnBack('http://deb.debian.org/debian'), undefined);
+  t.equal(turnBack(`${D}/ftp.de.debian.org/debian`), 'http://ftp.de.debian.org/debian');
+  t.equal(
+    turnBack('debtorrent://[::1]:1/HTTPS///ftp.de.debian.org:444/debian'),
+    'https://ftp.de.debian.org:444/debian',
+  );
+  t.equal(turnBack('http://ftp.de.debian.org/debian'), undefined);
   t.equal(turnBack('debtorrent://'), undefined);
 });
 
 t.test('one-line sources: options, comments, brackets, odd spacing', async (t) => {
   const text = [
-    '# a comment\twith deb http://deb.debian.org/debian in it',
-    '#deb http://deb.debian.org/off sid main',
-    'deb http://deb.debian.org/debian sid main # http://deb.debian.org/debian',
-    '\t deb-src\t[ signed-by=/a#b.gpg arch=amd64,arm64 ]   https://deb.debian.org/debian   ./',
-    'deb [trusted=yes]http://deb.debian.org/debian sid main',
-    'deb [ trusted=yes ]http://deb.debian.org/debian sid main',
-    'deb [arch=amd64 lang="a b"] http://deb.debian.org/debian sid main',
+    '# a comment\twith deb http://ftp.de.debian.org/debian in it',
+    '#deb http://ftp.de.debian.org/off sid main',
+    'deb http://ftp.de.debian.org/debian sid main # http://ftp.de.debian.org/debian',
+    '\t deb-src\t[ signed-by=/a#b.gpg arch=amd64,arm64 ]   https://ftp.de.debian.org/debian   ./',
+    'deb [trusted=yes]http://ftp.de.debian.org/debian sid main',
+    'deb [ trusted=yes ]http://ftp.de.debian.org/debian sid main',
+    'deb [arch=amd64 lang="a b"] http://ftp.de.debian.org/debian sid main',
     'deb cdrom:[Debian GNU/Linux 12 # x]/ sid main',
-    'deb http://deb.debian.org/debian',
-    'deb [arch=amd64 http://deb.debian.org/debian sid main',
-    'rpm http://deb.debian.org/debian sid main',
-    'deb\x0bhttp://deb.debian.org/debian\x0csid main \r',
-    'deb http://deb.debian.org/caf\xe9 sid main',
-    'deb http://deb.debian.org/last sid main',
+    'deb http://ftp.de.debian.org/debian',
+    'deb [arch=amd64 http://ftp.de.debian.org/debian sid main',
+    'rpm http://ftp.de.debian.org/debian sid main',
+    'deb\x0bhttp://ftp.de.debian.org/debian\x0csid main \r',
+    'deb http://ftp.de.debian.org/caf\xe9 sid main',
+    'deb http://ftp.de.debian.org/last sid main',
   ].join('\n');
   const { text: changed, left, pairs } = rewrite('sources.list', text);
   const expected = text
-    .replace('deb http://deb.debian.org/debian sid main #', `deb ${D}/deb.debian.org/debian sid main #`)
-    .replace('https://deb.debian.org/debian   ./', `${D}/HTTPS///deb.debian.org/debian   ./`)
-    .replace(' ]http://deb.debian.org', ` ]${D}/deb.debian.org`)
-    .replace('"] http://deb.debian.org', `"] ${D}/deb.debian.org`)
-    .replace('\x0bhttp://deb.debian.org', `\x0b${D}/deb.debian.org`)
-    .replace('http://deb.debian.org/last', `${D}/deb.debian.org/last`);
+    .replace('deb http://ftp.de.debian.org/debian sid main #', `deb ${D}/ftp.de.debian.org/debian sid main #`)
+    .replace('https://ftp.de.debian.org/debian   ./', `${D}/HTTPS///ftp.de.debian.org/debian   ./`)
+    .replace(' ]http://ftp.de.debian.org', ` ]${D}/ftp.de.debian.org`)
+    .replace('"] http://ftp.de.debian.org', `"] ${D}/ftp.de.debian.org`)
+    .replace('\x0bhttp://ftp.de.debian.org', `\x0b${D}/ftp.de.debian.org`)
+    .replace('http://ftp.de.debian.org/last', `${D}/ftp.de.debian.org/last`);
   t.equal(changed, expected);
   t.same(
     left.map(({ line }) => line),
@@ -109,29 +112,29 @@ t.test('deb822 sources: several addresses, comments within, entries that are off
   const text = [
     '# a comment',
     'types: deb deb-src',
-    'uris:http://deb.debian.org/debian\thttps://deb.debian.org/debian',
-    '# http://deb.debian.org/comment',
-    ' http://deb.debian.org/more  http://example.org/debian',
+    'uris:http://ftp.de.debian.org/debian\thttps://ftp.de.debian.org/debian',
+    '# http://ftp.de.debian.org/comment',
+    ' http://ftp.de.debian.org/more  http://example.org/debian',
     'Suites: sid',
     'Signed-By:',
     ' -----BEGIN PGP PUBLIC KEY BLOCK-----',
     ' .',
-    ' http://deb.debian.org/no-uri',
+    ' http://ftp.de.debian.org/no-uri',
     '',
     'Enabled: NO',
-    'URIs: http://deb.debian.org/off',
+    'URIs: http://ftp.de.debian.org/off',
     '',
     'Types: deb',
-    '#URIs: http://deb.debian.org/off',
-    'URIs : cdrom:[x]/ http://deb.debian.org/debian',
+    '#URIs: http://ftp.de.debian.org/off',
+    'URIs : cdrom:[x]/ http://ftp.de.debian.org/debian',
     'Suites: sid',
-    'X-Unknown: http://deb.debian.org/debian',
+    'X-Unknown: http://ftp.de.debian.org/debian',
     '',
     '',
   ];
   const expected = text.map((line, index) =>
     [2, 4, 16].includes(index)
-      ? line.replaceAll(/(https?):\/\/deb/g, (_, scheme: string) => `${D}/${scheme === 'https' ? 'HTTPS///' : ''}deb`)
+      ? line.replaceAll(/(https?):\/\/ftp/g, (_, scheme: string) => `${D}/${scheme === 'https' ? 'HTTPS///' : ''}ftp`)
       : line,
   );
   for (const end of ['\n', '\r\n']) {
@@ -146,22 +149,36 @@ t.test('deb822 sources: several addresses, comments within, entries that are off
 
 t.test('files that APT would not understand are left alone', async (t) => {
   for (const text of [
-    'URIs: http://deb.debian.org/debian\nno field\n',
-    ' URIs: http://deb.debian.org/debian\n',
-    ': http://deb.debian.org/debian\n',
-    'URIs: http://deb.debian.org/debian\0\n',
+    'URIs: http://ftp.de.debian.org/debian\nno field\n',
+    ' URIs: http://ftp.de.debian.org/debian\n',
+    ': http://ftp.de.debian.org/debian\n',
+    'URIs: http://ftp.de.debian.org/debian\0\n',
   ])
     t.equal(rewrite('x.sources', text).text, text);
-  t.equal(rewrite('sources.list', 'deb http://deb.debian.org/debian\0 sid main').pairs.length, 0);
+  t.equal(rewrite('sources.list', 'deb http://ftp.de.debian.org/debian\0 sid main').pairs.length, 0);
 });
 
 /** Lines that are, or are nearly, lines of sources. */
 const piece = fc.oneof(
   fc.constantFrom(
     ...['deb', 'deb-src', ' ', '\t', '\r', '\n', '\n\n', '#', '[', ']', '"', '[arch=amd64]', 'sid main', './'],
-    ...['URIs:', 'Types: deb\n', 'Suites: sid\n', 'Enabled: no\n', '\n ', '\n#', 'http://', 'https://deb.debian.org/x'],
-    ...['http://deb.debian.org/debian', 'http://example.org/', 'cdrom:[a b]/', 'http://localhost:9988/a.debian.org/'],
-    ...[`${D}/deb.debian.org/debian`, 'http://[::1]:80/x'],
+    ...[
+      'URIs:',
+      'Types: deb\n',
+      'Suites: sid\n',
+      'Enabled: no\n',
+      '\n ',
+      '\n#',
+      'http://',
+      'https://ftp.de.debian.org/x',
+    ],
+    ...[
+      'http://ftp.de.debian.org/debian',
+      'http://example.org/',
+      'cdrom:[a b]/',
+      'http://localhost:9988/a.debian.org/',
+    ],
+    ...[`${D}/ftp.de.debian.org/debian`, 'http://[::1]:80/x'],
   ),
   fc.string({ unit: 'binary', maxLength: 4 }).map((text) => Buffer.from(text).toString('latin1')),
 );
@@ -211,7 +228,7 @@ const uri = fc
   .tuple(
     fc.constantFrom(
       ...[
-        'http://deb.debian.org',
+        'http://ftp.de.debian.org',
         'https://archive.ubuntu.com:8080',
         'http://example.org',
         'http://user@ftp.debian.org',
@@ -220,7 +237,7 @@ const uri = fc
     fc.constantFrom('', '/', '/debian', '/a+b~c/', '/$(ARCH)/x', '/%7ex'),
   )
   .map(([front, path]) => front + path);
-const comment = fc.constantFrom('', '', ' # deb http://deb.debian.org/no sid main', '\r');
+const comment = fc.constantFrom('', '', ' # deb http://ftp.de.debian.org/no sid main', '\r');
 const oneLine = fc
   .tuple(fc.constantFrom('deb', 'deb-src', '#deb'), option, space, uri, fc.constantFrom('sid main', './'), comment)
   .map(([type, options, blank, address, suite, end]) => `${type}${blank}${options}${address}${blank}${suite}${end}\n`);

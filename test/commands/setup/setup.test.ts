@@ -21,14 +21,14 @@ t.setTimeout(120_000);
 
 const D = 'debtorrent://localhost:9988';
 const LIST = [
-  'deb http://deb.debian.org/debian trixie main # stays',
+  'deb http://ftp.de.debian.org/debian trixie main # stays',
   'deb [arch=amd64] https://security.debian.org/debian-security trixie-security main',
   'deb http://example.org/debian trixie main',
   'deb cdrom:[Debian 13]/ trixie main',
-  '# caf\xe9 deb http://deb.debian.org/debian sid main',
+  '# caf\xe9 deb http://ftp.de.debian.org/debian sid main',
   '',
 ].join('\n');
-const SOURCES = 'Types: deb\r\nURIs: http://deb.debian.org/debian\r\nSuites: sid\r\nComponents: main\r\n';
+const SOURCES = 'Types: deb\r\nURIs: http://ftp.de.debian.org/debian\r\nSuites: sid\r\nComponents: main\r\n';
 const FILES = { 'etc/apt/sources.list': LIST, 'etc/apt/sources.list.d/debian.sources': SOURCES };
 const METHOD = 'usr/lib/apt/methods/debtorrent';
 const FRAGMENT = 'etc/apt/apt.conf.d/30debtorrent-setup';
@@ -36,7 +36,7 @@ const JOURNAL = 'var/lib/debtorrent-setup/journal.json';
 
 const rewritten = (text: string): string =>
   text
-    .replaceAll(/^((?:deb |URIs: ).*)http:\/\/deb\.debian/gm, `$1${D}/deb.debian`)
+    .replaceAll(/^((?:deb |URIs: ).*)http:\/\/ftp\.de\./gm, `$1${D}/ftp.de.`)
     .replaceAll('https://security', `${D}/HTTPS///security`);
 
 t.test('without a terminal it shows the change and refuses; --print only shows', async (t) => {
@@ -51,7 +51,7 @@ t.test('without a terminal it shows the change and refuses; --print only shows',
   const list = machine.path('etc/apt/sources.list');
   t.match(
     printed.stdout,
-    `--- ${list}\n+++ ${list}\n@@ -1,5 +1,5 @@\n-deb http://deb.debian.org/debian trixie main # stays\n`,
+    `--- ${list}\n+++ ${list}\n@@ -1,5 +1,5 @@\n-deb http://ftp.de.debian.org/debian trixie main # stays\n`,
   );
   t.match(printed.stdout, `+deb [arch=amd64] ${D}/HTTPS///security.debian.org/debian-security trixie-security main\n`);
   t.match(printed.stdout, `--- /dev/null\n+++ ${machine.path(METHOD)}\n`);
@@ -128,7 +128,7 @@ t.test('on a terminal it asks', { skip: skipWithout('script') }, async (t) => {
 t.test('an edit survives: a second setup goes on from it, and undo turns its addresses back', async (t) => {
   const machine = new Machine(t, FILES);
   await machine.setup('--yes');
-  const edited = `${machine.read('etc/apt/sources.list')}deb http://ftp.debian.org/debian new main\n#${D}\n# deb ${D}/deb.debian.org/debian old main\n`;
+  const edited = `${machine.read('etc/apt/sources.list')}deb http://ftp.debian.org/debian new main\n#${D}\n# deb ${D}/ftp.de.debian.org/debian old main\n`;
   machine.write('etc/apt/sources.list', edited, 0o600);
   const again = await machine.setup('--yes');
   t.equal(again.code, 0, again.output);
@@ -139,7 +139,7 @@ t.test('an edit survives: a second setup goes on from it, and undo turns its add
   t.match(undone.stdout, /etc\/apt\/sources.list has been edited since: its addresses are turned back/);
   t.equal(
     machine.read('etc/apt/sources.list'),
-    `${LIST}deb http://ftp.debian.org/debian newer main\n#${D}\n# deb http://deb.debian.org/debian old main\n`,
+    `${LIST}deb http://ftp.debian.org/debian newer main\n#${D}\n# deb http://ftp.de.debian.org/debian old main\n`,
   );
   t.equal(statSync(machine.path('etc/apt/sources.list')).mode & 0o777, 0o600);
   t.equal(machine.read('etc/apt/sources.list.d/debian.sources'), SOURCES);
@@ -173,11 +173,11 @@ t.test('undo after other changes: files removed, renamed, configuration edited, 
 });
 
 t.test('another daemon, then none: each setup starts from what had been there', async (t) => {
-  const prefix = 'deb http://localhost:9988/deb.debian.org/debian sid main\n';
+  const prefix = 'deb http://localhost:9988/ftp.de.debian.org/debian sid main\n';
   const machine = new Machine(t, { 'etc/apt/sources.list': prefix + LIST });
   const before = machine.snapshot();
   await machine.setup('--yes');
-  t.equal(machine.read('etc/apt/sources.list'), rewritten(`deb http://deb.debian.org/debian sid main\n${LIST}`));
+  t.equal(machine.read('etc/apt/sources.list'), rewritten(`deb http://ftp.de.debian.org/debian sid main\n${LIST}`));
   const other = await machine.setup(
     '--yes',
     '--listen',
@@ -190,7 +190,7 @@ t.test('another daemon, then none: each setup starts from what had been there', 
   t.equal(other.code, 0, other.output);
   t.match(
     machine.read('etc/apt/sources.list'),
-    'deb debtorrent://10.1.2.3:80/deb.debian.org/debian trixie main # stays\n',
+    'deb debtorrent://10.1.2.3:80/ftp.de.debian.org/debian trixie main # stays\n',
   );
   t.match(machine.read(FRAGMENT), 'Acquire::debtorrent::Socket "/s";\n');
   const nothing = await machine.setup('--yes', '--allow-mirror', 'nowhere.example.org');
