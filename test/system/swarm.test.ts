@@ -63,12 +63,14 @@ t.test('the second machine takes everything from the first', { skip: skipWithout
   const second = await machine(scene);
   t.equal((await second.apt.update()).code, 0);
   await linked(scene.daemon, second.daemon);
+  // An index that was asked for when the machines were linked already came from the peer too.
+  const before = fromPeers(await second.daemon.status());
   // A busy machine may miss the 50 ms after which the mirror is asked: what counts is that it is not needed.
   mirror.rule(/\.deb$/, { status: 503 });
   const got = await second.apt.download(...all);
   t.same(downloaded(got), hashesOf(archive, ...all), got.output.slice(-2000));
   const status = await second.daemon.status();
-  const bytes = all.reduce((sum, name) => sum + archive.file(name).size, 0);
+  const bytes = before + all.reduce((sum, name) => sum + archive.file(name).size, 0);
   t.equal(fromPeers(status), bytes, 'all bytes came from the peer');
   t.equal((await scene.daemon.status()).totals['uploaded_bytes'], bytes, 'who counts the same');
   t.equal(status.totals['hash_failures'], 0);
