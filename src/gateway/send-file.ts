@@ -7,7 +7,6 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { DebtorrentError } from '../core/errors.ts';
 import { evaluateConditions } from '../core/http/conditional.ts';
 import { contentRange, evaluateRange, unsatisfiedRange } from '../core/http/range.ts';
-import type { ByteRange } from '../core/range-set.ts';
 import type { ActorRef } from '../kernel/protocol.ts';
 import type { ArrivingFile, FileHead, TransfersProtocol, WholeFile } from '../actors/transfers/protocol.ts';
 import { etagOf, fileHeaders } from './answer.ts';
@@ -23,7 +22,7 @@ export interface SendFileDeps {
 const FLUSH_MS = 20;
 
 /** What to send after the headers; undefined when the headers were the whole answer. */
-type Extent = ByteRange | { readonly start: 0; readonly end: undefined } | undefined;
+type Extent = { readonly start: number; readonly end: number | undefined } | undefined;
 
 /** Writes status and headers for the file as far as it is known; says what of it is to follow. */
 export function sendFileHead(
@@ -85,6 +84,11 @@ export function wholeHeaders(file: WholeFile, signed: boolean): Record<string, s
   return { ...headers, 'Content-Length': String(file.size) };
 }
 
+/** What is to follow the headers, which are written unless they have been: the same file began anew meanwhile. */
+export function extentOf(client: ClientExchange, file: WholeFile | ArrivingFile, signed: boolean, now: number): Extent {
+  return client.promised ?? sendFileHead(client, file, signed, now);
+}
+
 /** Notes what has to follow the headers; nothing does after those of a HEAD. */
 function promise(client: ClientExchange, file: FileHead, extent: NonNullable<Extent>): Extent {
   if (client.head) {
@@ -117,7 +121,7 @@ export async function sendWhole(
   signed: boolean,
 ): Promise<void> {
   try {
-    const extent = sendFileHead(client, file, signed, deps.now());
+    const extent = extentOf(client, file, signed, deps.now());
     if (extent === undefined) return;
     const sent = await sendRange(client, handle, extent.start, extent.end ?? file.size, false);
     if (sent) client.res.end();
@@ -128,8 +132,8 @@ export async function sendWhole(
 }
 
 /**
- * Sends what is there and what comes. False, with nothing sent, when the file has arrived and moved before it could be
- * opened: ask for it again. Throws what the transfer fails with.
+ * Sends what is there and what comes. False, with nothing of the body sent, when the file has arrived and moved before it
+ * could be opened, or its transfer began anew: ask for it again. Throws what the transfer fails with.
  */
 export async function sendArriving(
   deps: SendFileDeps,
@@ -143,7 +147,7 @@ export async function sendArriving(
   try {
     handle = await open(file.path, 'r').catch(() => undefined);
     if (handle === undefined) return false;
-    const extent = sendFileHead(client, file, signed, deps.now());
+    const extent = extentOf(client, file, signed, deps.now());
     if (extent === undefined) return true;
     // node:http keeps headers back until there is a body to go with them, which a stalled mirror may not send for long
     flush = setTimeout(() => client.res.flushHeaders(), FLUSH_MS);
@@ -153,7 +157,11 @@ export async function sendArriving(
       const progress = await transfers.within(30_000).ask('wait', file.id, position, file.epoch);
       if (client.gone) return true;
       if (progress.kind === 'failed') throw new DebtorrentError(progress.code, progress.message);
-      if (progress.kind === 'restarted') throw new DebtorrentError('HASH_MISMATCH', 'the file changed on its way');
+      if (progress.kind === 'restarted') {
+        // With a hash, what comes now is the same file, and nothing of it has been given to the client.
+        if (client.bytes === 0 && file.sha256 !== undefined) return false;
+        throw new DebtorrentError('HASH_MISMATCH', 'the file changed on its way');
+      }
       if (progress.kind === 'file') end ??= progress.size;
       const available = progress.kind === 'file' ? progress.size : progress.end;
       const until = Math.min(available, end ?? available);

@@ -244,6 +244,7 @@ export class Fetching {
   /** Begins anew with another file: somebody may still write to this one. */
   #lost(): void {
     if (this.#state === 'stopped') return;
+    this.#deps.log.warn({ url: this.#options.plan.url }, 'peers did not end what was cancelled: the file begins anew');
     this.#content.discard();
     if (this.#state === 'fetching') this.#restart();
   }

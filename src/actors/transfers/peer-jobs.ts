@@ -35,8 +35,11 @@ export type PeerJobEnd =
 
 /** Peers may take as long as they move; this only keeps an ask from being endless. */
 const JOB_DEADLINE_MS = 12 * 3_600_000;
-/** A cancelled job ends within this time, in milliseconds. */
-const CANCEL_MS = 2_000;
+/**
+ * A cancelled job ends within this time, in milliseconds. On a machine that is very busy the swarm's thread is seconds
+ * late, and to give it up for lost costs all that has come of the file.
+ */
+const CANCEL_MS = 8_000;
 
 export class PeerJobs {
   readonly #deps: PeerJobsDeps;

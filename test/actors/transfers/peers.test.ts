@@ -21,7 +21,7 @@ import {
 import { honest, NOBODY, peer, ScriptedPeers, TORRENT, type Script } from '../fixtures/scripted-peers.ts';
 
 const MIB = 1024 * 1024;
-t.setTimeout(60_000);
+t.setTimeout(120_000);
 
 interface Scene extends FetchStack {
   readonly web: Mirror;

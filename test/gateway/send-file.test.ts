@@ -1,0 +1,107 @@
+/** Answers whose transfer begins anew on the way: who has got nothing of the file notices nothing. */
+import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+
+import t, { type Test } from 'tap';
+import { request } from 'undici';
+
+import type { ArrivingFile, Progress, TransfersProtocol } from '../../src/actors/transfers/protocol.ts';
+import { asDebtorrentError } from '../../src/core/errors.ts';
+import { ClientExchange } from '../../src/gateway/exchange.ts';
+import { sendArriving } from '../../src/gateway/send-file.ts';
+import { spawn } from '../../src/kernel/actor.ts';
+import { hashOf, temporaryDirectory } from '../actors/fixtures/fetch-stack.ts';
+import { Recorder } from '../kernel/fixtures/recorder.ts';
+import { randomBytes } from '../support/random.ts';
+
+const data = randomBytes('arriving', 100_000);
+
+/** A server that answers as the gateway does, from transfers that say these things, one after the other. */
+async function serve(t: Test, progress: readonly Progress[], known = true) {
+  const directory = await temporaryDirectory(t);
+  const said = [...progress];
+  const results: unknown[] = [];
+  const refuse = () => Promise.reject(new Error('not a part of this'));
+  const transfers = spawn<TransfersProtocol>({
+    name: 'transfers',
+    log: new Recorder(),
+    behaviour: {
+      wait: () => said.shift() ?? { kind: 'more', end: data.length, size: data.length },
+      leave: () => undefined,
+      open: refuse,
+      fetch: refuse,
+      head: refuse,
+      suspect: () => undefined,
+      status: refuse,
+    },
+  });
+  t.teardown(() => transfers.stop());
+  const arriving = async (epoch: number, bytes: Buffer): Promise<ArrivingFile> => {
+    const path = join(directory, `epoch${epoch}`);
+    await writeFile(path, bytes);
+    return {
+      kind: 'arriving',
+      id: 1,
+      path,
+      epoch,
+      size: data.length,
+      sha256: known ? hashOf(data) : undefined,
+      lastModified: undefined,
+      etag: undefined,
+      contentType: undefined,
+      source: 'mirror',
+    };
+  };
+  const answer = async (client: ClientExchange): Promise<void> => {
+    const deps = { transfers: transfers.ref, now: () => Date.now() };
+    for (const file of [await arriving(0, Buffer.alloc(data.length)), await arriving(1, data)]) {
+      const sent = await sendArriving(deps, client, file, known);
+      results.push(sent);
+      if (sent) return;
+    }
+  };
+  const server = createServer((req, res) => {
+    answer(new ClientExchange(req, res)).catch((error: unknown) => {
+      results.push(asDebtorrentError(error).code);
+      res.destroy();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => server.close());
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, results };
+}
+
+t.test('a transfer that begins anew before anything of it was sent: one answer, with the right bytes', async (t) => {
+  const { url, results } = await serve(t, [{ kind: 'restarted', epoch: 1 }]);
+  const { statusCode, headers, body } = await request(url);
+  t.equal(statusCode, 200);
+  t.equal(headers['content-length'], String(data.length));
+  t.ok(Buffer.from(await body.arrayBuffer()).equals(data));
+  t.strictSame(results, [false, true]);
+});
+
+t.test('the same for a range', async (t) => {
+  const { url, results } = await serve(t, [{ kind: 'restarted', epoch: 1 }]);
+  const { statusCode, body } = await request(url, { headers: { range: 'bytes=5000-' } });
+  t.equal(statusCode, 206);
+  t.ok(Buffer.from(await body.arrayBuffer()).equals(data.subarray(5000)));
+  t.strictSame(results, [false, true]);
+});
+
+t.test('what has been sent is not followed by bytes that may be of another file', async (t) => {
+  const { url, results } = await serve(t, [
+    { kind: 'more', end: 4096, size: data.length },
+    { kind: 'restarted', epoch: 1 },
+  ]);
+  const { body } = await request(url);
+  await t.rejects(body.arrayBuffer());
+  t.strictSame(results, ['HASH_MISMATCH']);
+});
+
+t.test('without a hash nobody knows that it is the same file', async (t) => {
+  const { url, results } = await serve(t, [{ kind: 'restarted', epoch: 1 }], false);
+  await t.rejects(request(url).then(({ body }) => body.arrayBuffer()));
+  t.strictSame(results, ['HASH_MISMATCH']);
+});
