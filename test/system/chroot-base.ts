@@ -54,9 +54,14 @@ const BUILD = `[ -e "$1" ] && exit
   rm -f "$2"
   timeout --kill-after=10 ${BUILD_S} mmdebstrap "\${@:3}" "$2" "$MIRROR" && mv "$2" "$1"`;
 
+/** What tests keep from one run to the next. */
+export function cacheDirectory(): string {
+  return join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'debtorrent-tests');
+}
+
 /** The tarball of a suite; throws with the last that mmdebstrap said when it cannot be made. */
 async function tarball(suite: string): Promise<string> {
-  const directory = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'debtorrent-tests');
+  const directory = cacheDirectory();
   const month = new Date().toISOString().slice(0, 7);
   const file = join(directory, `${suite}-${month}.tar`);
   if (existsSync(file)) return file;
