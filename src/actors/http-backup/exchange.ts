@@ -13,6 +13,7 @@ import { DebtorrentError } from '../../core/errors.ts';
 import type { HostRules } from '../../core/host-rules.ts';
 import type { MirrorRequest } from '../../core/http/mirror-url.ts';
 import type { Headers } from './answer.ts';
+import { createConnector } from './connector.ts';
 import { guardedLookup } from './dns-guard.ts';
 import type { MirrorTimeouts } from './timeouts.ts';
 
@@ -85,7 +86,7 @@ export function createExchanger(deps: ExchangerDeps): Exchanger {
         keepAliveTimeout: 30_000,
         headersTimeout: timeouts.headersMs,
         bodyTimeout: timeouts.stallMs,
-        connect: { timeout: timeouts.connectMs, lookup, ...caFor(request) },
+        connect: createConnector({ timeout: timeouts.connectMs, lookup, ...caFor(request) }),
       });
     }
     agents.set(origin, agent);

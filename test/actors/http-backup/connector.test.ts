@@ -1,0 +1,79 @@
+/** Mirrors that close a connection while the disk is slower than they are. */
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
+
+import t, { type Test } from 'tap';
+
+import { compileHostRules } from '../../../src/core/host-rules.ts';
+import { mirrorRequest } from '../../../src/core/http/mirror-url.ts';
+import type { MirrorUrl } from '../../../src/core/ids.ts';
+import { createExchanger } from '../../../src/actors/http-backup/exchange.ts';
+import { until } from '../../kernel/contract.ts';
+
+const BODY = Buffer.alloc(64 * 1024, 'a');
+const TIMEOUTS = { connectMs: 5_000, headersMs: 5_000, stallMs: 5_000 };
+
+/** Pauses at the first bytes; `goOn` resumes; what came in the end is in `came`. */
+async function fetchPaused(t: Test, headers: string, close: (socket: Socket) => void) {
+  let mirror: Socket | undefined;
+  const server = createServer((socket) => {
+    mirror = socket;
+    socket.on('error', () => {});
+    socket.once('data', () => {
+      socket.write(`HTTP/1.1 200 OK\r\n${headers}Connection: close\r\n\r\n`);
+      socket.write(BODY);
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  const exchanger = createExchanger({ rules: compileHostRules(['127.0.0.1']), connections: 1, timeouts: TIMEOUTS });
+  t.teardown(() => exchanger.close());
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/a.deb` as MirrorUrl;
+  const came = { bytes: 0, ended: false, error: undefined as Error | undefined };
+  const exchange = exchanger.open(
+    { method: 'GET', request: mirrorRequest(url), headers: {} },
+    {
+      head: () => undefined,
+      data: (chunk) => {
+        came.bytes += chunk.length;
+        exchange.pause();
+      },
+      end: () => void (came.ended = true),
+      error: (error) => void (came.error = error),
+    },
+  );
+  await until(() => came.bytes > 0);
+  const closed = once(mirror as Socket, 'close');
+  close(mirror as Socket);
+  return { came, exchange, closed };
+}
+
+for (const [name, headers] of [
+  ['with a length', `Content-Length: ${BODY.length}\r\n`],
+  ['without a length', ''],
+] as const) {
+  t.test(`a body ${name}, and FIN while it is paused: it is whole`, async (t) => {
+    const { came, exchange } = await fetchPaused(t, headers, (socket) => socket.end());
+    const resuming = setInterval(() => exchange.resume(), 20);
+    t.teardown(() => clearInterval(resuming));
+    await until(() => came.ended || came.error !== undefined);
+    t.match(came, { bytes: BODY.length, ended: true, error: undefined });
+  });
+
+  t.test(`a body ${name}, and RST while it is paused: an error, and only for who asked`, async (t) => {
+    const { came, closed } = await fetchPaused(t, headers, (socket) => socket.resetAndDestroy());
+    await closed;
+    await until(() => came.ended || came.error !== undefined);
+    t.not(came.error, undefined);
+    t.equal(came.ended, false);
+  });
+}
+
+t.test('a mirror that breaks off while it is paused has not sent the whole', async (t) => {
+  const { came, exchange } = await fetchPaused(t, `Content-Length: ${BODY.length + 1}\r\n`, (socket) => socket.end());
+  const resuming = setInterval(() => exchange.resume(), 20);
+  t.teardown(() => clearInterval(resuming));
+  await until(() => came.ended || came.error !== undefined);
+  t.not(came.error, undefined);
+});
