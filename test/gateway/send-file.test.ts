@@ -22,7 +22,8 @@ const data = randomBytes('arriving', 100_000);
 async function serve(t: Test, progress: readonly Progress[], known = true) {
   const directory = await temporaryDirectory(t);
   const said = [...progress];
-  const results: unknown[] = [];
+  const sent: unknown[] = [];
+  let answered: Promise<void> | undefined;
   const refuse = () => Promise.reject(new Error('not a part of this'));
   const transfers = spawn<TransfersProtocol>({
     name: 'transfers',
@@ -57,19 +58,24 @@ async function serve(t: Test, progress: readonly Progress[], known = true) {
   const answer = async (client: ClientExchange): Promise<void> => {
     const deps = { transfers: transfers.ref, now: () => Date.now() };
     for (const file of [await arriving(0, Buffer.alloc(data.length)), await arriving(1, data)]) {
-      const sent = await sendArriving(deps, client, file, known);
-      results.push(sent);
-      if (sent) return;
+      const done = await sendArriving(deps, client, file, known);
+      sent.push(done);
+      if (done) return;
     }
   };
   const server = createServer((req, res) => {
-    answer(new ClientExchange(req, res)).catch((error: unknown) => {
-      results.push(asDebtorrentError(error).code);
+    answered = answer(new ClientExchange(req, res)).catch((error: unknown) => {
+      sent.push(asDebtorrentError(error).code);
       res.destroy();
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.teardown(() => server.close());
+  /** What came of it, when the server is done too: the client may be before. */
+  const results = async (): Promise<readonly unknown[]> => {
+    await answered;
+    return sent;
+  };
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, results };
 }
 
@@ -79,7 +85,7 @@ t.test('a transfer that begins anew before anything of it was sent: one answer, 
   t.equal(statusCode, 200);
   t.equal(headers['content-length'], String(data.length));
   t.ok(Buffer.from(await body.arrayBuffer()).equals(data));
-  t.strictSame(results, [false, true]);
+  t.strictSame(await results(), [false, true]);
 });
 
 t.test('the same for a range', async (t) => {
@@ -87,7 +93,7 @@ t.test('the same for a range', async (t) => {
   const { statusCode, body } = await request(url, { headers: { range: 'bytes=5000-' } });
   t.equal(statusCode, 206);
   t.ok(Buffer.from(await body.arrayBuffer()).equals(data.subarray(5000)));
-  t.strictSame(results, [false, true]);
+  t.strictSame(await results(), [false, true]);
 });
 
 t.test('what has been sent is not followed by bytes that may be of another file', async (t) => {
@@ -97,11 +103,11 @@ t.test('what has been sent is not followed by bytes that may be of another file'
   ]);
   const { body } = await request(url);
   await t.rejects(body.arrayBuffer());
-  t.strictSame(results, ['HASH_MISMATCH']);
+  t.strictSame(await results(), ['HASH_MISMATCH']);
 });
 
 t.test('without a hash nobody knows that it is the same file', async (t) => {
   const { url, results } = await serve(t, [{ kind: 'restarted', epoch: 1 }], false);
   await t.rejects(request(url).then(({ body }) => body.arrayBuffer()));
-  t.strictSame(results, ['HASH_MISMATCH']);
+  t.strictSame(await results(), ['HASH_MISMATCH']);
 });
