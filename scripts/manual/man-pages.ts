@@ -1,5 +1,5 @@
 /** The manual pages, as roff (man(7)): what is told in prose here, and the settings from their table. */
-import { settingGroups } from './settings.ts';
+import { capital, settingGroups } from './settings.ts';
 
 export interface ManPage {
   readonly name: string;
@@ -113,10 +113,6 @@ function item(term: string, says: string, example?: string): string {
 
 function paragraph(text: string, macro = '.PP\n'): string {
   return `${macro}${roff(text).replaceAll(/^([.'])/gm, '\\&$1')}`;
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 function roff(text: string): string {

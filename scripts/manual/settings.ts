@@ -70,3 +70,8 @@ function setting(name: SettingName): Setting {
     typeof value === 'string' ? JSON.stringify(value) : `[${value.map((each) => JSON.stringify(each)).join(', ')}]`;
   return { name, arg, says, otherwise, repeatable, env: envName(name), example };
 }
+
+/** With a capital at the beginning, as a sentence has it. */
+export function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

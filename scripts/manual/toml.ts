@@ -1,5 +1,5 @@
 /** /etc/debtorrent/debtorrent.toml with all settings commented out, and docs/CONFIGURATION.md. */
-import { settingGroups, type Setting } from './settings.ts';
+import { capital, settingGroups, type Setting } from './settings.ts';
 
 export function exampleToml(): string {
   const groups = settingGroups().map(({ title, settings }) => `\n## ${title}\n${settings.map(entry).join('')}`);
@@ -46,5 +46,5 @@ ${sentence(says)}${repeatable ? ' Repeatable.' : ''}
 }
 
 function sentence(says: string): string {
-  return `${says.charAt(0).toUpperCase()}${says.slice(1)}.`;
+  return `${capital(says)}.`;
 }

@@ -18,7 +18,7 @@ import { passThrough, type PassThroughDeps } from './pass-through.ts';
 import { planFor, type Planned, type PlannerDeps } from './planner.ts';
 import { ReleaseWatch } from './release-watch.ts';
 import { Spoilt } from './spoilt.ts';
-import { extentOf, openWhole, sendArriving, sendFileHead, sendWhole, wholeHeaders } from './send-file.ts';
+import { openWhole, sendArriving, sendFileHead, sendWhole, wholeHeaders } from './send-file.ts';
 
 export interface MirrorFilesDeps {
   readonly rules: HostRules;
@@ -200,7 +200,7 @@ export class MirrorFiles {
   }
 
   #sendBytes(client: ClientExchange, file: WholeFile, bytes: Buffer, signed: boolean): void {
-    const extent = extentOf(client, file, signed, this.#deps.now());
+    const extent = sendFileHead(client, file, signed, this.#deps.now());
     if (extent === undefined) return;
     const end = extent.end ?? bytes.length;
     const body = extent.start === 0 && end === bytes.length ? bytes : bytes.subarray(extent.start, end);

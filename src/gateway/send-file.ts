@@ -24,13 +24,17 @@ const FLUSH_MS = 20;
 /** What to send after the headers; undefined when the headers were the whole answer. */
 type Extent = { readonly start: number; readonly end: number | undefined } | undefined;
 
-/** Writes status and headers for the file as far as it is known; says what of it is to follow. */
+/**
+ * Writes status and headers for the file as far as it is known; says what of it is to follow. Headers that have been
+ * written stand: then the same file began anew.
+ */
 export function sendFileHead(
   client: ClientExchange,
   head: FileHead & { readonly source: WholeFile['source']; readonly stale?: boolean },
   signed: boolean,
   now: number,
 ): Extent {
+  if (client.promised !== undefined) return client.promised;
   const etag = etagOf(head, signed);
   const headers = fileHeaders(head, etag, head.source, head.stale === true);
   client.source = head.source;
@@ -84,11 +88,6 @@ export function wholeHeaders(file: WholeFile, signed: boolean): Record<string, s
   return { ...headers, 'Content-Length': String(file.size) };
 }
 
-/** What is to follow the headers, which are written unless they have been: the same file began anew meanwhile. */
-export function extentOf(client: ClientExchange, file: WholeFile | ArrivingFile, signed: boolean, now: number): Extent {
-  return client.promised ?? sendFileHead(client, file, signed, now);
-}
-
 /** Notes what has to follow the headers; nothing does after those of a HEAD. */
 function promise(client: ClientExchange, file: FileHead, extent: NonNullable<Extent>): Extent {
   if (client.head) {
@@ -121,7 +120,7 @@ export async function sendWhole(
   signed: boolean,
 ): Promise<void> {
   try {
-    const extent = extentOf(client, file, signed, deps.now());
+    const extent = sendFileHead(client, file, signed, deps.now());
     if (extent === undefined) return;
     const sent = await sendRange(client, handle, extent.start, extent.end ?? file.size, false);
     if (sent) client.res.end();
@@ -147,7 +146,7 @@ export async function sendArriving(
   try {
     handle = await open(file.path, 'r').catch(() => undefined);
     if (handle === undefined) return false;
-    const extent = extentOf(client, file, signed, deps.now());
+    const extent = sendFileHead(client, file, signed, deps.now());
     if (extent === undefined) return true;
     // node:http keeps headers back until there is a body to go with them, which a stalled mirror may not send for long
     flush = setTimeout(() => client.res.flushHeaders(), FLUSH_MS);

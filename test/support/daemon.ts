@@ -27,6 +27,8 @@ export interface DaemonOptions {
   readonly peers?: { readonly listen?: string; readonly fixed?: readonly string[]; readonly lan?: boolean } | undefined;
   readonly flags?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
+  /** ADDR:PORT; a free port of loopback unless given. */
+  readonly listen?: string;
 }
 
 interface Ready {
@@ -85,7 +87,7 @@ export class Daemon {
   static async start(options: DaemonOptions): Promise<Daemon> {
     const daemon = new Daemon(options);
     try {
-      await daemon.start();
+      await daemon.start(options.listen);
     } catch (error) {
       await daemon.close();
       throw error;

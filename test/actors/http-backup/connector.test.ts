@@ -13,7 +13,7 @@ import { until } from '../../kernel/contract.ts';
 const BODY = Buffer.alloc(64 * 1024, 'a');
 const TIMEOUTS = { connectMs: 5_000, headersMs: 5_000, stallMs: 5_000 };
 
-/** Pauses at the first bytes; `goOn` resumes; what came in the end is in `came`. */
+/** Pauses at each of its bytes, and has the mirror close when the first are there; what came is in `came`. */
 async function fetchPaused(t: Test, headers: string, close: (socket: Socket) => void) {
   let mirror: Socket | undefined;
   const server = createServer((socket) => {
@@ -49,16 +49,21 @@ async function fetchPaused(t: Test, headers: string, close: (socket: Socket) => 
   return { came, exchange, closed };
 }
 
+/** Resumes again and again, as each of the bytes pauses, until it is over. */
+async function goOn(t: Test, { came, exchange }: Awaited<ReturnType<typeof fetchPaused>>): Promise<void> {
+  const resuming = setInterval(() => exchange.resume(), 20);
+  t.teardown(() => clearInterval(resuming));
+  await until(() => came.ended || came.error !== undefined);
+}
+
 for (const [name, headers] of [
   ['with a length', `Content-Length: ${BODY.length}\r\n`],
   ['without a length', ''],
 ] as const) {
   t.test(`a body ${name}, and FIN while it is paused: it is whole`, async (t) => {
-    const { came, exchange } = await fetchPaused(t, headers, (socket) => socket.end());
-    const resuming = setInterval(() => exchange.resume(), 20);
-    t.teardown(() => clearInterval(resuming));
-    await until(() => came.ended || came.error !== undefined);
-    t.match(came, { bytes: BODY.length, ended: true, error: undefined });
+    const fetching = await fetchPaused(t, headers, (socket) => socket.end());
+    await goOn(t, fetching);
+    t.match(fetching.came, { bytes: BODY.length, ended: true, error: undefined });
   });
 
   t.test(`a body ${name}, and RST while it is paused: an error, and only for who asked`, async (t) => {
@@ -71,9 +76,7 @@ for (const [name, headers] of [
 }
 
 t.test('a mirror that breaks off while it is paused has not sent the whole', async (t) => {
-  const { came, exchange } = await fetchPaused(t, `Content-Length: ${BODY.length + 1}\r\n`, (socket) => socket.end());
-  const resuming = setInterval(() => exchange.resume(), 20);
-  t.teardown(() => clearInterval(resuming));
-  await until(() => came.ended || came.error !== undefined);
-  t.not(came.error, undefined);
+  const fetching = await fetchPaused(t, `Content-Length: ${BODY.length + 1}\r\n`, (socket) => socket.end());
+  await goOn(t, fetching);
+  t.not(fetching.came.error, undefined);
 });
