@@ -1,6 +1,7 @@
 /**
  * Gives up the rights of root before anything is opened or connected to, for those of APT::Sandbox::User, as APT's own
- * methods do (DropPrivileges in its fileutl.cc).
+ * methods do (DropPrivileges in its fileutl.cc). bin/apt-method-as-user has done that already unless the files of the
+ * program are out of that user's reach. A Node whose libuv may use io_uring refuses (CVE-2024-22017), such as Debian 13's.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -16,9 +17,14 @@ export function dropPrivileges(user: string): void {
   const account = accountOf(user);
   if (account === undefined) throw new Error(`no user ${user}, cannot drop rights`);
   const { uid, gid } = account;
-  process.setgroups?.([gid]);
-  process.setgid?.(gid);
-  process.setuid?.(uid);
+  try {
+    process.setgroups?.([gid]);
+    process.setgid?.(gid);
+    process.setuid?.(uid);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_INVALID_STATE') throw error;
+    throw new Error(`${process.execPath} cannot become user ${user}, who may not read DebTorrent's files or start it`);
+  }
   const others = process.getgroups?.().some((group) => group !== gid) ?? true;
   const ids = [process.getuid(), process.geteuid?.(), process.getgid?.(), process.getegid?.()];
   if (others || ids.join() !== [uid, uid, gid, gid].join()) throw new Error(`could not switch to user ${user}`);

@@ -60,20 +60,26 @@ async function lifeCycle(t: Test, root: string, node: string | undefined, debs: 
   t.notMatch(installed.output, 'it needs Node', 'it has found Node');
   t.match((await go('the program runs', 'debtorrent', '--version')).stdout, /^\d/);
   t.ok(existsSync(join(root, 'etc/systemd/system/multi-user.target.wants')), 'the service starts with the machine');
-  const served = await go(
-    'the daemon runs and answers',
+  const through = await go(
+    'APT goes through it, by the method, with rights given up',
     'sh',
-    '-c',
+    '-ec',
     `debtorrent serve --cache-dir /var/cache/debtorrent --peer-listen off --listen 127.0.0.1:0 --log-level silent >/tmp/out &
      pid=$!
+     trap 'kill $pid' EXIT
      until grep -q ^ready /tmp/out; do kill -0 $pid; sleep 0.1; done
      port=$(sed 's/.*"127.0.0.1:\\([0-9]*\\)".*/\\1/' /tmp/out)
      debtorrent status --listen 127.0.0.1:$port
-     kill $pid; wait $pid`,
+     debtorrent setup --yes --listen 127.0.0.1:$port
+     apt-get update
+     cd /tmp
+     apt-get download hostname
+     debtorrent setup --undo`,
   );
-  t.match(served.stdout, 'It works, and waits for APT.');
-  const method = await go('the method answers APT', 'sh', '-c', '/usr/lib/apt/methods/debtorrent </dev/null');
-  t.match(method.stdout, /^100 Capabilities\n/);
+  t.match(through.stdout, 'It works, and waits for APT.');
+  t.match(through.stdout, /^Get:\d+ debtorrent:\/\/localhost:\d+\/\S+ \S+ InRelease/m);
+  t.match(through.stdout, /^Get:\d+ debtorrent:\/\/\S+ .* hostname /m);
+  t.notMatch(through.output, /^(?:Err|Ign|W:|E:|Warning|Error)/m, 'and nothing comes from elsewhere');
 
   const file = join(root, CONFIGURATION);
   const configuration = `${readFileSync(file, 'utf8')}cache-size = "1G"\n`;
