@@ -23,7 +23,8 @@ export function dropPrivileges(user: string): void {
     process.setuid?.(uid);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ERR_INVALID_STATE') throw error;
-    throw new Error(`${process.execPath} cannot become user ${user}, who may not read DebTorrent's files or start it`);
+    const message = `${process.execPath} cannot become user ${user}, who may not read DebTorrent's files or start it`;
+    throw new Error(message, { cause: error });
   }
   const others = process.getgroups?.().some((group) => group !== gid) ?? true;
   const ids = [process.getuid(), process.geteuid?.(), process.getgid?.(), process.getegid?.()];

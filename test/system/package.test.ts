@@ -1,5 +1,5 @@
 /** The Debian package in roots of Debian systems: installed, used, upgraded, removed, and purged without a trace. */
-import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -89,6 +89,13 @@ async function lifeCycle(t: Test, root: string, node: string | undefined, debs: 
 
   const sources = () => ['sources.list', 'sources.list.d'].map((name) => readTree(join(root, 'etc/apt', name)));
   const plain = sources();
+  if (node === undefined) {
+    chmodSync(join(root, 'usr/share/debtorrent'), 0o700);
+    const refused = await inside(root, node, 'debtorrent', 'setup', '--yes');
+    t.match(refused, { code: 1, output: /nothing was changed: \/usr\/bin\/node cannot become user _apt/ });
+    t.same(sources(), plain, 'setup writes no source for a method that cannot work');
+    chmodSync(join(root, 'usr/share/debtorrent'), 0o755);
+  }
   await go('setup', 'debtorrent', 'setup', '--yes', '--allow-mirror', '*');
   t.strictNotSame(sources(), plain, 'sources go through the method');
   await go('remove', ...apt('remove', 'debtorrent'));

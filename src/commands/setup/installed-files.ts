@@ -51,6 +51,11 @@ export function missingForMethod(files: RootedFiles, { home, node }: Installatio
   return undefined;
 }
 
+/** What {@link methodFile} runs, and with which environment. */
+export function launcher({ home, node }: Installation, env: NodeJS.ProcessEnv): [string, NodeJS.ProcessEnv] {
+  return [`${home}/bin/apt-method`, { ...env, DEBTORRENT_NODE: node, DEBTORRENT_ROOT: home }];
+}
+
 /** What APT runs for `debtorrent:` sources. */
 export function methodFile(paths: AptPaths, { home, node }: Installation): InstalledFile {
   const text = `#!/bin/sh

@@ -12,6 +12,7 @@ import { aptPaths, type AptPaths } from './apt-paths.ts';
 import { hostsWithCredentials } from './auth-hosts.ts';
 import {
   methodConfiguration,
+  launcher,
   missingForMethod,
   methodFile,
   proxyFiles,
@@ -23,6 +24,7 @@ import { planSetup, planUndo } from './plan.ts';
 import { RootedFiles } from './rooted-files.ts';
 import { showPlan } from './show.ts';
 import type { RewriteRules } from './source-uri.ts';
+import { methodFailure } from './try-method.ts';
 
 export interface SetupOptions {
   readonly undo: boolean;
@@ -82,6 +84,7 @@ async function run(options: SetupOptions, around: Surroundings, files: RootedFil
     stdout.write('nothing to change\n');
     return 0;
   }
+  if (!options.undo && !options.proxy && root === '/') checkMethod(method, paths, env);
   if (!options.undo && !options.yes && !(await agreed(around))) {
     stdout.write('nothing was changed\n');
     return 1;
@@ -91,6 +94,21 @@ async function run(options: SetupOptions, around: Surroundings, files: RootedFil
   stdout.write(options.undo ? 'undone' : 'done; setup --undo takes it back');
   stdout.write(addresses ? '; run apt-get update now: APT keeps its lists by address\n' : '\n');
   return 0;
+}
+
+/**
+ * @param ours setup installs the method; otherwise one is there already.
+ * @throws DebtorrentError SETUP_FAILED when APT could fetch nothing by it.
+ */
+function checkMethod(ours: boolean, paths: AptPaths, env: NodeJS.ProcessEnv): void {
+  const failure = ours
+    ? methodFailure(...launcher(thisInstallation(), env))
+    : methodFailure(`${paths.methods}/debtorrent`, env);
+  if (failure === undefined) return;
+  throw new DebtorrentError(
+    'SETUP_FAILED',
+    `APT's method does not work here, nothing was changed: ${failure}; setup --proxy needs no method`,
+  );
 }
 
 /** Of the system below the root. @throws DebtorrentError SETUP_FAILED when it is no regular file. */
