@@ -48,7 +48,21 @@ export function describeMachine(): string {
   return `${cpus().length} processors (${model}), ${bytes(totalmem())} memory, Linux ${release()}, Node ${process.version}`;
 }
 
+/** The command for the report. Of absolute paths the last part is enough to repeat it, and a report may go anywhere. */
 export function commandLine(argv: readonly string[]): string {
-  const quoted = argv.map((word) => (/^[\w./:=,@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`));
+  const quoted = argv
+    .map((word, at) => (takesPath(argv[at - 1]) ? withoutDirectory(word) : word.replace(INLINE_PATH, '$1')))
+    .map((word) => (/^[\w./:=,@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`));
   return `npm run loadtest -- ${quoted.join(' ')}`.trim();
+}
+
+const INLINE_PATH = /^(--(?:report|subset)=|--popularity=file:)\/(?:.*\/)?/;
+
+function takesPath(flag: string | undefined): boolean {
+  return flag === '--report' || flag === '--subset' || flag === '--popularity';
+}
+
+/** Of `file:/dir/name`, too. */
+function withoutDirectory(word: string): string {
+  return word.replace(/^(file:)?\/(?:.*\/)?/, '$1');
 }
