@@ -78,7 +78,11 @@ export async function startDaemon(scope: Scope, options: DaemonOptions): Promise
   const spawnedAt = performance.now();
   const log = openSync(options.logFile, 'a');
   const [command = process.execPath, ...rest] = [...(options.through ?? []), process.execPath, ...args];
-  const child = startProcess(scope, command, rest, { stdio: ['ignore', 'pipe', log] });
+  const child = startProcess(scope, command, rest, {
+    stdio: ['ignore', 'pipe', log],
+    // as npm start and the systemd unit have it
+    env: { ...process.env, MALLOC_ARENA_MAX: '2' },
+  });
   const line = await new Promise<string>((resolve, reject) => {
     let text = '';
     child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {

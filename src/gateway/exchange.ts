@@ -31,6 +31,8 @@ export class ClientExchange {
   wholeOnly = false;
   /** What the headers promised: the bytes [start, end) of this file. */
   promised: Promised | undefined;
+  #isNext = false;
+  #whenNext: (() => void) | undefined;
   readonly #writing = new Set<(sent: boolean) => void>();
   #abort: AbortController | undefined;
 
@@ -87,10 +89,21 @@ export class ClientExchange {
     });
   }
 
+  /** Resolves when the answers before this one on the connection have gone out, or it has closed. For one caller. */
+  next(): Promise<void> | undefined {
+    return this.#isNext || this.gone ? undefined : new Promise((resolve) => (this.#whenNext = resolve));
+  }
+
+  isNext(): void {
+    this.#isNext = true;
+    this.#whenNext?.();
+  }
+
   /** The connection has closed. An answer that waits for earlier ones is told so by nobody else. */
   left(): void {
     this.gone = !this.res.writableFinished;
     this.#abort?.abort();
+    this.#whenNext?.();
     for (const resolve of this.#writing) resolve(false);
     this.#writing.clear();
   }

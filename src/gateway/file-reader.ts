@@ -1,40 +1,35 @@
-/** Sends ranges of a file to a client with one buffer, taken from a small pool so that transfers make no garbage. */
-import { readSync } from 'node:fs';
-import type { FileHandle } from 'node:fs/promises';
-
+/** Sends ranges of a file to a client, piece by piece, with buffers that are used again so that it makes no garbage. */
 import type { ClientExchange } from './exchange.ts';
+import type { ReadableFile } from './readable-file.ts';
+import { SendShares } from './send-shares.ts';
 
-const BUFFER_BYTES = 256 * 1024;
-const MAX_POOLED = 16;
-const pool: Buffer[] = [];
+/** Of this thread. */
+export const shares = new SendShares();
 
-/**
- * Sends [start, end) of what is written already. Resolves to false when the client has gone or the file is too short.
- * What is `resident`, written a moment ago and so in the page cache, is read in this thread: a copy of 256 KiB takes
- * less time than waking another thread for it.
- */
+/** Sends [start, end) of what is written already. Resolves to false when the client has gone or the file is too short. */
 export async function sendRange(
   client: ClientExchange,
-  handle: FileHandle,
+  file: ReadableFile,
   start: number,
   end: number,
-  resident: boolean,
 ): Promise<boolean> {
-  const buffer = pool.pop() ?? Buffer.allocUnsafeSlow(BUFFER_BYTES);
+  shares.begin();
   try {
     let position = start;
     while (position < end) {
+      const wait = client.bytes === 0 ? shares.first() : shares.further();
+      if (wait !== undefined) await wait;
+      const buffer = shares.buffer();
       const length = Math.min(buffer.length, end - position);
-      const bytesRead = resident
-        ? readSync(handle.fd, buffer, 0, length, position)
-        : (await handle.read(buffer, 0, length, position)).bytesRead;
+      const bytesRead = await file.read(buffer, length, position);
       if (bytesRead === 0) return false;
       if (!(await client.write(buffer.subarray(0, bytesRead)))) return false;
+      // a write to a client that went away may still refer to the buffer
+      if (!client.gone) shares.free(buffer);
       position += bytesRead;
     }
     return true;
   } finally {
-    // A write to a client that went away may still refer to the buffer.
-    if (!client.gone && pool.length < MAX_POOLED) pool.push(buffer);
+    shares.end();
   }
 }

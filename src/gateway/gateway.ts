@@ -14,6 +14,7 @@ import type { Behaviour } from '../kernel/protocol.ts';
 import { sendError } from './answer.ts';
 import type { CatalogueView } from '../actors/catalogue-view.ts';
 import { ClientExchange } from './exchange.ts';
+import { shares } from './file-reader.ts';
 import type { MethodSessions } from './method/sessions.ts';
 import type { Metrics } from './metrics.ts';
 import type { MirrorFiles } from './mirror-files.ts';
@@ -89,7 +90,12 @@ export function createGateway(deps: GatewayDeps): Gateway {
 
   function ended(client: ClientExchange): void {
     client.left();
-    connections.get(client.req.socket)?.delete(client);
+    const clients = connections.get(client.req.socket);
+    clients?.delete(client);
+    for (const next of clients ?? []) {
+      next.isNext();
+      break;
+    }
     finished(client);
   }
 
@@ -104,6 +110,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       });
     }
     clients.add(client);
+    if (clients.size === 1) client.isNext();
   }
 
   function failed(client: ClientExchange, error: unknown): void {
@@ -122,6 +129,15 @@ export function createGateway(deps: GatewayDeps): Gateway {
     }
   }
 
+  function start(client: ClientExchange): void {
+    if (client.gone) return;
+    try {
+      answer(client)?.catch((error: unknown) => failed(client, error));
+    } catch (error) {
+      failed(client, error);
+    }
+  }
+
   return {
     behaviour: {
       async catalogueChanged(update) {
@@ -136,11 +152,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
       active.add(client);
       onConnection(client);
       res.on('close', () => ended(client));
-      try {
-        answer(client)?.catch((error: unknown) => failed(client, error));
-      } catch (error) {
-        failed(client, error);
-      }
+      const wait = shares.first();
+      if (wait === undefined) start(client);
+      else void wait.then(() => start(client));
     },
     connect(req, socket, early) {
       try {

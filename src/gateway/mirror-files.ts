@@ -16,8 +16,10 @@ import type { ClientExchange } from './exchange.ts';
 import { MAX_REMEMBERED_BYTES, MemoryCache } from './memory-cache.ts';
 import { passThrough, type PassThroughDeps } from './pass-through.ts';
 import { planFor, type Planned, type PlannerDeps } from './planner.ts';
+import { RecentFiles } from './recent-files.ts';
 import { ReleaseWatch } from './release-watch.ts';
 import { Spoilt } from './spoilt.ts';
+import { shares } from './file-reader.ts';
 import { openWhole, sendArriving, sendFileHead, sendWhole, wholeHeaders } from './send-file.ts';
 
 export interface MirrorFilesDeps {
@@ -43,6 +45,7 @@ const PREFETCH_MS = 6 * 3_600_000;
 export class MirrorFiles {
   readonly #deps: MirrorFilesDeps;
   readonly #memory = new MemoryCache();
+  readonly #recent = new RecentFiles();
   readonly #releases: ReleaseWatch;
   readonly #spoilt: Spoilt;
   /** Metadata that the parser has been told of since the catalogue changed. */
@@ -124,6 +127,8 @@ export class MirrorFiles {
   async #serveFromStore(client: ClientExchange, planned: Planned, from: number): Promise<void> {
     const { transfers } = this.#deps;
     const { plan, location } = planned;
+    const recent = this.#recent.get(plan.sha256, this.#deps.now());
+    if (recent !== undefined && (await this.#send(client, planned, recent.file, recent.identity))) return;
     for (let tries = 0; tries < 3; tries++) {
       const file =
         location.kind === 'release'
@@ -140,7 +145,12 @@ export class MirrorFiles {
   }
 
   /** False when the file is not there any more. */
-  async #send(client: ClientExchange, planned: Planned, file: WholeFile | ArrivingFile): Promise<boolean> {
+  async #send(
+    client: ClientExchange,
+    planned: Planned,
+    file: WholeFile | ArrivingFile,
+    identity?: string,
+  ): Promise<boolean> {
     const { plan, location } = planned;
     const signed = plan.trust !== 'none';
     if (file.kind === 'arriving') {
@@ -161,9 +171,13 @@ export class MirrorFiles {
       this.#sendBytes(client, file, bytes, signed);
       this.#remember(planned, file, bytes);
     } else {
-      const handle = await openWhole(file);
-      if (handle === undefined) return false;
-      await sendWhole(this.#deps, client, file, handle, signed);
+      if (shares.crowded) await client.next();
+      if (client.gone) return true;
+      const readable = await openWhole(file, identity);
+      if (readable === undefined) return false;
+      if (plan.sha256 !== undefined && identity === undefined)
+        this.#recent.sent(file, readable.identity, this.#deps.now());
+      await sendWhole(this.#deps, client, file, readable, signed);
     }
     if (location.kind === 'release' && client.res.statusCode === 304) this.#releases.confirmed(location, plan.url);
     return true;

@@ -2,8 +2,6 @@
  * Answers with a file: conditions and ranges (RFC 9110 sections 13 and 14), then its bytes from the store, as far as
  * they are there, while the rest still comes. An answer whose file turns out wrong ends short.
  */
-import { open, type FileHandle } from 'node:fs/promises';
-
 import { DebtorrentError } from '../core/errors.ts';
 import { evaluateConditions } from '../core/http/conditional.ts';
 import { contentRange, evaluateRange, unsatisfiedRange } from '../core/http/range.ts';
@@ -12,6 +10,7 @@ import type { ArrivingFile, FileHead, TransfersProtocol, WholeFile } from '../ac
 import { etagOf, fileHeaders } from './answer.ts';
 import type { ClientExchange } from './exchange.ts';
 import { sendRange } from './file-reader.ts';
+import { ReadableFile } from './readable-file.ts';
 
 export interface SendFileDeps {
   readonly transfers: ActorRef<TransfersProtocol>;
@@ -100,14 +99,13 @@ function promise(client: ClientExchange, file: FileHead, extent: NonNullable<Ext
 
 /**
  * Opens a whole file, which may move to its final path meanwhile. Undefined when it has been removed or is not as long
- * as it should be: ask for it again.
+ * as it should be, or not the one of that identity: ask for it again.
  */
-export async function openWhole(file: WholeFile): Promise<FileHandle | undefined> {
+export async function openWhole(file: WholeFile, identity?: string): Promise<ReadableFile | undefined> {
   for (const path of new Set([file.path, file.finalPath])) {
-    const handle = await open(path, 'r').catch(() => undefined);
-    if (handle === undefined) continue;
-    if ((await handle.stat()).size === file.size) return handle;
-    await handle.close();
+    const readable = await ReadableFile.open(path);
+    if (readable?.size === file.size && (identity ?? readable.identity) === readable.identity) return readable;
+    readable?.close();
   }
   return undefined;
 }
@@ -116,17 +114,17 @@ export async function sendWhole(
   deps: SendFileDeps,
   client: ClientExchange,
   file: WholeFile,
-  handle: FileHandle,
+  readable: ReadableFile,
   signed: boolean,
 ): Promise<void> {
   try {
     const extent = sendFileHead(client, file, signed, deps.now());
     if (extent === undefined) return;
-    const sent = await sendRange(client, handle, extent.start, extent.end ?? file.size, false);
+    const sent = await sendRange(client, readable, extent.start, extent.end ?? file.size);
     if (sent) client.res.end();
     else client.cutShort();
   } finally {
-    await handle.close();
+    readable.close();
   }
 }
 
@@ -141,11 +139,11 @@ export async function sendArriving(
   signed: boolean,
 ): Promise<boolean> {
   const { transfers } = deps;
-  let handle: FileHandle | undefined;
+  let readable: ReadableFile | undefined;
   let flush: NodeJS.Timeout | undefined;
   try {
-    handle = await open(file.path, 'r').catch(() => undefined);
-    if (handle === undefined) return false;
+    readable = await ReadableFile.open(file.path);
+    if (readable === undefined) return false;
     const extent = sendFileHead(client, file, signed, deps.now());
     if (extent === undefined) return true;
     // node:http keeps headers back until there is a body to go with them, which a stalled mirror may not send for long
@@ -164,7 +162,7 @@ export async function sendArriving(
       if (progress.kind === 'file') end ??= progress.size;
       const available = progress.kind === 'file' ? progress.size : progress.end;
       const until = Math.min(available, end ?? available);
-      if (until > position && !(await sendRange(client, handle, position, until, file.source !== 'cache'))) {
+      if (until > position && !(await sendRange(client, readable, position, until))) {
         client.cutShort();
         return true;
       }
@@ -175,6 +173,6 @@ export async function sendArriving(
   } finally {
     clearTimeout(flush);
     transfers.tell('leave', file.id);
-    await handle?.close();
+    readable?.close();
   }
 }
