@@ -65,7 +65,6 @@ export async function serve(config: Config): Promise<number> {
 }
 
 async function run(config: Config, ownLog: Logger): Promise<number> {
-  setFlagsFromString(`--heap-growing-percent=${HEAP_GROWS_PERCENT}`);
   const version = readVersion();
   const recentErrors = new RecentErrors(Date.now);
   const log = noting(ownLog, recentErrors);
@@ -291,12 +290,6 @@ async function run(config: Config, ownLog: Logger): Promise<number> {
     metrics.close();
   }
 }
-
-/**
- * How much a heap grows before V8 looks for garbage in all of it. With its own measure 500 clients, of which each has ten
- * requests waiting, took 370 MB; with this one 300, in the same processor time.
- */
-const HEAP_GROWS_PERCENT = 60;
 
 /** Megabytes that the fetch thread's heap may grow to before V8 looks for garbage in all of it. */
 const ROOMY_HEAP_MB = 32;

@@ -129,6 +129,12 @@ export function createGateway(deps: GatewayDeps): Gateway {
     }
   }
 
+  function inShare(client: ClientExchange): void {
+    const wait = shares.first();
+    if (wait === undefined) start(client);
+    else void wait.then(() => start(client));
+  }
+
   function start(client: ClientExchange): void {
     if (client.gone) return;
     try {
@@ -152,9 +158,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
       active.add(client);
       onConnection(client);
       res.on('close', () => ended(client));
-      const wait = shares.first();
-      if (wait === undefined) start(client);
-      else void wait.then(() => start(client));
+      const wait = shares.crowded ? client.next() : undefined;
+      if (wait === undefined) inShare(client);
+      else void wait.then(() => inShare(client));
     },
     connect(req, socket, early) {
       try {

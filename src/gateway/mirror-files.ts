@@ -19,7 +19,6 @@ import { planFor, type Planned, type PlannerDeps } from './planner.ts';
 import { RecentFiles } from './recent-files.ts';
 import { ReleaseWatch } from './release-watch.ts';
 import { Spoilt } from './spoilt.ts';
-import { shares } from './file-reader.ts';
 import { openWhole, sendArriving, sendFileHead, sendWhole, wholeHeaders } from './send-file.ts';
 
 export interface MirrorFilesDeps {
@@ -171,8 +170,6 @@ export class MirrorFiles {
       this.#sendBytes(client, file, bytes, signed);
       this.#remember(planned, file, bytes);
     } else {
-      if (shares.crowded) await client.next();
-      if (client.gone) return true;
       const readable = await openWhole(file, identity);
       if (readable === undefined) return false;
       if (plan.sha256 !== undefined && identity === undefined)

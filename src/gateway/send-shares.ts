@@ -9,13 +9,17 @@ const LARGEST_BYTES = 256 * 1024;
 const SMALLEST_BYTES = 32 * 1024;
 /** In the buffers of all answers together, until more than a thousand are being sent. */
 const TOTAL_BYTES = 32 * 1024 * 1024;
+/** Answers with files that are being sent. */
+const CROWD = TOTAL_BYTES / LARGEST_BYTES;
 /** Time for it in each turn of the event loop, in milliseconds. */
 const TURN_MS = 0.5;
 /** Of those that have got nothing yet so many are let go before one of the others. */
 const FIRSTS_A_FURTHER = 4;
 
 export class SendShares {
+  readonly #onCrowd: (crowded: boolean) => void;
   #sending = 0;
+  #crowded = false;
   #until = 0;
   readonly #firsts = new Queue();
   readonly #furthers = new Queue();
@@ -24,20 +28,25 @@ export class SendShares {
   #pool: Buffer[] = [];
   #pooledBytes = 0;
 
+  /** @param onCrowd is told when it becomes crowded, and when it is no more. */
+  constructor(onCrowd: (crowded: boolean) => void = () => undefined) {
+    this.#onCrowd = onCrowd;
+  }
+
   begin(): void {
-    this.#sending++;
+    if (++this.#sending > CROWD && !this.#crowded) this.#onCrowd((this.#crowded = true));
   }
 
   end(): void {
-    this.#sending--;
+    if (--this.#sending < CROWD / 2 && this.#crowded) this.#onCrowd((this.#crowded = false));
     if (this.#sending > 0) return;
     this.#pool = [];
     this.#pooledBytes = 0;
   }
 
-  /** So many are being sent that those which have to wait for others on their connection better do so without a buffer. */
+  /** So many are being sent that what waits for others on its connection had better wait without having begun. */
   get crowded(): boolean {
-    return this.#sending * LARGEST_BYTES > TOTAL_BYTES;
+    return this.#crowded;
   }
 
   /** Resolves when a request may be worked on, or its first piece sent; undefined: at once. Most come before pieces. */

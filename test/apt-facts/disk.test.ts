@@ -180,8 +180,19 @@ t.test('disk full, power loss, corrupt file: damaged files in the cache are refe
     rmSync(at('gone'));
     writeFileSync(at('longer'), Buffer.concat([archive.read(archive.file('longer').path), Buffer.from('more')]));
   };
+  const alter = (): void => {
+    const altered = paths.get('altered') ?? '';
+    const data = readFileSync(altered);
+    data[200_000] = (data[200_000] ?? 0) ^ 1;
+    writeFileSync(altered, data);
+  };
   await t.test('while the daemon runs', async (t) => {
     await restart(() => undefined);
+    for (let time = 0; time < 2; time++) {
+      t.ok(isWhole(await scene.get(archive.file('altered').path), archive.file('altered')));
+    }
+    alter();
+    t.ok(isWhole(await scene.get(archive.file('altered').path), archive.file('altered')), 'sent a moment ago');
     damage();
     for (const name of ['cut', 'emptied', 'gone', 'longer']) {
       await until(`${name} is right again`, async () =>
@@ -193,10 +204,7 @@ t.test('disk full, power loss, corrupt file: damaged files in the cache are refe
   await t.test('while it does not run', async (t) => {
     await restart(() => {
       damage();
-      const altered = paths.get('altered') ?? '';
-      const data = readFileSync(altered);
-      data[200_000] = (data[200_000] ?? 0) ^ 1;
-      writeFileSync(altered, data);
+      alter();
     });
     for (const name of ['cut', 'emptied', 'gone', 'longer']) {
       const answer = await scene.get(archive.file(name).path);

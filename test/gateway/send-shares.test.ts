@@ -63,7 +63,8 @@ t.test('requests come first, and pieces are not starved', async (t) => {
 });
 
 t.test('buffers become smaller the more are being sent', async (t) => {
-  const shares = new SendShares();
+  const said: boolean[] = [];
+  const shares = new SendShares((crowded) => said.push(crowded));
   let before = Infinity;
   for (let sending = 1; sending <= 2000; sending++) {
     shares.begin();
@@ -76,6 +77,7 @@ t.test('buffers become smaller the more are being sent', async (t) => {
   t.ok(shares.crowded);
   for (let sending = 0; sending < 1990; sending++) shares.end();
   t.notOk(shares.crowded);
+  t.same(said, [true, false]);
   t.equal(shares.buffer().length, 256 * 1024);
 });
 
