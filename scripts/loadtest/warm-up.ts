@@ -1,10 +1,13 @@
 /** Fills the target's cache before the load begins: each file once, by a few clients, through the same code. */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { LoadArchive } from './archive/load-archive.ts';
 import { AptFetcher, type FetchObserver, type Wanted } from './client/apt-fetcher.ts';
 import { ReadBuffer } from './client/connection.ts';
 import type { Route } from './client/route.ts';
 
 const CLIENTS = 4;
+const ROUNDS = 4;
+const PAUSE_MS = 1000;
 const SILENT: FetchObserver = {
   received: () => undefined,
   fetched: () => undefined,
@@ -24,12 +27,12 @@ export async function warmUp(routes: readonly Route[], archive: LoadArchive, sig
         { ...archive.release, kind: 'release' },
         { ...archive.index, kind: 'index' },
       ];
-      for (const list of lists) check(route, [list], (await clients[0]?.fetchAll([list])) ?? []);
+      for (const list of lists) if (clients[0]) await fetchAll(route, clients[0], [list]);
       const shares = clients.map((_, i) => archive.packages.filter((_package, at) => at % CLIENTS === i));
       await Promise.all(
         clients.map(async (client, i) => {
           const wanted = (shares[i] ?? []).map((one): Wanted => ({ ...one, kind: 'package' }));
-          check(route, wanted, await client.fetchAll(wanted));
+          await fetchAll(route, client, wanted);
         }),
       );
     } finally {
@@ -39,9 +42,19 @@ export async function warmUp(routes: readonly Route[], archive: LoadArchive, sig
   }
 }
 
-function check(route: Route, wanted: readonly Wanted[], got: Awaited<ReturnType<AptFetcher['fetchAll']>>): void {
-  for (const [i, one] of got.entries()) {
-    if (one.result === 'left') throw new Error('stopped');
-    if (one.result === 'failed') throw new Error(`${route.hostHeader}: ${wanted[i]?.path ?? ''}: ${one.code}`);
+/** What fails is asked for again, later: apt-cacher-ng refuses some of what is asked for in a rush. */
+async function fetchAll(route: Route, client: AptFetcher, all: readonly Wanted[]): Promise<void> {
+  let wanted = all;
+  let code = '';
+  for (let round = 0; round < ROUNDS && wanted.length > 0; round++) {
+    if (round > 0) await delay(PAUSE_MS);
+    const got = await client.fetchAll(wanted);
+    if (got.some(({ result }) => result === 'left')) throw new Error('stopped');
+    wanted = wanted.filter((_, i) => {
+      const one = got[i];
+      if (one?.result === 'failed') ({ code } = one);
+      return one?.result === 'failed';
+    });
   }
+  if (wanted.length > 0) throw new Error(`${route.hostHeader}: ${wanted[0]?.path ?? ''}: ${code}`);
 }
