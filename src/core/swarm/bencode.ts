@@ -108,7 +108,7 @@ function digitsAt(bytes: Uint8Array, position: number): { value: number; end: nu
     const byte = bytes[end];
     if (byte === undefined || byte < ZERO || byte > NINE) break;
     if (end - position >= MAX_DIGITS) throw malformed('a number is too long');
-    value = value * 10 + byte - ZERO;
+    value = value * 10 + (byte - ZERO); // exact up to 2^53
   }
   if (end === position) throw malformed('a number is missing');
   if (bytes[position] === ZERO && end - position > 1) throw malformed('a number starts with zero');

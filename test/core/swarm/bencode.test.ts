@@ -32,6 +32,7 @@ t.test('what would hang, overflow or fool the library is refused', async (t) => 
     'a zero in front': 'i01e',
     'a number of 17 digits': 'i10000000000000000e',
     'a number above 2^53': 'i9007199254740993e',
+    'a number of 2^53': 'i9007199254740992e',
     'bytes after the value': 'i1ee',
     'a second value': 'i1ei2e',
     nothing: '',
@@ -60,6 +61,12 @@ t.test('what is canonical is let through, and re-encoding gives the same bytes',
       t.same(Buffer.from(encodeBencode(decodeBencode(bytes))), Buffer.from(bytes));
     }),
   );
+});
+
+t.test('the largest numbers that JavaScript has exactly', async (t) => {
+  for (const value of [Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER]) {
+    t.equal(decodeBencode(Buffer.from(`i${value}e`)), value);
+  }
 });
 
 t.test('what is let through is what the library makes of it', async (t) => {
