@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
+  chmodSync,
   chownSync,
   existsSync,
   lstatSync,
@@ -20,7 +21,7 @@ import { join } from 'node:path';
 import t from 'tap';
 
 import { CAPABILITIES } from '../../src/method/main.ts';
-import { run } from '../support/process.ts';
+import { run, skipWithout } from '../support/process.ts';
 import { METHOD } from '../support/apt.ts';
 import { skipWithoutMount } from '../support/tmpfs.ts';
 import { FakeDaemon } from './fixtures/fake-daemon.ts';
@@ -61,6 +62,45 @@ t.test('the launcher says what the method can do, and ends with its input', asyn
   const launched = await run(METHOD, [], { input: '' });
   t.equal(launched.output, CAPABILITIES);
   t.equal(launched.code, 0);
+});
+
+t.test('what gives up the rights of root has no warnings', { skip: skipWithout('perl') }, async (t) => {
+  const { code, output } = await run('perl', ['-wc', `${METHOD}-as-user`]);
+  t.equal(output.trim(), `${METHOD}-as-user syntax OK`);
+  t.equal(code, 0);
+});
+
+const skipNotRoot = process.getuid?.() === 0 ? skipWithout('perl', 'getent') : 'not root';
+
+t.test('it runs as whoever APT says, with no other rights', { skip: skipNotRoot }, async (t) => {
+  const [uid, gid] = execFileSync('getent', ['passwd', 'nobody'], { encoding: 'utf8' }).split(':').slice(2, 4);
+  const user = 'APT::Sandbox::User';
+  const cases: readonly [string, Readonly<Record<string, string>>, dropped: boolean][] = [
+    ['as APT has it', { [user]: 'nobody' }, true],
+    ['in other letters, the last one counts', { [user]: 'root', 'apt::sandbox::user': 'nobody' }, true],
+    ['for this method alone', { [`Binary::debtorrent::${user}`]: '%6eobody' }, true],
+    ['for this method alone, root', { [user]: 'nobody', [`Binary::debtorrent::${user}`]: 'root' }, false],
+    ['debugging', { [user]: 'nobody', 'Debug::NoDropPrivs': 'true' }, false],
+    ['nobody said', {}, false],
+  ];
+  for (const [what, configuration, dropped] of cases) {
+    const { daemon, method, directory, filename, uri } = await stage(t, configuration);
+    chmodSync(directory, 0o777);
+    daemon.serve(PATH, data);
+    method.acquire({ URI: uri, Filename: filename, ...expected });
+    t.equal((await method.answer(uri)).code, 201, what);
+    const status = readFileSync(`/proc/${method.child.pid}/status`, 'utf8');
+    const ids = ['Uid', 'Gid'].map((name) => new RegExp(`^${name}:\\t(.*)$`, 'm').exec(status)?.[1]);
+    const all = (id: string | undefined) => [id, id, id, id].join('\t');
+    t.same(ids, dropped ? [all(uid), all(gid)] : [all('0'), all('0')], what);
+    if (dropped) t.match(status, new RegExp(`^Groups:\\t${gid} *$`, 'm'), what);
+    if (dropped) t.match(status, /^CapEff:\t0+$/m, what);
+  }
+  const stranger = new MethodProcess();
+  t.teardown(() => stranger.close());
+  stranger.configure({ [user]: 'no-such-user' });
+  t.equal((await stranger.wait(({ code }) => code === 401)).code, 401);
+  t.equal(await stranger.exited, 112);
 });
 
 t.test('nothing about a file is said before the configuration', async (t) => {

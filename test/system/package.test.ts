@@ -79,6 +79,7 @@ async function lifeCycle(t: Test, root: string, node: string | undefined, debs: 
   t.match(through.stdout, 'It works, and waits for APT.');
   t.match(through.stdout, /^Get:\d+ debtorrent:\/\/localhost:\d+\/\S+ \S+ InRelease/m);
   t.match(through.stdout, /^Get:\d+ debtorrent:\/\/\S+ .* hostname /m);
+  t.notMatch(through.output, /apt-method/, 'the launcher says nothing');
   t.notMatch(through.output, /^(?:Err|Ign|W:|E:|Warning|Error)/m, 'and nothing comes from elsewhere');
 
   const file = join(root, CONFIGURATION);
