@@ -33,9 +33,9 @@ export async function sendRange(
       const length = Math.min(buffer.length, end - position);
       const bytesRead = await file.read(buffer, length, position);
       if (bytesRead === 0) return false;
-      if (!(await client.write(buffer.subarray(0, bytesRead)))) return false;
       // a write to a client that went away may still refer to the buffer
-      if (!client.gone) shares.free(buffer);
+      if (!(await client.write(buffer.subarray(0, bytesRead)))) return false;
+      shares.free(buffer);
       position += bytesRead;
     }
     return true;

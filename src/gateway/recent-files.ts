@@ -3,6 +3,7 @@
  * store. It has checked them, and keeps what has just been used; that the file is still the same one its inode says.
  */
 import type { Sha256 } from '../core/ids.ts';
+import { LruMap } from '../core/swarm/lru-map.ts';
 import type { WholeFile } from '../actors/transfers/protocol.ts';
 
 /** Milliseconds; much less than what the store keeps used files for at any rate. */
@@ -16,7 +17,7 @@ interface Recent {
 }
 
 export class RecentFiles {
-  readonly #files = new Map<Sha256, Recent>();
+  readonly #files = new LruMap<Sha256, Recent>({ entries: MAX_FILES });
 
   get(sha256: Sha256 | undefined, now: number): Recent | undefined {
     if (sha256 === undefined) return undefined;
@@ -28,12 +29,6 @@ export class RecentFiles {
 
   /** @param identity of the file that the store has just said to be right, as ReadableFile has it. */
   sent(file: WholeFile, identity: string, now: number): void {
-    if (this.#files.size >= MAX_FILES) {
-      for (const oldest of this.#files.keys()) {
-        this.#files.delete(oldest);
-        break;
-      }
-    }
     this.#files.set(file.sha256, { file: { ...file, source: 'cache' }, identity, until: now + KNOWN_MS });
   }
 }
