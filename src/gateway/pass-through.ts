@@ -117,7 +117,7 @@ class ClientWriter implements BodyWriter {
 
   push(chunk: Buffer): void {
     this.#end += chunk.length;
-    this.#held.push(chunk);
+    this.#held.push(Buffer.from(chunk));
     this.#heldBytes += chunk.length;
     this.#flush(this.#plan.sha256 === undefined ? 0 : LAST_BLOCK_BYTES);
     if (!this.#paused && this.#client.res.writableLength > HIGH_WATER) {

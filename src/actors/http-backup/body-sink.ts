@@ -58,7 +58,7 @@ export class BodySink {
       this.#fail(storeError(this.#writer.error));
     } else if (decoder === undefined) {
       this.#store(chunk);
-    } else if (!decoder.write(chunk) && !this.#holds.has('decoder')) {
+    } else if (!decoder.write(Buffer.from(chunk)) && !this.#holds.has('decoder')) {
       // A few bytes may decode to very many: the next ones wait until these are through.
       this.#hold('decoder');
       decoder.once('drain', () => this.#release('decoder'));

@@ -8,24 +8,21 @@ import type { Socket } from 'node:net';
 
 import { buildConnector } from 'undici';
 
-/** What is used of undici's parser, which it keeps at the socket under a symbol. */
-interface Parser {
-  paused: boolean;
-  readonly ptr: number | null;
-  readonly llhttp: { llhttp_resume(ptr: number): void };
-  resume(): void;
-}
-
-const PARSER = 'parser';
+import { sharedRead } from './shared-reads.ts';
+import { parserOf } from './undici-parser.ts';
 
 export function createConnector(options: buildConnector.BuildOptions): buildConnector.connector {
-  const connect = buildConnector(options);
-  return (target, callback) =>
+  const secure = buildConnector(options);
+  return (target, callback) => {
+    const read = target.protocol === 'https:' ? undefined : sharedRead();
+    const connect = read === undefined ? secure : buildConnector({ ...options, onread: read.onread });
     connect(target, (...[error, socket]) => {
       if (error !== null) return callback(error, null);
+      read?.attach(socket);
       neverPausedAtItsEnd(socket);
       return callback(null, socket);
     });
+  };
 }
 
 function neverPausedAtItsEnd(socket: Socket): void {
@@ -44,9 +41,4 @@ function neverPausedAtItsEnd(socket: Socket): void {
       if (parser !== undefined) parser.paused = false;
     });
   }
-}
-
-function parserOf(socket: Socket): Parser | undefined {
-  const symbol = Object.getOwnPropertySymbols(socket).find(({ description }) => description === PARSER);
-  return (symbol && (socket as unknown as Record<symbol, Parser | null>)[symbol]) ?? undefined;
 }

@@ -20,6 +20,7 @@ import type { MirrorTimeouts } from './timeouts.ts';
 export interface ExchangeHandler {
   /** Status and headers (names in lower case). Throwing ends the exchange with that error. */
   head(status: number, headers: Headers): void;
+  /** The chunk's memory is used again after the call. */
   data(chunk: Buffer): void;
   /** The body is complete as far as HTTP can tell. */
   end(): void;

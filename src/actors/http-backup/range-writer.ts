@@ -1,11 +1,12 @@
 /**
- * Writes one answer's body into a partial file, in order. While one write is under way the chunks that arrive are
- * gathered, so a fast source costs few system calls and a slow one no delay.
+ * Writes one answer's body into a partial file, in order. What comes is copied into a buffer of half a MiB, and that is
+ * written when it is full, when it has waited for 30 ms, or when the body has ended. Writes are made in this thread as
+ * long as they need not wait for the disk; while an I/O thread makes one, more is gathered.
  */
-import { closeSync, constants, openSync, writeSync } from 'node:fs';
-import { open, type FileHandle } from 'node:fs/promises';
+import { closeSync, constants, openSync } from 'node:fs';
 
-import { SMALL_FILE_BYTES } from '../../core/job-size.ts';
+import { type DoesInPlace, InPlace } from '../../core/in-place.ts';
+import { writeAll, writeAllNow } from '../write-all.ts';
 
 export interface BodyWriterOptions {
   readonly path: string;
@@ -21,32 +22,41 @@ export interface BodyWriter {
   /** Offset after the last byte that was handed over. */
   readonly end: number;
   readonly error: Error | undefined;
+  /** The chunk is the caller's again afterwards. */
   push(chunk: Buffer): void;
   /** Waits until all that was pushed is where it belongs; throws the first error. */
   finish(): Promise<void>;
 }
 
 const HIGH_WATER = 4 * 1024 * 1024;
-/** Bodies are written in pieces of about this size: each write costs a thread switch there and back. */
 const PIECE_BYTES = 512 * 1024;
 /** A slow source's bytes are written after this time at the latest, in milliseconds, for those who wait for them. */
 const GATHER_MS = 30;
-const MAX_CHUNKS = 256;
+/** Buffers without use that are kept, 4 MiB in all. */
+const MAX_SPARE = 8;
+/** A write of half a MiB that took so many milliseconds has waited for the disk. */
+const WAITED_MS = 20;
+
+const spare: Buffer[] = [];
+const disk = new InPlace(WAITED_MS);
 
 export class RangeWriter implements BodyWriter {
   readonly #deps: BodyWriterOptions;
-  #queue: Buffer[] = [];
+  readonly #inPlace: DoesInPlace;
+  /** Full ones, and then the one that is being filled. */
+  readonly #pieces: { readonly buffer: Buffer; used: number }[] = [];
   #queuedBytes = 0;
   #position: number;
   #paused = false;
-  #busy = false;
-  #loop: Promise<void> | undefined;
+  /** An I/O thread is writing. */
+  #writing: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #error: Error | undefined;
-  #handle: FileHandle | undefined;
+  #fd: number | undefined;
 
-  constructor(deps: BodyWriterOptions) {
+  constructor(deps: BodyWriterOptions, inPlace: DoesInPlace = disk) {
     this.#deps = deps;
+    this.#inPlace = inPlace;
     this.#position = deps.start;
   }
 
@@ -60,110 +70,95 @@ export class RangeWriter implements BodyWriter {
 
   push(chunk: Buffer): void {
     if (this.#error !== undefined || chunk.length === 0) return;
-    this.#queue.push(chunk);
+    for (let at = 0; at < chunk.length;) {
+      let piece = this.#pieces.at(-1);
+      if (piece === undefined || piece.used === PIECE_BYTES) {
+        this.#pieces.push((piece = { buffer: spare.pop() ?? Buffer.allocUnsafeSlow(PIECE_BYTES), used: 0 }));
+      }
+      const copied = chunk.copy(piece.buffer, piece.used, at);
+      piece.used += copied;
+      at += copied;
+    }
     this.#queuedBytes += chunk.length;
+    if (this.#queuedBytes >= PIECE_BYTES) this.#write(PIECE_BYTES);
+    this.#timer ??= this.#queuedBytes === 0 ? undefined : setTimeout(() => this.#gathered(), GATHER_MS);
     if (!this.#paused && this.#queuedBytes > HIGH_WATER) {
       this.#paused = true;
       this.#deps.pause();
     }
-    if (this.#queuedBytes >= PIECE_BYTES) this.#kick();
-    else this.#timer ??= setTimeout(() => this.#kick(), GATHER_MS);
   }
 
   async finish(): Promise<void> {
-    if (this.#handle === undefined && !this.#busy && this.#queuedBytes <= SMALL_FILE_BYTES) this.#writeSmall();
-    while (this.#busy || this.#queue.length > 0) {
-      this.#kick();
-      await this.#loop;
+    this.#write(1);
+    while (this.#writing !== undefined) {
+      await this.#writing;
+      this.#write(1);
     }
     clearTimeout(this.#timer);
-    await this.#handle?.close();
-    this.#handle = undefined;
+    if (this.#fd !== undefined) closeSync(this.#fd);
+    this.#fd = undefined;
     if (this.#error !== undefined) throw this.#error;
   }
 
-  /** Writes what is queued now, unless a write is under way: that goes on with it, or leaves it to the timer. */
-  #kick(): void {
-    clearTimeout(this.#timer);
+  #gathered(): void {
     this.#timer = undefined;
-    if (this.#busy) return;
-    this.#busy = true;
-    this.#loop = this.#run();
+    this.#write(1);
   }
 
-  /** The only place that writes, and never twice at once: `#busy` is set from its beginning to its end. */
-  async #run(): Promise<void> {
-    try {
-      this.#handle ??= await open(this.#deps.path, constants.O_RDWR | constants.O_CREAT, 0o600);
-      do {
-        const chunks = this.#queue.splice(0, MAX_CHUNKS);
-        if (chunks.length > 0) await writeAll(this.#handle, chunks, this.#position);
-        this.#wrote(chunks);
-        if (this.#paused && this.#queuedBytes < HIGH_WATER / 2) {
-          this.#paused = false;
-          this.#deps.resume();
-        }
-      } while (this.#queue.length > 0 && this.#queuedBytes >= PIECE_BYTES);
-    } catch (error) {
-      this.#failed(error as Error);
-    }
-    this.#busy = false;
-    if (this.#queue.length > 0) this.#timer ??= setTimeout(() => this.#kick(), GATHER_MS);
-  }
-
-  /**
-   * Writes a small body when it has ended, without leaving the thread: into the page cache that takes less time than
-   * handing the work over (measured: a tenth). Most packages are small.
-   */
-  #writeSmall(): void {
-    if (this.#queuedBytes === 0) return;
-    const chunks = this.#queue.splice(0);
-    try {
-      const fd = openSync(this.#deps.path, constants.O_RDWR | constants.O_CREAT, 0o600);
+  /** Writes pieces of at least so many bytes, unless a write is under way: that goes on with full ones. */
+  #write(least: number): void {
+    while (this.#writing === undefined && (this.#pieces[0]?.used ?? 0) >= least) {
+      const { buffer, used } = this.#pieces.shift() as { buffer: Buffer; used: number };
       try {
-        const bytes = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
-        for (let done = 0; done < bytes.length;) {
-          done += writeSync(fd, bytes, done, bytes.length - done, this.#position + done);
+        this.#fd ??= openSync(this.#deps.path, constants.O_RDWR | constants.O_CREAT, 0o600);
+        const began = performance.now();
+        if (!this.#inPlace.allows(began)) {
+          this.#writing = this.#handOver(this.#fd, buffer, used);
+          return;
         }
-      } finally {
-        closeSync(fd);
+        writeAllNow(this.#fd, [buffer.subarray(0, used)], this.#position);
+        this.#inPlace.took(began, performance.now());
+        this.#wrote(buffer, used);
+      } catch (error) {
+        this.#failed(error as Error, buffer);
       }
-      this.#wrote(chunks);
-    } catch (error) {
-      this.#failed(error as Error);
     }
   }
 
-  #wrote(chunks: readonly Buffer[]): void {
-    const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-    if (bytes === 0) return;
+  async #handOver(fd: number, buffer: Buffer, used: number): Promise<void> {
+    try {
+      await writeAll(fd, [buffer.subarray(0, used)], this.#position);
+      this.#writing = undefined;
+      this.#wrote(buffer, used);
+    } catch (error) {
+      this.#writing = undefined;
+      this.#failed(error as Error, buffer);
+    }
+    this.#write(PIECE_BYTES);
+  }
+
+  #wrote(buffer: Buffer, bytes: number): void {
+    giveBack(buffer);
     const start = this.#position;
     this.#position += bytes;
     this.#queuedBytes -= bytes;
     this.#deps.wrote(start, this.#position);
+    if (this.#paused && this.#queuedBytes < HIGH_WATER / 2) {
+      this.#paused = false;
+      this.#deps.resume();
+    }
   }
 
-  #failed(error: Error): void {
+  #failed(error: Error, buffer: Buffer): void {
     this.#error = error;
-    this.#queue = [];
+    for (const piece of [{ buffer }, ...this.#pieces.splice(0)]) giveBack(piece.buffer);
     this.#queuedBytes = 0;
-    if (this.#paused) this.#deps.resume();
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#deps.resume();
   }
 }
 
-async function writeAll(handle: FileHandle, chunks: Buffer[], position: number): Promise<void> {
-  let rest = chunks;
-  let at = position;
-  for (;;) {
-    const { bytesWritten } = await handle.writev(rest, at);
-    let left = bytesWritten;
-    at += bytesWritten;
-    while (rest.length > 0 && left >= (rest[0] as Buffer).length) {
-      left -= (rest[0] as Buffer).length;
-      rest = rest.slice(1);
-    }
-    if (rest.length === 0) return;
-    // A short write happens when the disk is nearly full: the next one says why.
-    rest = [(rest[0] as Buffer).subarray(left), ...rest.slice(1)];
-  }
+function giveBack(buffer: Buffer): void {
+  if (spare.length < MAX_SPARE) spare.push(buffer);
 }

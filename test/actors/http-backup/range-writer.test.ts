@@ -15,24 +15,34 @@ const pieces = fc.array(
   { maxLength: 12 },
 );
 
+const here = { allows: () => true, took: () => undefined };
+const handedOver = { allows: () => false, took: () => undefined };
+/** Hands over every other write. */
+const byTurns = () => {
+  let turn = 0;
+  return { allows: () => turn++ % 2 === 0, took: () => undefined };
+};
+
 t.test('however the bytes come, the file has them in order, and each is told once', async (t) => {
   const path = join(await temporaryDirectory(t), 'f');
   await fc.assert(
-    fc.asyncProperty(pieces, fc.nat(1000), async (parts, start) => {
+    fc.asyncProperty(pieces, fc.nat(1000), fc.constantFrom(here, handedOver, byTurns()), async (parts, start, disk) => {
       await writeFile(path, Buffer.alloc(start));
       const told: [number, number][] = [];
-      const writer = new RangeWriter({
+      const on = {
         path,
         start,
-        wrote: (from, to) => told.push([from, to]),
+        wrote: (from: number, to: number) => told.push([from, to]),
         pause: () => undefined,
         resume: () => undefined,
-      });
+      };
+      const writer = new RangeWriter(on, disk);
       const sent: Buffer[] = [];
       for (const [n, { size, pauseMs }] of parts.entries()) {
         const chunk = randomBytes(String(n), size);
-        sent.push(chunk);
+        sent.push(Buffer.from(chunk));
         writer.push(chunk);
+        chunk.fill(0); // its memory is used again
         if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
       }
       await writer.finish();
@@ -56,13 +66,14 @@ t.test('very many small pieces that end while others are being written stay in o
   for (let round = 0; round < 5; round++) {
     await writeFile(path, '');
     let paused = 0;
-    const writer = new RangeWriter({
+    const on = {
       path,
       start: 0,
       wrote: () => undefined,
       pause: () => (paused += 1),
       resume: () => (paused -= 1),
-    });
+    };
+    const writer = new RangeWriter(on, handedOver);
     const step = 1400 + round;
     for (let at = 0; at < data.length; at += step) writer.push(data.subarray(at, at + step));
     t.equal(paused, 1, 'more than it wants to hold');

@@ -14,7 +14,7 @@ import type { DoesInPlace } from '../../../core/in-place.ts';
 import { SMALL_FILE_BYTES } from '../../../core/job-size.ts';
 import type { BlockPool } from '../block-pool.ts';
 import type { MemoryBudget } from './memory-budget.ts';
-import { writeAll, writeAllNow } from './write-all.ts';
+import { writeAll, writeAllNow } from '../../write-all.ts';
 
 export interface FileWriterOptions {
   readonly path: string;
