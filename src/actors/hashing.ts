@@ -19,6 +19,8 @@ export interface Hashing {
 export interface HashingOptions {
   /** Threads at most; they start when needed and end when idle. */
   readonly threads: number;
+  /** Threads that are always there: starting one takes a tenth of a second or more. */
+  readonly kept?: number;
   /** Files that wait at most. */
   readonly maxQueue: number;
 }
@@ -26,10 +28,10 @@ export interface HashingOptions {
 /** Threads without work end after this time, in milliseconds. */
 const IDLE_MS = 20_000;
 
-export function createHashing({ threads, maxQueue }: HashingOptions): Hashing {
+export function createHashing({ threads, maxQueue, kept = 0 }: HashingOptions): Hashing {
   const pool = new Piscina<unknown, unknown>({
     filename: workerUrl('hash').href,
-    minThreads: 0,
+    minThreads: kept,
     maxThreads: threads,
     idleTimeout: IDLE_MS,
     maxQueue,

@@ -1,4 +1,6 @@
 /** The thread that fetches: store, transfers, HTTP backup and the hashing pool, started in order and stopped in reverse. */
+import { availableParallelism } from 'node:os';
+
 import { systemClock } from '../core/clock.ts';
 import { compileHostRules } from '../core/host-rules.ts';
 import { spawn } from '../kernel/actor.ts';
@@ -27,7 +29,8 @@ export interface FetchBoot {
 }
 
 const MAILBOX = { limit: 65_536 };
-const HASHING = { threads: 2, maxQueue: 4_096 };
+/** A second thread takes more to start than it gains, unless there is a processor for it. */
+const HASHING = { threads: availableParallelism() > 2 ? 2 : 1, maxQueue: 4_096, kept: 1 };
 
 runThread(async ({ boot, neighbour, log }) => {
   const { cacheDir, cacheBytes, allowMirror, mirrorConnections, userAgent, peers } = boot as FetchBoot;
