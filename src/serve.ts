@@ -1,6 +1,4 @@
 /** Starts the daemon's parts in order, keeps them running, and stops them in reverse. */
-import { setFlagsFromString } from 'node:v8';
-
 import type { CatalogueUpdate } from './core/archive/archive-state.ts';
 import type { Config } from './config/schema.ts';
 import { readSwarmKey } from './config/swarm-key.ts';
@@ -45,6 +43,7 @@ import { workerUrl } from './kernel/worker-url.ts';
 import type { FetchBoot } from './workers/fetch.worker.ts';
 import { nextSignal } from './next-signal.ts';
 import { systemNotify } from './system-notify.ts';
+import { compileWasmOnce, withRoomyHeap } from './v8-flags.ts';
 import type { SwarmBoot } from './workers/swarm.worker.ts';
 import type { ParserBoot } from './workers/parser.worker.ts';
 
@@ -65,6 +64,7 @@ export async function serve(config: Config): Promise<number> {
 }
 
 async function run(config: Config, ownLog: Logger): Promise<number> {
+  compileWasmOnce();
   const version = readVersion();
   const recentErrors = new RecentErrors(Date.now);
   const log = noting(ownLog, recentErrors);
@@ -288,24 +288,6 @@ async function run(config: Config, ownLog: Logger): Promise<number> {
     await supervisor.stop();
     await system.close();
     metrics.close();
-  }
-}
-
-/** Megabytes that the fetch thread's heap may grow to before V8 looks for garbage in all of it. */
-const ROOMY_HEAP_MB = 32;
-
-/**
- * Socket reads count as heap of the thread that makes them: with V8's own measure the fetch thread collects all of its
- * heap some twenty times while 300 MB go through, on a processor that clients need (measured: a third of its time; in
- * the swarm thread 1 of 4 s for 1 GiB from a peer). The flag is read when a thread's heap is made, so it is set for
- * these threads only.
- */
-async function withRoomyHeap<T>(start: () => Promise<T>): Promise<T> {
-  setFlagsFromString(`--initial-old-space-size=${ROOMY_HEAP_MB}`);
-  try {
-    return await start();
-  } finally {
-    setFlagsFromString('--initial-old-space-size=0');
   }
 }
 
