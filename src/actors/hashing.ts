@@ -19,7 +19,10 @@ export interface Hashing {
 export interface HashingOptions {
   /** Threads at most; they start when needed and end when idle. */
   readonly threads: number;
-  /** Threads that are always there: starting one takes a tenth of a second or more. */
+  /**
+   * Threads that stay once they are there. They start a moment after the daemon, which is busy then, if no file is to be
+   * hashed before: starting one takes a tenth of a second or more, in which nobody should wait for it.
+   */
   readonly kept?: number;
   /** Files that wait at most. */
   readonly maxQueue: number;
@@ -27,20 +30,26 @@ export interface HashingOptions {
 
 /** Threads without work end after this time, in milliseconds. */
 const IDLE_MS = 20_000;
+/** Threads that stay start so many milliseconds after the pool was made. */
+const KEPT_AFTER_MS = 2_000;
 
 export function createHashing({ threads, maxQueue, kept = 0 }: HashingOptions): Hashing {
-  const pool = new Piscina<unknown, unknown>({
-    filename: workerUrl('hash').href,
-    minThreads: kept,
-    maxThreads: threads,
-    idleTimeout: IDLE_MS,
-    maxQueue,
-    resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 4 },
-  });
+  const start = () =>
+    new Piscina<unknown, unknown>({
+      filename: workerUrl('hash').href,
+      minThreads: kept,
+      maxThreads: threads,
+      idleTimeout: IDLE_MS,
+      maxQueue,
+      resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 4 },
+    });
+  let pool: Piscina<unknown, unknown> | undefined;
+  const started = () => (pool ??= start());
+  const early = kept === 0 ? undefined : setTimeout(started, KEPT_AFTER_MS).unref();
   async function run(name: string, task: object): Promise<unknown> {
-    if (pool.queueSize >= maxQueue) throw new DebtorrentError('OVERLOADED', 'too many files wait to be hashed');
+    if (started().queueSize >= maxQueue) throw new DebtorrentError('OVERLOADED', 'too many files wait to be hashed');
     try {
-      return await pool.run(task, { name });
+      return await started().run(task, { name });
     } catch (error) {
       throw new DebtorrentError('STORE_IO', `hashing failed: ${(error as Error).message}`, { cause: error });
     }
@@ -53,6 +62,9 @@ export function createHashing({ threads, maxQueue, kept = 0 }: HashingOptions): 
     },
     pieceRoots: async (path, size) => (await run('pieceRootsOfFile', { path, size })) as Uint8Array,
     pieceRoot: async (path, start, length) => (await run('pieceRootOfFile', { path, start, length })) as Uint8Array,
-    close: () => pool.close({ force: true }),
+    async close() {
+      clearTimeout(early);
+      await pool?.close({ force: true });
+    },
   };
 }

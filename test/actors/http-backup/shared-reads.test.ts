@@ -15,7 +15,7 @@ import { randomBytes } from '../../support/random.ts';
 const TIMEOUTS = { connectMs: 5_000, headersMs: 5_000, stallMs: 5_000 };
 const BODY = randomBytes('shared reads', 1_000_000);
 
-/** What the test's mirror has received of each connection, in the order of their first requests. */
+/** A mirror whose answers the test writes: its connections in the order of their first requests, and who asks it. */
 async function setUp(t: Test, greeting = '') {
   const sockets: Socket[] = [];
   const server = createServer({ noDelay: true }, (socket) => {
@@ -104,7 +104,7 @@ t.test('answers that pause at each of their pieces, four at a time', async (t) =
   }
 });
 
-t.test('a mirror that speaks before it is asked is an error at once', async (t) => {
+t.test('what a mirror says before it is asked is heard at once', async (t) => {
   const { ask } = await setUp(t, 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc');
   const came = ask();
   const began = Date.now();
