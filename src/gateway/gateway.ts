@@ -156,6 +156,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       const client = new ClientExchange(req, res);
       client.target = req.url ?? '';
       active.add(client);
+      metrics.arrived();
       onConnection(client);
       res.on('close', () => ended(client));
       const wait = shares.crowded ? client.next() : undefined;

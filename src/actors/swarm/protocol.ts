@@ -27,6 +27,10 @@ export interface WantedFile {
 export interface PeerView {
   /** Connected peers that were asked. */
   readonly asked: number;
+  /** Some of them have not answered yet. */
+  readonly unanswered: boolean;
+  /** Machines that want the same file now. */
+  readonly wanters: number;
   /** Ranges that at least one peer has and would send. */
   readonly available: Ranges;
   /**

@@ -9,7 +9,7 @@ import type { Content } from './content.ts';
 import { hedgeStep } from './hedge-step.ts';
 import type { MirrorSide } from './mirror-side.ts';
 import type { RunningPeerJob } from './peer-jobs.ts';
-import { PeerPace, SLOW_MS, STALLED_MS } from './peer-pace.ts';
+import { PeerPace, SLOW_MS, stalledMs } from './peer-pace.ts';
 import type { PeerSide } from './peer-side.ts';
 import { PIECE_BYTES } from './source-plan.ts';
 
@@ -33,7 +33,6 @@ interface Hedge {
 
 const TICK_MS = 100;
 /** Counted in looks, not by the clock: a thread that was busy itself has not heard what came meanwhile. */
-const STALLED_LOOKS = STALLED_MS / TICK_MS;
 const SLOW_LOOKS = SLOW_MS / TICK_MS;
 
 export class Hedging {
@@ -55,6 +54,11 @@ export class Hedging {
     return this.#slow;
   }
 
+  /** It fetches what a peer fetches too. */
+  isHedge(mirrorJob: JobId): boolean {
+    return this.#hedge?.mirrorJob === mirrorJob;
+  }
+
   get contested(): readonly ByteRange[] {
     return this.#contested;
   }
@@ -63,6 +67,10 @@ export class Hedging {
   watch(): void {
     if (this.#timer !== undefined || this.#deps.peers.jobs.count === 0) return;
     this.#timer = this.#deps.clock.setTimeout(() => this.#tick(), TICK_MS);
+  }
+
+  get #stalledLooks(): number {
+    return stalledMs(this.#deps.peers.firstBytesMs) / TICK_MS;
   }
 
   /** Does what follows from bytes that came or jobs that ended. */
@@ -81,7 +89,7 @@ export class Hedging {
     });
     if (step === 'cancel-peers') {
       // One silence may be an accident; the mirror was quicker and they are still silent.
-      if ((peers.jobs.get(peerJob)?.idleLooks ?? 0) > STALLED_LOOKS) peers.sitOut();
+      if ((peers.jobs.get(peerJob)?.idleLooks ?? 0) > this.#stalledLooks) peers.sitOut();
       peers.jobs.cancel(peerJob);
     }
     if (step === 'cancel-mirror' && mirrorJob !== undefined) mirror.cancel(mirrorJob);
@@ -123,7 +131,7 @@ export class Hedging {
       }
       this.#pace.sample(now, peers.received);
       const soonest = this.#soonest();
-      const stalled = soonest !== undefined && soonest.idleLooks > STALLED_LOOKS;
+      const stalled = soonest !== undefined && soonest.idleLooks > this.#stalledLooks;
       this.#lasts = soonest === undefined ? 0 : this.#lasts + 1;
       // While others are fetching peers give what they get, and that they have no more says nothing.
       const looks = peers.elsewhere.length > 0 ? (soonest?.looks ?? 0) : this.#lasts;
@@ -168,7 +176,7 @@ export class Hedging {
   /** All is there: whoever does not end by itself has nothing to do any more. */
   #endIdle(): void {
     const { jobs } = this.#deps.peers;
-    for (const { job, idleLooks } of jobs.all()) if (idleLooks > STALLED_LOOKS) jobs.cancel(job.id);
+    for (const { job, idleLooks } of jobs.all()) if (idleLooks > this.#stalledLooks) jobs.cancel(job.id);
   }
 }
 

@@ -3,6 +3,7 @@ import { asDebtorrentError } from '../../core/errors.ts';
 import type { ByteRange } from '../../core/range-set.ts';
 import type { ActorRef } from '../../kernel/protocol.ts';
 import type { JobId, RangeJob, RangeOutcome, SourceProtocol } from '../source.ts';
+import type { MirrorJobState } from './leaving.ts';
 
 export interface JobsDeps {
   readonly mirror: ActorRef<SourceProtocol>;
@@ -92,11 +93,12 @@ export class Jobs {
     return running.bytes >= end - start;
   }
 
-  /** Jobs of which nothing has come yet. */
-  untouched(): RangeJob[] {
-    return [...this.#running.values()]
-      .filter(({ bytes, cancelled }) => bytes === 0 && !cancelled)
-      .map(({ job }) => job);
+  /** How far each is that was not cancelled. */
+  states(): (MirrorJobState & { readonly id: JobId })[] {
+    const now = this.#deps.now();
+    return [...this.#running]
+      .filter(([, { cancelled }]) => !cancelled)
+      .map(([id, { job, bytes, startedAt }]) => ({ id, start: job.start, end: job.end, bytes, ms: now - startedAt }));
   }
 
   cancel(id: JobId): void {

@@ -20,3 +20,13 @@ export interface MirrorHost {
   /** No mirror can help with this. */
   end(fault: Fault): void;
 }
+
+/** Of what mirrors are asked for. */
+export interface PumpLimits {
+  /** Bytes. */
+  readonly align?: number | undefined;
+  /** Bytes. */
+  readonly most?: number | undefined;
+  /** In (0, 1]; at least one connection. */
+  readonly share?: number | undefined;
+}

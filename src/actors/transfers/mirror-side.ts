@@ -11,7 +11,8 @@ import { Candidates, type Fault } from './candidates.ts';
 import type { Content } from './content.ts';
 import type { FetchingDeps, FetchingOptions } from './fetching-deps.ts';
 import { Jobs, type EndedJob } from './jobs.ts';
-import type { MirrorHost } from './mirror-host.ts';
+import type { MirrorHost, PumpLimits } from './mirror-host.ts';
+import type { MirrorJobState } from './leaving.ts';
 import { rangeJob, strongValidator } from './range-job.ts';
 import { nextRanges } from './range-plan.ts';
 
@@ -131,9 +132,9 @@ export class MirrorSide {
 
   /**
    * Asks for as much as makes sense now of what is not in `taken`, in ranges that end at multiples of `align` bytes
-   * and are not longer than `most` where that is given.
+   * and are not longer than `most` where that is given, over the `share` of the connections.
    */
-  pump(taken: RangeSet, { align, most }: { readonly align?: number; readonly most?: number | undefined } = {}): void {
+  pump(taken: RangeSet, { align, most, share = 1 }: PumpLimits = {}): void {
     if (this.#retry !== undefined) return;
     const url = this.#candidates.current();
     if (url === undefined) return;
@@ -143,17 +144,15 @@ export class MirrorSide {
       return;
     }
     const inFlight = this.ranges(size);
-    const { connections } = this.#deps;
+    const connections = Math.ceil(this.#deps.connections * share);
     const limits = { jobBytes: this.#jobBytes, connections, align, most };
     const ranges = nextRanges({ size, have: taken, inFlight, focus: this.#focus, ...limits });
     for (const { start, end } of ranges) this.#startJob(url, start, end);
   }
 
-  /** Cancels what was asked for and has not begun to come where it is in `ranges`: others bring it. */
-  leave(ranges: readonly ByteRange[]): void {
-    for (const { id, start, end } of this.#jobs.untouched()) {
-      if (end !== undefined && ranges.some((range) => range.start <= start && end <= range.end)) this.#jobs.cancel(id);
-    }
+  /** Cancels the jobs for which that is true: others bring the same. */
+  leave(others: (job: MirrorJobState & { readonly id: JobId }) => boolean): void {
+    for (const job of this.#jobs.states()) if (others(job)) this.#jobs.cancel(job.id);
   }
 
   /** Ranges under way; those without an end go to `size`. */

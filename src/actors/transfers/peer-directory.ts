@@ -15,6 +15,8 @@ export type OnOffer = (view: PeerView) => void;
  */
 const PATIENT_MS = 400;
 const IMPATIENT_MS = 60;
+/** Weight of the newest job in what first bytes usually take. */
+const NEWEST = 0.25;
 /** A thread that does not answer for this time is not counted on, in milliseconds. */
 const ALIVE_MS = 3_000;
 
@@ -25,6 +27,7 @@ export class PeerDirectory {
   #nextWant: WantId = 1;
   #alive: Promise<boolean> | undefined;
   #answers = true;
+  #firstBytesMs = 0;
 
   constructor(ref: PeersRef) {
     this.ref = ref;
@@ -43,6 +46,16 @@ export class PeerDirectory {
   /** Whether a question was answered in time. */
   answered(inTime: boolean): void {
     this.#answers = inTime;
+  }
+
+  /** Milliseconds until peers send something of what they are asked for, as a rule; 0 when that is not known. */
+  get firstBytesMs(): number {
+    return this.#firstBytesMs;
+  }
+
+  /** The first bytes of a job have come after so many milliseconds. */
+  firstBytes(ms: number): void {
+    this.#firstBytesMs += (this.#firstBytesMs === 0 ? 1 : NEWEST) * (ms - this.#firstBytesMs);
   }
 
   openWant(onOffer: OnOffer): WantId {

@@ -13,10 +13,13 @@ export interface PeerJobsDeps {
   /** Routes what is said about a job to the transfer. */
   register(id: JobId): void;
   unregister(id: JobId): void;
+  /** The first bytes of a job have come after so many milliseconds. */
+  firstBytes(ms: number): void;
 }
 
 export interface RunningPeerJob {
   readonly job: PeerJob;
+  readonly startedAt: number;
   /** How often it was looked at since it began. */
   looks: number;
   /** The same since its last bytes came. */
@@ -69,10 +72,18 @@ export class PeerJobs {
   }
 
   start(want: WantId, { start, end }: ByteRange): void {
-    const { peers, nextJobId, register } = this.#deps;
+    const { peers, clock, nextJobId, register } = this.#deps;
     const job: PeerJob = { id: nextJobId(), want, start, end };
-    const running = { job, looks: 0, idleLooks: 0, own: new RangeSet(), cancelled: false, overdue: undefined };
-    this.#running.set(job.id, running);
+    const startedAt = clock.now();
+    this.#running.set(job.id, {
+      job,
+      startedAt,
+      looks: 0,
+      idleLooks: 0,
+      own: new RangeSet(),
+      cancelled: false,
+      overdue: undefined,
+    });
     register(job.id);
     peers
       .within(JOB_DEADLINE_MS)
@@ -92,6 +103,7 @@ export class PeerJobs {
     if (running === undefined || start < running.job.start || end > running.job.end || end <= start) return undefined;
     running.idleLooks = 0;
     const before = running.own.bytes;
+    if (before === 0) this.#deps.firstBytes(this.#deps.clock.now() - running.startedAt);
     running.own.add(start, end);
     return running.own.bytes - before;
   }

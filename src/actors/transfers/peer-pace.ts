@@ -1,9 +1,17 @@
 /** Whether peers are too slow for a mirror to stand by. Pure. */
 
-/** Nothing of what is needed soonest came for this time, in milliseconds. */
+/** Nothing of what is needed soonest came for this time, in milliseconds, */
 export const STALLED_MS = 500;
+/** or, where first bytes usually take longer than that, for so many times as long, up to a bound: all are busy then. */
+const STALLED_TIMES = 3;
+export const MAX_STALLED_MS = 1_500;
 /** A rate counts when it was measured over this time, in milliseconds. */
 export const SLOW_MS = 1_000;
+
+/** Milliseconds without a byte that make a stall where first bytes come after so many as a rule. */
+export function stalledMs(firstBytesMs: number): number {
+  return Math.max(STALLED_MS, Math.min(STALLED_TIMES * firstBytesMs, MAX_STALLED_MS));
+}
 
 interface Sample {
   readonly at: number;

@@ -10,11 +10,12 @@ import { RangeSet, type ByteRange } from '../../core/range-set.ts';
 import type { JobId } from '../source.ts';
 import type { Contribution, PeerView, Ranges, WantId } from '../swarm/protocol.ts';
 import type { Content } from './content.ts';
+import { PeerAnswers } from './peer-answers.ts';
 import type { PeerDirectory } from './peer-directory.ts';
 import { PeerJobs, type PeerJobEnd, type PeerJobsDeps, type RunningPeerJob } from './peer-jobs.ts';
 import { without } from './source-plan.ts';
 
-export interface PeerSideDeps extends Omit<PeerJobsDeps, 'peers'> {
+export interface PeerSideDeps extends Omit<PeerJobsDeps, 'peers' | 'firstBytes'> {
   readonly directory: PeerDirectory;
   readonly clock: Clock;
   readonly log: Logger;
@@ -32,8 +33,6 @@ export interface PeerHost {
   lost(): void;
 }
 
-/** Answers that are late are still reckoned with for this time after the question, in milliseconds. */
-const LATE_MS = 1_000;
 const CONTRIBUTIONS_MS = 5_000;
 /** Jobs at once. */
 const MAX_JOBS = 4;
@@ -54,9 +53,10 @@ export class PeerSide {
   readonly #jobs: PeerJobs;
   #state: 'idle' | 'open' | 'off' = 'idle';
   #want: WantId | undefined;
-  #unanswered = false;
+  readonly #answers: PeerAnswers;
   #available: ByteRange[] = [];
   #elsewhere: ByteRange[] = [];
+  #wanters = 0;
   /** Where jobs failed since the view was told. */
   readonly #barred = new RangeSet();
   #received = 0;
@@ -71,7 +71,10 @@ export class PeerSide {
     this.#host = host;
     this.#plan = plan;
     this.#content = content;
-    this.#jobs = new PeerJobs({ ...deps, peers: deps.directory.ref }, (ended, end) => this.#jobEnded(ended, end));
+    this.#answers = new PeerAnswers(deps.clock, () => host.ready());
+    const { directory } = deps;
+    const jobsDeps = { ...deps, peers: directory.ref, firstBytes: (ms: number) => directory.firstBytes(ms) };
+    this.#jobs = new PeerJobs(jobsDeps, (ended, end) => this.#jobEnded(ended, end));
   }
 
   /** Peers can be of use for such a file, if there are any. */
@@ -99,9 +102,14 @@ export class PeerSide {
     return this.#elsewhere;
   }
 
-  /** What they have is not known yet, and may be any moment. */
+  /** Machines that want the file too. */
+  get wanters(): number {
+    return this.#state === 'open' ? this.#wanters : 0;
+  }
+
+  /** What they have, and take, is not known of all of them yet, and may be any moment. */
   get late(): boolean {
-    return this.#state === 'open' && this.#unanswered;
+    return this.#state === 'open' && this.#answers.awaited;
   }
 
   /** They stalled lately. */
@@ -122,7 +130,7 @@ export class PeerSide {
       return undefined;
     }
     this.#state = 'open';
-    this.#unanswered = true;
+    this.#answers.asked();
     const id = (this.#want = directory.openWant((view) => this.#offered(view)));
     const { path } = this.#content;
     const { patience } = directory;
@@ -140,7 +148,7 @@ export class PeerSide {
           this.#deps.log.debug({ code, reason: message }, 'peers did not answer');
           // Late answers come as offers; from a thread that has ended none come.
           if (code !== 'ASK_TIMEOUT') this.off();
-          else this.#deps.clock.setTimeout(() => this.#giveUpAnswer(), LATE_MS - patience);
+          else if (this.#state === 'open') this.#answers.late(patience);
         },
       );
   }
@@ -181,6 +189,11 @@ export class PeerSide {
     this.#elsewhere = [];
   }
 
+  /** Milliseconds until peers send something of what they are asked for, as a rule. */
+  get firstBytesMs(): number {
+    return this.#deps.directory.firstBytesMs;
+  }
+
   /** The swarm's thread answers. */
   alive(): Promise<boolean> {
     return this.#deps.directory.alive();
@@ -211,6 +224,7 @@ export class PeerSide {
   #close(verified: boolean): void {
     this.#bench?.clear();
     this.#bench = undefined;
+    this.#answers.stop();
     this.#available = [];
     this.#elsewhere = [];
     const { want } = this;
@@ -226,17 +240,12 @@ export class PeerSide {
     this.#host.ready();
   }
 
-  #giveUpAnswer(): void {
-    if (!this.late) return;
-    this.#unanswered = false;
-    this.#host.ready();
-  }
-
   #setView(view: PeerView): void {
     if (this.#state !== 'open') return;
-    this.#unanswered = false;
+    this.#answers.came(view.unanswered);
     this.#available = this.#clean(view.available);
     this.#elsewhere = this.#clean(view.elsewhere);
+    this.#wanters = view.wanters;
     this.#barred.remove(0, Number.MAX_SAFE_INTEGER);
   }
 

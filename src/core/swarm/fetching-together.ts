@@ -18,6 +18,8 @@ export const SMALL_STALL_MS = 8_000;
 /** Where the mirror is slow for all: so many times what a piece takes this machine itself, up to a bound. */
 const STALL_PACES = 3;
 const MAX_STALL_MS = 15_000;
+/** Of two that take the same piece one leaves it, unless this part of it has come: 1 / BEGUN_PART. */
+export const BEGUN_PART = 4;
 /** Work is taken from another when what it still has to deliver would take this time, */
 export const BEHIND_MS = 2_000;
 /** and it takes so many times as long for a piece: with one and the same mirror to wait for nothing is gained. */
@@ -61,7 +63,7 @@ export interface TogetherState {
   readonly settled: Bitmap;
   /** Pieces that this machine is taking from the mirror at this moment. */
   readonly taking: Bitmap;
-  /** Those of them of which bytes have come: they are not left to others any more. */
+  /** Those of them of which 1 / BEGUN_PART has come: they are not left to others any more. */
   readonly begun?: Bitmap | undefined;
   /** Milliseconds in which it gets a piece from there, when it has got some. */
   readonly pace?: number | undefined;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 
-import { PeerPace } from '../../../src/actors/transfers/peer-pace.ts';
+import { MAX_STALLED_MS, PeerPace, STALLED_MS, stalledMs } from '../../../src/actors/transfers/peer-pace.ts';
 
 t.test('a rate is known after a second, and is that of about the last second', (t) => {
   const pace = new PeerPace();
@@ -34,5 +34,13 @@ t.test('a pause is no slowness', (t) => {
   pace.reset();
   pace.sample(9000, 10);
   t.notOk(pace.slowerThan(1000));
+  t.end();
+});
+
+t.test('where all are busy a longer silence is no stall yet, within bounds', (t) => {
+  t.equal(stalledMs(0), STALLED_MS, 'nothing is known');
+  t.equal(stalledMs(5), STALLED_MS);
+  t.equal(stalledMs(300), 900);
+  t.equal(stalledMs(1e9), MAX_STALLED_MS, 'whoever is slow on purpose gains little');
   t.end();
 });

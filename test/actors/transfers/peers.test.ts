@@ -154,7 +154,7 @@ t.test('peers that do not answer hold nothing up', async (t) => {
 
 t.test('peers that have half of it give that half, the mirror the other', async (t) => {
   const data = randomBytes('half', 16 * MIB);
-  const view = { asked: 1, available: [[4 * MIB, 12 * MIB]] as const, elsewhere: [] };
+  const view = { ...NOBODY, available: [[4 * MIB, 12 * MIB]] as const, elsewhere: [] };
   const s = await scene(t, data, honest(data, { view: () => view }));
   t.match(await fetched(s, s.plan), { source: 'mixed' });
   t.match((await status(s)).totals, { fromPeersBytes: 8 * MIB, fromMirrorBytes: 8 * MIB });
@@ -169,11 +169,99 @@ t.test('peers found later take over what was not asked for yet', async (t) => {
   s.web.rule('/a.deb', { hold: held });
   const all = fetched(s, s.plan);
   await until(() => s.web.log.length === 2);
-  s.peers.offer({ asked: 1, available: [[0, data.length]], elsewhere: [] });
+  s.peers.offer({ ...NOBODY, available: [[0, data.length]], elsewhere: [] });
   await until(async () => ((await status(s)).transfers[0]?.from_peers ?? 0) >= 20 * MIB);
   release();
   t.match(await all, { source: 'mixed' });
   t.ok(s.web.copies('/a.deb') <= 0.5, `${s.web.copies('/a.deb')} copies`);
+});
+
+t.test('a peer that has got what a slow mirror has only begun to send gives the rest', async (t) => {
+  const data = randomBytes('overtaken', MIB);
+  const s = await scene(t, data, honest(data, { view: () => NOBODY }));
+  s.web.rule('/a.deb', { rate: 256 * 1024 });
+  const all = read(s, s.plan);
+  await until(async () => ((await status(s)).transfers[0]?.from_mirror ?? 0) > 0);
+  s.peers.offer({ ...NOBODY, available: [[0, data.length]] });
+  t.ok((await all).equals(data));
+  const { fromMirrorBytes, fromPeersBytes } = (await status(s)).totals;
+  t.equal(fromMirrorBytes + fromPeersBytes, data.length, 'no byte came twice');
+  t.ok(fromMirrorBytes > 0 && fromPeersBytes > 0, `${fromMirrorBytes} bytes came from the mirror`);
+  t.equal(s.web.log.length, 1);
+});
+
+t.test('what a mirror will have sent in a moment is not left to peers', async (t) => {
+  const data = randomBytes('nearly', MIB);
+  const s = await scene(t, data, honest(data, { view: () => NOBODY }));
+  s.web.rule('/a.deb', { rate: 4 * MIB });
+  const all = fetched(s, s.plan);
+  await until(async () => ((await status(s)).transfers[0]?.from_mirror ?? 0) > 0);
+  s.peers.offer({ ...NOBODY, available: [[0, data.length]] });
+  t.match(await all, { source: 'mirror' });
+});
+
+t.test(
+  'a mirror that has begun with what another takes for all is left to it, unless a quarter has come',
+  async (t) => {
+    for (const [quarters, source] of [
+      [0.5, 'peers'],
+      [1.5, 'mirror'],
+    ] as const) {
+      const data = randomBytes(`left ${quarters}`, MIB);
+      let release = () => undefined as void;
+      const held = new Promise<void>((resolve) => (release = resolve));
+      const s = await scene(t, data, honest(data, { view: () => NOBODY }));
+      s.web.rule('/a.deb', { stallAt: Math.floor((quarters * MIB) / 4), until: held });
+      const all = fetched(s, s.plan);
+      await until(async () => ((await status(s)).transfers[0]?.from_mirror ?? 0) >= Math.floor((quarters * MIB) / 4));
+      s.peers.offer({ ...NOBODY, elsewhere: [[0, data.length]] });
+      if (source === 'peers') {
+        await until(() => s.peers.mirrored.at(-1)?.fetching.length === 0);
+        s.peers.offer({ ...NOBODY, available: [[0, data.length]] });
+        t.match(await all, { source: 'mixed' }, 'the rest comes from the other');
+      }
+      release();
+      if (source === 'mirror') t.match(await all, { source });
+      t.equal(s.web.log.length, 1);
+    }
+  },
+);
+
+t.test('as long as somebody has not answered the mirror is asked for one piece after the other', async (t) => {
+  const data = randomBytes('stragglers', 8 * MIB);
+  let release = () => undefined as void;
+  const held = new Promise<void>((resolve) => (release = resolve));
+  const s = await scene(t, data, honest(data, { view: () => ({ ...NOBODY, unanswered: true }) }));
+  s.web.rule('/a.deb', { hold: held });
+  const begun = Date.now();
+  const all = fetched(s, s.plan);
+  await until(() => s.web.log.length === 1);
+  t.equal(s.web.log[0]?.headers['range'], 'bytes=0-1048575');
+  await until(() => s.web.log.length === 4);
+  t.ok(Date.now() - begun >= 300, 'not for ever');
+  release();
+  t.match(await all, { source: 'mirror' });
+  t.equal(s.web.copies('/a.deb'), 1);
+});
+
+t.test('machines that fetch the same together share the connections to the mirror', async (t) => {
+  for (const [wanters, connections] of [
+    [0, 4],
+    [1, 2],
+    [7, 1],
+  ] as const) {
+    const data = randomBytes(`share ${wanters}`, 8 * MIB);
+    let release = () => undefined as void;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    const s = await scene(t, data, honest(data, { view: () => ({ ...NOBODY, wanters }) }));
+    s.web.rule('/a.deb', { hold: held });
+    const all = fetched(s, s.plan);
+    await until(() => s.web.log.length === connections);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    t.equal(s.web.log.length, connections, `${connections} connections with ${wanters} others`);
+    release();
+    t.match(await all, { source: 'mirror' });
+  }
 });
 
 t.test('a link that comes in the middle is made use of', async (t) => {
@@ -192,14 +280,14 @@ t.test('a link that comes in the middle is made use of', async (t) => {
 
 t.test('what others take from the mirror is left to them, and taken when they do not', async (t) => {
   const data = randomBytes('elsewhere', 8 * MIB);
-  const first = { asked: 1, available: [], elsewhere: [[2 * MIB, 8 * MIB]] as const };
+  const first = { ...NOBODY, available: [], elsewhere: [[2 * MIB, 8 * MIB]] as const };
   const s = await scene(t, data, honest(data, { view: () => first }));
   const all = fetched(s, s.plan);
   await until(async () => (await status(s)).transfers[0]?.from_mirror === 2 * MIB);
-  s.peers.offer({ asked: 1, available: [[2 * MIB, 5 * MIB]], elsewhere: [[5 * MIB, 8 * MIB]] });
+  s.peers.offer({ ...NOBODY, available: [[2 * MIB, 5 * MIB]], elsewhere: [[5 * MIB, 8 * MIB]] });
   await until(async () => (await status(s)).transfers[0]?.from_peers === 3 * MIB);
   t.equal(s.web.copies('/a.deb'), 0.25);
-  s.peers.offer({ asked: 1, available: [], elsewhere: [] });
+  s.peers.offer({ ...NOBODY, available: [], elsewhere: [] });
   t.match(await all, { source: 'mixed' });
   t.match((await status(s)).totals, { fromPeersBytes: 3 * MIB, fromMirrorBytes: 5 * MIB });
   t.ok(s.peers.mirrored.every(({ have }) => have.every(([start, end]) => end <= 2 * MIB || start >= 5 * MIB)));
@@ -207,7 +295,7 @@ t.test('what others take from the mirror is left to them, and taken when they do
 
 t.test('whoever waits for others does not wait for a swarm that has died', async (t) => {
   const data = randomBytes('dead', 3 * MIB);
-  const view = { asked: 1, available: [], elsewhere: [[0, 3 * MIB]] as const };
+  const view = { ...NOBODY, available: [], elsewhere: [[0, 3 * MIB]] as const };
   const s = await scene(t, data, honest(data, { view: () => view }));
   const all = fetched(s, s.plan);
   await until(() => s.peers.sought.length === 1);
@@ -447,7 +535,7 @@ t.test('what was interrupted is resumed from peers', async (t) => {
 
 t.test('a mirror without ranges and peers that have a part: the file is right', async (t) => {
   const data = randomBytes('no ranges', 9 * MIB);
-  const view = { asked: 1, available: [[0, 5 * MIB]] as const, elsewhere: [] };
+  const view = { ...NOBODY, available: [[0, 5 * MIB]] as const, elsewhere: [] };
   const s = await scene(t, data, honest(data, { view: () => view }));
   s.web.rule('/a.deb', { ignoreRange: true });
   t.match(await fetched(s, s.plan), { sha256: hashOf(data) });

@@ -24,7 +24,7 @@ import { Want } from './want.ts';
 
 /** Files wanted at once; more are not asked for. */
 const MAX_WANTS = 4_096;
-const NOTHING: PeerView = { asked: 0, available: [], elsewhere: [] };
+const NOTHING: PeerView = { asked: 0, unanswered: false, wanters: 0, available: [], elsewhere: [] };
 
 export class Downloads {
   readonly #deps: DownloadsDeps;

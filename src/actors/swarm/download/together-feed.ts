@@ -5,7 +5,7 @@
 import type { Clock } from '../../../core/clock.ts';
 import { RangeSet } from '../../../core/range-set.ts';
 import { Bitmap } from '../../../core/swarm/bitmap.ts';
-import { MAX_SHARED_PIECES, SILENT_MS } from '../../../core/swarm/fetching-together.ts';
+import { BEGUN_PART, MAX_SHARED_PIECES, SILENT_MS } from '../../../core/swarm/fetching-together.ts';
 import { PIECE_BYTES, piecesTouching, wholePieces } from '../../../core/swarm/pieces.ts';
 import type { Ranges } from '../protocol.ts';
 import type { Lane } from './lane.ts';
@@ -129,7 +129,7 @@ export class TogetherFeed {
     const settled = available.copy();
     for (const piece of wholePieces(size, here.ranges)) settled.set(piece);
     const taking = touched(want, want.mirror?.fetching);
-    const begun = touched(want, want.mirror?.have);
+    const begun = wellBegun(want, taking);
     return want.together.plan({ now: this.#deps.clock.now(), settled, taking, begun, pace: want.mirror?.pace });
   }
 }
@@ -139,6 +139,18 @@ function touched(want: Want, ranges: RangeSet | undefined): Bitmap {
   for (const range of ranges?.ranges ?? []) {
     const { first, end } = piecesTouching(want.file.size, range);
     for (let piece = first; piece < end; piece++) pieces.set(piece);
+  }
+  return pieces;
+}
+
+/** The pieces of these of which so much has come from the mirror that they are not left to others. */
+function wellBegun(want: Want, taking: Bitmap): Bitmap {
+  const pieces = new Bitmap(want.pieces);
+  for (const piece of taking) {
+    const { start, end } = want.range(piece);
+    const missing = want.mirror?.have.missing(start, end) ?? [];
+    const came = missing.reduce((bytes, gap) => bytes - (gap.end - gap.start), end - start);
+    if (came * BEGUN_PART >= end - start) pieces.set(piece);
   }
   return pieces;
 }

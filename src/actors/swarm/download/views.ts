@@ -89,12 +89,16 @@ export class Views {
     const taken = this.#deps.together.elsewhere(want, want.available);
     const view: PeerView = {
       asked: want.sellers.size,
+      unanswered: [...want.sellers.values()].some((seller) => !seller.answered),
+      wanters: want.wanters.size,
       available: rangesOf(size, want.available),
       elsewhere: taken === undefined ? [] : rangesOf(size, taken),
     };
     const same =
       sameRanges(view.available, want.view.available) &&
       sameRanges(view.elsewhere, want.view.elsewhere) &&
+      view.unanswered === want.view.unanswered &&
+      view.wanters === want.view.wanters &&
       view.asked > 0 === want.view.asked > 0;
     want.view = view;
     this.#deps.together.announce(want, false);

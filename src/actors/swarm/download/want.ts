@@ -72,7 +72,7 @@ export class Want {
   closing: Promise<void> | undefined;
   /** Pieces that some peer would send now. */
   available: Bitmap;
-  view: PeerView = { asked: 0, available: [], elsewhere: [] };
+  view: PeerView = { asked: 0, unanswered: false, wanters: 0, available: [], elsewhere: [] };
   /** Waits for the first answers. */
   seeking: ((view: PeerView) => void) | undefined;
   /** What others who want the file say of it is being waited for; has been. */

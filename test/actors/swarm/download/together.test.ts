@@ -95,6 +95,26 @@ t.test('a piece that the other has got is available and no longer elsewhere', as
   await it.stop();
 });
 
+t.test('a piece that both have begun is left to the one it falls to, unless a quarter of it has come', async (t) => {
+  for (const [came, isLeft] of [
+    [MIB / 8, true],
+    [MIB / 4, false],
+  ] as const) {
+    const it = scene();
+    const { file, peer, theirs } = await shared(it);
+    const start = (theirs[0] as number) * MIB;
+    it.downloads.mirrored(1, [[start, start + MIB]], [[start, start + came]]);
+    await it.until(() => it.views.has(1));
+    t.notOk(pieces(it.views.get(1)?.elsewhere ?? []).includes(start / MIB), 'nobody else says so');
+    it.downloads.remoteFetching(peer, file.sha256, bits(8, theirs));
+    await it.pass(100);
+    it.downloads.mirrored(1, [[start, start + MIB]], [[start, start + came]]);
+    await it.pass(50);
+    t.equal(pieces(it.views.get(1)?.elsewhere ?? []).includes(start / MIB), isLeft, `${came} bytes`);
+    await it.stop();
+  }
+});
+
 t.test('one who comes later hears at once what is being taken', async (t) => {
   const it = scene();
   const file = content('early', 3 * MIB);
