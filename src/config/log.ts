@@ -16,7 +16,7 @@ export interface Log {
 const STDERR = 2;
 /** JSON lines gather up to this many bytes or milliseconds, so that a busy daemon does not write each by itself. */
 const BUFFER_BYTES = 16_000;
-const FLUSH_EVERY_MS = 200;
+const FLUSH_AFTER_MS = 200;
 
 export async function createLog(config: Pick<Config, 'logLevel' | 'logFormat'>): Promise<Log> {
   const format = config.logFormat ?? (isatty(STDERR) ? 'pretty' : 'json');
@@ -24,16 +24,29 @@ export async function createLog(config: Pick<Config, 'logLevel' | 'logFormat'>):
 }
 
 function jsonLog(level: string): Log {
-  const out = destination({ fd: STDERR, sync: false, minLength: BUFFER_BYTES, periodicFlush: FLUSH_EVERY_MS });
-  const flush = () => {
-    try {
-      out.flushSync();
-    } catch {
-      // standard error is gone: there is nowhere to say so
-    }
+  const out = destination({ fd: STDERR, sync: false, minLength: BUFFER_BYTES });
+  let timer: NodeJS.Timeout | undefined;
+  // Not by its own periodicFlush, which writes nothing five times a second as long as there is nothing to write.
+  const lines = {
+    write(line: string): void {
+      out.write(line);
+      timer ??= setTimeout(() => {
+        timer = undefined;
+        quietly(() => out.flush());
+      }, FLUSH_AFTER_MS).unref();
+    },
   };
+  const flush = () => quietly(() => out.flushSync());
   process.once('exit', flush); // whatever ends the process, its last words are the ones that matter
-  return { logger: pino({ level, base: null, timestamp: isoTime, formatters: { level: levelName } }, out), flush };
+  return { logger: pino({ level, base: null, timestamp: isoTime, formatters: { level: levelName } }, lines), flush };
+}
+
+function quietly(write: () => void): void {
+  try {
+    write();
+  } catch {
+    // standard error is gone: there is nowhere to say so
+  }
 }
 
 /** Loaded only when wanted: a daemon that logs JSON starts without it. */
