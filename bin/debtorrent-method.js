@@ -1,3 +1,3 @@
-import { runMethod } from '../dist/src/method/main.js';
+import { runMethod } from '../dist/program/method/main.js';
 
 process.exit(await runMethod(process.env.DEBTORRENT_METHOD_READ ?? ''));

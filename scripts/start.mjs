@@ -2,5 +2,5 @@
 import { ensureBuilt } from './lib/ensure.mjs';
 
 await ensureBuilt();
-const { main } = await import('../dist/src/main.js');
+const { main } = await import('../dist/program/main/main.js');
 await main(['serve', ...process.argv.slice(2)]);

@@ -11,7 +11,7 @@ import { productionPackages } from './production-packages.ts';
 
 const HOME = 'usr/share/debtorrent';
 const DOC = 'usr/share/doc/debtorrent';
-const PROGRAM = ['bin', 'assets', 'dist/src', 'package.json', 'vendor/no-webrtc'];
+const PROGRAM = ['bin', 'assets', 'dist/program', 'package.json', 'vendor/no-webrtc'];
 /** Directories and files of npm packages that nothing reads at run time. */
 const UNREAD_DIRECTORY =
   /^(?:tests?|__tests__|\.github|\.idea|\.vscode|bench|benchmarks?|examples?|docs?|coverage|man|fixtures)$/;

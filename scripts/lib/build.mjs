@@ -1,12 +1,14 @@
-/** Keeps dist/ the way the sources are. */
-import { mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+/** Keeps dist/ the way the sources are: src, test and scripts as tsc makes them, and the program that bundle.mjs makes. */
+import { readdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from './child.mjs';
 
 /** Directories that tsconfig.json includes. */
 const SOURCE_DIRECTORIES = ['src', 'test', 'scripts'];
-const OTHER_INPUTS = ['tsconfig.json', 'package.json', 'package-lock.json'];
-/** What the last build was made from; written last, so it is there only if the build came to its end. */
+const OTHER_INPUTS = ['tsconfig.json', 'package.json', 'package-lock.json', 'scripts/lib/bundle.mjs'];
+/** What bin/ runs; bundle.mjs says why it is not dist/src. */
+const PROGRAM = 'dist/program';
+/** What the last build was made from and made; written last, so it is there only if the build came to its end. */
 const STAMP = 'dist/.stamp';
 const BUILD_INFO = 'dist/.tsbuildinfo';
 
@@ -30,13 +32,23 @@ function sourcesOf(root) {
   return files.filter((file) => file.endsWith('.ts')).sort((a, b) => (a < b ? -1 : 1));
 }
 
-/** Name, size and time of everything that the build depends on. */
-function fingerprint(root, sources) {
+/** Names, sizes and times. */
+function fingerprint(root, files) {
   const line = (file) => {
     const { size, mtimeMs } = statSync(join(root, file));
     return `${file} ${size} ${mtimeMs}\n`;
   };
-  return [...OTHER_INPUTS, ...sources].map(line).join('');
+  return files.map(line).join('');
+}
+
+/** Of everything that the build depends on. */
+function inputPrint(root, sources) {
+  return fingerprint(root, [...OTHER_INPUTS, ...sources]);
+}
+
+/** Of the program, whose files have names that only the build knows. */
+function programPrint(root) {
+  return fingerprint(root, [...filesBelow(root, PROGRAM)].sort());
 }
 
 /** What tsc makes of the sources; declaration files give nothing. */
@@ -53,7 +65,7 @@ function actualOutputs(root) {
 export function isBuilt(root) {
   try {
     const sources = sourcesOf(root);
-    if (readFileSync(join(root, STAMP), 'utf8') !== fingerprint(root, sources)) return false;
+    if (readFileSync(join(root, STAMP), 'utf8') !== inputPrint(root, sources) + programPrint(root)) return false;
     const outputs = outputsOf(sources);
     const actual = actualOutputs(root);
     return actual.length === outputs.size && actual.every((file) => outputs.has(file));
@@ -66,7 +78,7 @@ export function isBuilt(root) {
 export async function build(root, onStart) {
   process.stderr.write('building\n');
   const sources = sourcesOf(root);
-  const madeFrom = fingerprint(root, sources);
+  const madeFrom = inputPrint(root, sources);
   const outputs = outputsOf(sources);
   const actual = new Set(actualOutputs(root));
   for (const file of actual) if (!outputs.has(file)) removeWithEmptyParents(root, file);
@@ -75,8 +87,10 @@ export async function build(root, onStart) {
   if (missing || !hasStamp(root)) rmSync(join(root, BUILD_INFO), { force: true });
   rmSync(join(root, STAMP), { force: true });
   await run([process.execPath, join(root, 'node_modules/typescript/bin/tsc'), '-p', root], { cwd: root, onStart });
-  mkdirSync(join(root, 'dist'), { recursive: true });
-  writeFileSync(join(root, STAMP), madeFrom);
+  // it loads a package, which may not have been there when this module was loaded
+  const { bundle } = await import('./bundle.mjs');
+  await bundle(root, PROGRAM);
+  writeFileSync(join(root, STAMP), madeFrom + programPrint(root));
 }
 
 function hasStamp(root) {

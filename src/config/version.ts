@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
+import { installed } from './installation.ts';
 
 /** The version of this installation, from its package.json. */
 export function readVersion(): string {
-  const file = new URL('../../../package.json', import.meta.url); // from dist/src/config/
-  const { version } = JSON.parse(readFileSync(file, 'utf8')) as { version: string };
+  const { version } = JSON.parse(readFileSync(installed('package.json'), 'utf8')) as { version: string };
   return version;
 }

@@ -1,4 +1,4 @@
-/** A small checkout with this project's launchers, the real npm and the real compiler, and one dependency: that. */
+/** A small checkout with this project's launchers, the real npm, and two dependencies: the real compiler and esbuild. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -19,8 +19,8 @@ export interface Checkout {
 }
 
 const PACKAGE = { name: 'small', version: '1.0.0', type: 'module', scripts: { start: 'node scripts/start.mjs' } };
-// a package in the checkout itself: npm installs it as a link, without a network
-const DEPENDENCIES = { typescript: 'file:vendor/typescript' };
+// packages in the checkout itself: npm installs them as links, without a network
+const DEPENDENCIES = { typescript: 'file:vendor/typescript', esbuild: 'file:vendor/esbuild' };
 const LOCK = {
   name: 'small',
   version: '1.0.0',
@@ -30,6 +30,8 @@ const LOCK = {
     '': { name: 'small', version: '1.0.0', devDependencies: DEPENDENCIES },
     'vendor/typescript': { version: '1.0.0', dev: true },
     'node_modules/typescript': { resolved: 'vendor/typescript', link: true },
+    'vendor/esbuild': { version: '1.0.0', dev: true },
+    'node_modules/esbuild': { resolved: 'vendor/esbuild', link: true },
   },
 };
 
@@ -46,6 +48,11 @@ export function makeCheckout(t: Test): Checkout {
   write('package.json', JSON.stringify({ ...PACKAGE, devDependencies: DEPENDENCIES }));
   write('vendor/typescript/package.json', JSON.stringify({ name: 'typescript', version: '1.0.0' }));
   write('vendor/typescript/bin/tsc', `import(${JSON.stringify(join(ROOT, 'node_modules/typescript/bin/tsc'))});\n`);
+  write('vendor/esbuild/package.json', JSON.stringify({ name: 'esbuild', version: '1.0.0', type: 'module' }));
+  write(
+    'vendor/esbuild/index.js',
+    `export * from ${JSON.stringify(join(ROOT, 'node_modules/esbuild/lib/main.js'))};\n`,
+  );
   write('package-lock.json', JSON.stringify(LOCK));
   write(
     'src/main.ts',

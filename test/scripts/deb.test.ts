@@ -38,6 +38,22 @@ t.test('the Debian package', { skip: skipWithout('dpkg-deb', 'dpkg') }, async (t
       );
   });
 
+  await t.test('has the program once: bundled, with a file for each thread', async (t) => {
+    const dist = readdirSync(join(root, 'usr/share/debtorrent/dist'), { recursive: true, encoding: 'utf8' });
+    t.ok(
+      dist.every((name) => name === 'program' || name.startsWith('program/')),
+      'nothing of what tsc has made',
+    );
+    const threads = ['fetch', 'hash', 'parser', 'swarm'].map((name) => `program/workers/${name}.worker.js`);
+    for (const file of ['program/main/main.js', 'program/method/main.js', ...threads]) t.ok(dist.includes(file), file);
+    const holders = dist.filter(
+      (name) =>
+        name.endsWith('.js') &&
+        readFileSync(join(root, 'usr/share/debtorrent/dist', name), 'utf8').includes('function runMethod('),
+    );
+    t.same(holders, ['program/method/main.js'], 'and so the method');
+  });
+
   await t.test('lintian finds no errors', { skip: skipWithout('lintian') }, async (t) => {
     const { code, output } = await run('lintian', ['--fail-on', 'error', '--tag-display-limit', '0', deb]);
     t.equal(code, 0, output);

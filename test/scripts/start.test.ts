@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import { makeCheckout } from './checkout.ts';
 
@@ -39,6 +39,51 @@ t.test('only what changed is done again', async (t) => {
   writeFileSync(checkout.path('package-lock.json'), `${readFileSync(checkout.path('package-lock.json'), 'utf8')}\n`);
   const touched = await checkout.start();
   t.notMatch(touched.output, INSTALLED, 'a lock file that still says what is installed');
+});
+
+t.test('the program that is started is whole, or made again', async (t) => {
+  const checkout = makeCheckout(t);
+  checkout.write('src/workers/idle.worker.ts', 'export const idle = 1;\n');
+  checkout.write('src/method/main.ts', 'export const method = 1;\n');
+  await checkout.start();
+  const files = () => readdirSync(checkout.path('dist/program'), { recursive: true, encoding: 'utf8' }).toSorted();
+  const whole = ['main/main.js', 'method/main.js', 'workers/idle.worker.js'];
+  const all = ['main', 'method', 'workers', ...whole, ...whole.map((file) => `${file}.map`)].toSorted();
+  t.same(files(), all);
+
+  unlinkSync(checkout.path('dist/program/workers/idle.worker.js'));
+  t.match((await checkout.start()).output, BUILT, 'a file is gone');
+  t.same(files(), all);
+
+  writeFileSync(checkout.path('dist/program/main/main.js'), '');
+  t.equal((await checkout.start()).stdout, 'first serve\n', 'a file was cut short');
+
+  rmSync(checkout.path('src/workers'), { recursive: true });
+  await checkout.start();
+  t.notOk(existsSync(checkout.path('dist/program/workers')), 'what has no source any more is removed');
+
+  rmSync(checkout.path('dist/program'), { recursive: true });
+  checkout.write('dist/.program/main/main.js', 'half a pro');
+  t.equal((await checkout.start()).stdout, 'first serve\n', 'what an interrupted build has left');
+  t.notOk(existsSync(checkout.path('dist/.program')));
+  t.equal((await checkout.start()).output, 'first serve\n', 'then nothing is done');
+});
+
+t.test('a bundle that fails: what esbuild says, one line, exit 1, and the next build repairs it', async (t) => {
+  const checkout = makeCheckout(t);
+  await checkout.start();
+  // the compiler cannot know that such a file is missing
+  checkout.write('src/gone.d.ts', 'export declare const gone: string;\n');
+  checkout.write('src/said.ts', "import { gone } from './gone.js';\nexport const said: string = gone;\n");
+  for (let run = 0; run < 2; run++) {
+    const { code, stdout, output } = await checkout.start();
+    t.equal(code, 1);
+    t.equal(stdout, '');
+    t.match(output, /Could not resolve "\.\/gone\.js"/);
+    t.match(output, /^debtorrent: esbuild: /m);
+  }
+  checkout.write('src/said.ts', "export const said: string = 'mended';\n");
+  t.equal((await checkout.start()).stdout, 'mended serve\n');
 });
 
 t.test('npm run by hand is not repeated, a package that went missing is', async (t) => {

@@ -1,5 +1,6 @@
 /** The files that setup installs besides the sources it rewrites. */
 import { fileURLToPath } from 'node:url';
+import { installed } from '../../config/installation.ts';
 import type { AptPaths } from './apt-paths.ts';
 import type { Role } from './journal.ts';
 import type { RootedFiles } from './rooted-files.ts';
@@ -25,8 +26,7 @@ const HELPER = '/usr/local/lib/debtorrent/proxy-detect';
 const FRAGMENT = '30debtorrent-setup';
 
 export function thisInstallation(): Installation {
-  // from dist/src/commands/setup/
-  return { home: fileURLToPath(new URL('../../../..', import.meta.url)).replace(/\/$/, ''), node: process.execPath };
+  return { home: fileURLToPath(installed('')).replace(/\/$/, ''), node: process.execPath };
 }
 
 export function isSetups(bytes: Buffer): boolean {

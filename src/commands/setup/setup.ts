@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline/promises';
 import { DebtorrentError } from '../../core/errors.ts';
 import { formatAuthority } from '../../core/http/authority.ts';
 import { compileHostRules } from '../../core/host-rules.ts';
+import { installed } from '../../config/installation.ts';
 import { DEFAULT_CONFIG_FILE } from '../../config/load.ts';
 import type { Config } from '../../config/schema.ts';
 import { apply, removeLeftovers } from './apply.ts';
@@ -146,7 +147,7 @@ function wanted(
   const here = EVERYWHERE.has(host) || LOOPBACK.test(host);
   const daemon = formatAuthority(here ? 'localhost' : host, port);
   if (proxy) {
-    const helper = readFileSync(new URL('../../../../bin/debtorrent-proxy-detect', import.meta.url), 'utf8');
+    const helper = readFileSync(installed('bin/debtorrent-proxy-detect'), 'utf8');
     return { installs: proxyFiles(paths, daemon, helper), rules: undefined };
   }
   const socket = config.socket === USUAL_SOCKET ? undefined : config.socket;

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
+import { installed } from '../../../config/installation.ts';
 import { Html } from './html.ts';
 
 export interface Assets {
@@ -45,6 +46,5 @@ function hash(text: string): string {
 }
 
 function read(name: string): string {
-  const file = new URL(`../../../../../assets/${name}`, import.meta.url); // from dist/src/gateway/status/page/
-  return readFileSync(file, 'utf8');
+  return readFileSync(installed(`assets/${name}`), 'utf8');
 }

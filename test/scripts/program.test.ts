@@ -1,0 +1,58 @@
+/** dist/program/, which bin/ runs: what each entry loads, and that what is found by import.meta.url is found from it. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+const PROGRAM = join(ROOT, 'dist/program');
+
+/** What a file of the program imports at its start, and what those import: files of the program, and packages. */
+function loaded(entry: string): { files: string[]; packages: string[] } {
+  const files = new Set<string>();
+  const packages = new Set<string>();
+  const follow = (file: string) => {
+    if (files.has(file)) return;
+    files.add(file);
+    const text = readFileSync(join(PROGRAM, file), 'utf8');
+    for (const [, name = ''] of text.matchAll(/^(?:import|export)\b[^;'"]*?["']([^"']+)["'];/gm)) {
+      if (name.startsWith('.')) follow(join(dirname(file), name));
+      else if (!name.startsWith('node:')) packages.add(name);
+    }
+  };
+  follow(entry);
+  return { files: [...files], packages: [...packages].toSorted() };
+}
+
+t.test('each thread and the method are one file, and the main thread a few', async (t) => {
+  const workers = readdirSync(join(PROGRAM, 'workers')).filter((name) => name.endsWith('.js'));
+  t.same(
+    workers.toSorted(),
+    ['fetch', 'hash', 'parser', 'swarm'].map((name) => `${name}.worker.js`),
+  );
+  for (const entry of ['method/main.js', ...workers.map((name) => `workers/${name}`)]) {
+    t.same(loaded(entry).files, [entry]);
+  }
+  const serve = readdirSync(join(PROGRAM, 'main')).find((name) => /^serve-.*\.js$/.test(name)) ?? '';
+  t.ok(loaded(`main/${serve}`).files.length < 15);
+});
+
+t.test('what is loaded when it is needed stays apart', async (t) => {
+  const serve = readdirSync(join(PROGRAM, 'main')).find((name) => /^serve-.*\.js$/.test(name)) ?? '';
+  t.ok(loaded('workers/fetch.worker.js').packages.includes('undici'), 'this test sees packages');
+  t.notOk(loaded(`main/${serve}`).packages.includes('undici'), 'no HTTP client in the main thread');
+  t.notOk(loaded('workers/swarm.worker.js').packages.includes('bittorrent-dht'));
+  t.notOk(loaded('main/main.js').packages.includes('prom-client'), 'nothing of the daemon for a command');
+  t.same(loaded('method/main.js').packages, [], 'no packages in the method');
+});
+
+t.test('addresses by import.meta.url are those of modules that lie as deep as the program does', async (t) => {
+  const sources = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' });
+  const users = sources.filter(
+    (name) => name.endsWith('.ts') && readFileSync(join(ROOT, 'src', name), 'utf8').includes('import.meta.url)'),
+  );
+  t.ok(users.length > 0);
+  for (const name of users) t.match(name, /^[^/]+\/[^/]+\.ts$/);
+  const program = readdirSync(PROGRAM, { recursive: true, encoding: 'utf8' });
+  for (const name of program.filter((each) => each.endsWith('.js'))) t.match(name, /^[^/]+\/[^/]+$/);
+});
