@@ -29,7 +29,7 @@ export interface PeerView {
   readonly asked: number;
   /** Some of them have not answered yet. */
   readonly unanswered: boolean;
-  /** Machines that want the same file now. */
+  /** Machines that want the same file now and whose word counts. */
   readonly wanters: number;
   /** Ranges that at least one peer has and would send. */
   readonly available: Ranges;

@@ -90,7 +90,8 @@ export class Views {
     const view: PeerView = {
       asked: want.sellers.size,
       unanswered: [...want.sellers.values()].some((seller) => !seller.answered),
-      wanters: want.wanters.size,
+      // Who is not reckoned with does not share the work either.
+      wanters: [...want.wanters].filter((lane) => !lane.distrusted(now)).length,
       available: rangesOf(size, want.available),
       elsewhere: taken === undefined ? [] : rangesOf(size, taken),
     };

@@ -135,8 +135,10 @@ t.test('who lets others wait in vain in some files is not waited for in the next
   const peer = it.peer('idle');
   it.wanters.add(peer);
   const waits: number[] = [];
+  const wanters: number[] = [];
   for (let id = 1; id <= 40; id++) {
     const view = await it.settled(it.downloads.seek(it.wanted(content(`file ${id}`, 1000), id)));
+    wanters.push(view.wanters);
     if (view.elsewhere.length > 0) {
       waits.push(id);
       await it.until(() => it.views.get(id)?.elsewhere.length === 0);
@@ -144,6 +146,7 @@ t.test('who lets others wait in vain in some files is not waited for in the next
     it.downloads.over(id, true);
   }
   t.equal(waits.length, 3);
+  t.strictSame([wanters[0], wanters.at(-1)], [1, 0], 'nor is the work shared with it');
   await it.stop();
 });
 
