@@ -13,7 +13,10 @@ export const IDLE_MS = 10_000;
 
 export class LoopDelay {
   readonly #clock: Pick<Clock, 'now' | 'setTimeout'>;
-  readonly #histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+  /** A new one after each rest: started again, it would count the rest as one long delay. */
+  #histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+  /** The longest of those before, in nanoseconds. */
+  #longest = 0;
   #busyAt = 0;
   #timer: { clear(): void } | undefined;
 
@@ -29,18 +32,24 @@ export class LoopDelay {
   busy(): void {
     this.#busyAt = this.#clock.now();
     if (this.#timer !== undefined) return;
+    this.#longest = Math.max(this.#longest, this.#histogram.max);
+    this.#histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
     this.#histogram.enable();
     this.#look(IDLE_MS);
   }
 
-  /** Seconds that the loop was late at most in this share (0 to 1) of the samples since the last reset. */
+  /**
+   * Seconds that the loop was late at most in this share (0 to 1) of the samples since requests came after a rest; of
+   * all of them (1), since the last reset.
+   */
   quantile(share: number): number {
-    const ns = share === 1 ? this.#histogram.max : this.#histogram.percentile(share * 100);
+    const ns = share === 1 ? Math.max(this.#longest, this.#histogram.max) : this.#histogram.percentile(share * 100);
     // The interval is part of what the histogram counts.
     return Math.max(ns / 1e9 - RESOLUTION_MS / 1e3, 0);
   }
 
   reset(): void {
+    this.#longest = 0;
     this.#histogram.reset();
   }
 

@@ -95,7 +95,7 @@ export function createMetrics(clock: Pick<Clock, 'now' | 'setTimeout'> = systemC
   const cacheFiles = gauge('cache_files', 'Finished files in the cache');
   const delay = new Gauge({
     name: 'debtorrent_event_loop_delay_seconds',
-    help: 'Delay of the event loop since the start, while there are requests',
+    help: 'Delay of the event loop while there are requests: since they came after a rest; the longest since the start',
     labelNames: ['quantile'],
     registers,
   });

@@ -45,6 +45,9 @@ t.test('it rests when there were no requests for a while, and keeps what it has 
   t.equal(loop.quantile(1), seen, 'nobody looks');
   loop.busy();
   t.ok(loop.measuring, 'until the next request');
+  await sleep(100);
+  const again = loop.quantile(1);
+  t.ok(again >= seen && again < 0.3, `${again} s: the rest is no delay`);
   loop.close();
   t.equal(clock.timers, 0);
 });
