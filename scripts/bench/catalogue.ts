@@ -49,6 +49,7 @@ async function measure(scope: Scope, { directory, mirror, say }: BenchContext): 
     await rm(options.cacheDir, { recursive: true, force: true });
     await withScope(scope, async (life) => {
       const daemon = await startDaemon(life, options);
+      // Starting up has set some things going.
       await sleep(500);
       await quiet();
       const probe = startProbe(life, `${daemon.base}/healthz`);

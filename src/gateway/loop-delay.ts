@@ -12,7 +12,7 @@ export const RESOLUTION_MS = 10;
 export const IDLE_MS = 10_000;
 
 export class LoopDelay {
-  readonly #clock: Pick<Clock, 'now' | 'setTimeout'>;
+  readonly #clock: Clock;
   /** A new one after each rest: started again, it would count the rest as one long delay. */
   #histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   /** The longest of those before, in nanoseconds. */
@@ -20,7 +20,7 @@ export class LoopDelay {
   #busyAt = 0;
   #timer: { clear(): void } | undefined;
 
-  constructor(clock: Pick<Clock, 'now' | 'setTimeout'>) {
+  constructor(clock: Clock) {
     this.#clock = clock;
   }
 

@@ -1,7 +1,7 @@
 /** The figures of /metrics and of `totals` in /status.json. */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
-import { systemClock, type Clock } from '../core/clock.ts';
+import { systemClock } from '../core/clock.ts';
 import type { SourceLabel } from '../core/fetch-plan.ts';
 import { LoopDelay } from './loop-delay.ts';
 
@@ -43,12 +43,12 @@ export interface Metrics {
 const RARELY_MS = 3_600_000;
 const RARELY_MEASURED = ['min', 'max', 'mean', 'stddev', 'p50', 'p90', 'p99'];
 
-export function createMetrics(clock: Pick<Clock, 'now' | 'setTimeout'> = systemClock): Metrics {
+export function createMetrics(): Metrics {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: RARELY_MS });
   for (const each of RARELY_MEASURED) registry.removeSingleMetric(`nodejs_eventloop_lag_${each}_seconds`);
-  const loop = new LoopDelay(clock);
+  const loop = new LoopDelay(systemClock);
 
   const gauge = (name: string, help: string) => new Gauge({ name: `debtorrent_${name}`, help, registers });
   const served = new Counter({

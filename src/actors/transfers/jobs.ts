@@ -23,6 +23,10 @@ export interface EndedJob {
   readonly cancelled: boolean;
 }
 
+export interface RunningMirrorJob extends MirrorJobState {
+  readonly id: JobId;
+}
+
 /** A source may take as long as it moves; this only keeps an ask from being endless. */
 const JOB_DEADLINE_MS = 12 * 3_600_000;
 const CANCELLED: RangeOutcome = {
@@ -94,7 +98,7 @@ export class Jobs {
   }
 
   /** How far each is that was not cancelled. */
-  states(): (MirrorJobState & { readonly id: JobId })[] {
+  states(): RunningMirrorJob[] {
     const now = this.#deps.now();
     return [...this.#running]
       .filter(([, { cancelled }]) => !cancelled)

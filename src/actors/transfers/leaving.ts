@@ -5,7 +5,6 @@
  */
 import { BEGUN_PART } from '../../core/swarm/fetching-together.ts';
 import type { ByteRange } from '../../core/range-set.ts';
-import { intersect } from './source-plan.ts';
 
 export interface MirrorJobState {
   readonly start: number;
@@ -30,17 +29,16 @@ export function leftToTakers({ start, end, bytes }: MirrorJobState, elsewhere: r
 
 /** Others have what is left of it, and the mirror would take long for that. */
 export function leftToHolders({ start, end, bytes, ms }: MirrorJobState, available: readonly ByteRange[]): boolean {
-  const rest = end === undefined ? 0 : end - start - bytes;
-  if (end === undefined || rest < REST_BYTES) return false;
-  const pace = Math.max(bytes, 1) / Math.max(ms, 1);
   // One that has only just been asked for has no pace yet.
-  if (ms < REST_MS / 2 || rest / pace < REST_MS) return false;
+  if (end === undefined || ms < REST_MS / 2) return false;
+  const rest = end - start - bytes;
+  if (rest < REST_BYTES || rest * ms < REST_MS * bytes) return false;
   return within({ start: start + bytes, end }, available);
 }
 
-function within(range: ByteRange, list: readonly ByteRange[]): boolean {
-  const [inside] = intersect([range], list);
-  return inside !== undefined && inside.start === range.start && inside.end === range.end;
+/** @param list disjoint, and not adjacent: what is covered at all is covered by one of them */
+function within({ start, end }: ByteRange, list: readonly ByteRange[]): boolean {
+  return list.some((each) => each.start <= start && end <= each.end);
 }
 
 /** The same for one transfer: what was left once to those who have it, and did not come, the mirror brings after all. */

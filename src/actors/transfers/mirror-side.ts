@@ -10,9 +10,8 @@ import type { FileInfo, JobId, RangeJob, RangeOutcome } from '../source.ts';
 import { Candidates, type Fault } from './candidates.ts';
 import type { Content } from './content.ts';
 import type { FetchingDeps, FetchingOptions } from './fetching-deps.ts';
-import { Jobs, type EndedJob } from './jobs.ts';
+import { Jobs, type EndedJob, type RunningMirrorJob } from './jobs.ts';
 import type { MirrorHost, PumpLimits } from './mirror-host.ts';
-import type { MirrorJobState } from './leaving.ts';
 import { rangeJob, strongValidator } from './range-job.ts';
 import { nextRanges } from './range-plan.ts';
 
@@ -151,7 +150,7 @@ export class MirrorSide {
   }
 
   /** Cancels the jobs for which that is true: others bring the same. */
-  leave(others: (job: MirrorJobState & { readonly id: JobId }) => boolean): void {
+  leave(others: (job: RunningMirrorJob) => boolean): void {
     for (const job of this.#jobs.states()) if (others(job)) this.#jobs.cancel(job.id);
   }
 

@@ -7,13 +7,13 @@ const LATE_MS = 1_000;
 const STRAGGLERS_MS = 300;
 
 export class PeerAnswers {
-  readonly #clock: Pick<Clock, 'setTimeout'>;
+  readonly #clock: Clock;
   /** Nobody is reckoned with any more. */
   readonly #over: () => void;
   #timer: { clear(): void } | undefined;
   #asked = false;
 
-  constructor(clock: Pick<Clock, 'setTimeout'>, over: () => void) {
+  constructor(clock: Clock, over: () => void) {
     this.#clock = clock;
     this.#over = over;
   }

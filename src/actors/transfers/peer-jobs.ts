@@ -4,17 +4,15 @@ import { asDebtorrentError } from '../../core/errors.ts';
 import { RangeSet, type ByteRange } from '../../core/range-set.ts';
 import type { JobId } from '../source.ts';
 import type { PeerJob, PeerOutcome, WantId } from '../swarm/protocol.ts';
-import type { PeersRef } from './peer-directory.ts';
+import type { PeerDirectory } from './peer-directory.ts';
 
 export interface PeerJobsDeps {
-  readonly peers: PeersRef;
+  readonly directory: Pick<PeerDirectory, 'ref' | 'firstBytes'>;
   readonly clock: Clock;
   nextJobId(): JobId;
   /** Routes what is said about a job to the transfer. */
   register(id: JobId): void;
   unregister(id: JobId): void;
-  /** The first bytes of a job have come after so many milliseconds. */
-  firstBytes(ms: number): void;
 }
 
 export interface RunningPeerJob {
@@ -72,12 +70,11 @@ export class PeerJobs {
   }
 
   start(want: WantId, { start, end }: ByteRange): void {
-    const { peers, clock, nextJobId, register } = this.#deps;
+    const { directory, clock, nextJobId, register } = this.#deps;
     const job: PeerJob = { id: nextJobId(), want, start, end };
-    const startedAt = clock.now();
     this.#running.set(job.id, {
       job,
-      startedAt,
+      startedAt: clock.now(),
       looks: 0,
       idleLooks: 0,
       own: new RangeSet(),
@@ -85,7 +82,7 @@ export class PeerJobs {
       overdue: undefined,
     });
     register(job.id);
-    peers
+    directory.ref
       .within(JOB_DEADLINE_MS)
       .ask('fetch', job)
       .then(
@@ -103,7 +100,7 @@ export class PeerJobs {
     if (running === undefined || start < running.job.start || end > running.job.end || end <= start) return undefined;
     running.idleLooks = 0;
     const before = running.own.bytes;
-    if (before === 0) this.#deps.firstBytes(this.#deps.clock.now() - running.startedAt);
+    if (before === 0) this.#deps.directory.firstBytes(this.#deps.clock.now() - running.startedAt);
     running.own.add(start, end);
     return running.own.bytes - before;
   }
@@ -113,7 +110,7 @@ export class PeerJobs {
     if (running === undefined || running.cancelled) return;
     running.cancelled = true;
     running.overdue = this.#deps.clock.setTimeout(() => this.#ended(id, { kind: 'lost' }), CANCEL_MS);
-    this.#deps.peers.tell('cancel', id);
+    this.#deps.directory.ref.tell('cancel', id);
   }
 
   cancelAll(): void {

@@ -15,7 +15,7 @@ import type { PeerDirectory } from './peer-directory.ts';
 import { PeerJobs, type PeerJobEnd, type PeerJobsDeps, type RunningPeerJob } from './peer-jobs.ts';
 import { without } from './source-plan.ts';
 
-export interface PeerSideDeps extends Omit<PeerJobsDeps, 'peers' | 'firstBytes'> {
+export interface PeerSideDeps extends PeerJobsDeps {
   readonly directory: PeerDirectory;
   readonly clock: Clock;
   readonly log: Logger;
@@ -72,9 +72,7 @@ export class PeerSide {
     this.#plan = plan;
     this.#content = content;
     this.#answers = new PeerAnswers(deps.clock, () => host.ready());
-    const { directory } = deps;
-    const jobsDeps = { ...deps, peers: directory.ref, firstBytes: (ms: number) => directory.firstBytes(ms) };
-    this.#jobs = new PeerJobs(jobsDeps, (ended, end) => this.#jobEnded(ended, end));
+    this.#jobs = new PeerJobs(deps, (ended, end) => this.#jobEnded(ended, end));
   }
 
   /** Peers can be of use for such a file, if there are any. */

@@ -154,7 +154,7 @@ t.test('peers that do not answer hold nothing up', async (t) => {
 
 t.test('peers that have half of it give that half, the mirror the other', async (t) => {
   const data = randomBytes('half', 16 * MIB);
-  const view = { ...NOBODY, available: [[4 * MIB, 12 * MIB]] as const, elsewhere: [] };
+  const view = { ...NOBODY, available: [[4 * MIB, 12 * MIB]] as const };
   const s = await scene(t, data, honest(data, { view: () => view }));
   t.match(await fetched(s, s.plan), { source: 'mixed' });
   t.match((await status(s)).totals, { fromPeersBytes: 8 * MIB, fromMirrorBytes: 8 * MIB });
@@ -169,7 +169,7 @@ t.test('peers found later take over what was not asked for yet', async (t) => {
   s.web.rule('/a.deb', { hold: held });
   const all = fetched(s, s.plan);
   await until(() => s.web.log.length === 2);
-  s.peers.offer({ ...NOBODY, available: [[0, data.length]], elsewhere: [] });
+  s.peers.offer({ ...NOBODY, available: [[0, data.length]] });
   await until(async () => ((await status(s)).transfers[0]?.from_peers ?? 0) >= 20 * MIB);
   release();
   t.match(await all, { source: 'mixed' });
@@ -280,14 +280,14 @@ t.test('a link that comes in the middle is made use of', async (t) => {
 
 t.test('what others take from the mirror is left to them, and taken when they do not', async (t) => {
   const data = randomBytes('elsewhere', 8 * MIB);
-  const first = { ...NOBODY, available: [], elsewhere: [[2 * MIB, 8 * MIB]] as const };
+  const first = { ...NOBODY, elsewhere: [[2 * MIB, 8 * MIB]] as const };
   const s = await scene(t, data, honest(data, { view: () => first }));
   const all = fetched(s, s.plan);
   await until(async () => (await status(s)).transfers[0]?.from_mirror === 2 * MIB);
   s.peers.offer({ ...NOBODY, available: [[2 * MIB, 5 * MIB]], elsewhere: [[5 * MIB, 8 * MIB]] });
   await until(async () => (await status(s)).transfers[0]?.from_peers === 3 * MIB);
   t.equal(s.web.copies('/a.deb'), 0.25);
-  s.peers.offer({ ...NOBODY, available: [], elsewhere: [] });
+  s.peers.offer(NOBODY);
   t.match(await all, { source: 'mixed' });
   t.match((await status(s)).totals, { fromPeersBytes: 3 * MIB, fromMirrorBytes: 5 * MIB });
   t.ok(s.peers.mirrored.every(({ have }) => have.every(([start, end]) => end <= 2 * MIB || start >= 5 * MIB)));
@@ -295,7 +295,7 @@ t.test('what others take from the mirror is left to them, and taken when they do
 
 t.test('whoever waits for others does not wait for a swarm that has died', async (t) => {
   const data = randomBytes('dead', 3 * MIB);
-  const view = { ...NOBODY, available: [], elsewhere: [[0, 3 * MIB]] as const };
+  const view = { ...NOBODY, elsewhere: [[0, 3 * MIB]] as const };
   const s = await scene(t, data, honest(data, { view: () => view }));
   const all = fetched(s, s.plan);
   await until(() => s.peers.sought.length === 1);
@@ -535,7 +535,7 @@ t.test('what was interrupted is resumed from peers', async (t) => {
 
 t.test('a mirror without ranges and peers that have a part: the file is right', async (t) => {
   const data = randomBytes('no ranges', 9 * MIB);
-  const view = { ...NOBODY, available: [[0, 5 * MIB]] as const, elsewhere: [] };
+  const view = { ...NOBODY, available: [[0, 5 * MIB]] as const };
   const s = await scene(t, data, honest(data, { view: () => view }));
   s.web.rule('/a.deb', { ignoreRange: true });
   t.match(await fetched(s, s.plan), { sha256: hashOf(data) });

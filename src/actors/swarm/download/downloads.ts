@@ -20,11 +20,10 @@ import { Slowness } from './slowness.ts';
 import { TogetherFeed } from './together-feed.ts';
 import { judge } from './verdict.ts';
 import { Views } from './views.ts';
-import { Want } from './want.ts';
+import { NOTHING, Want } from './want.ts';
 
 /** Files wanted at once; more are not asked for. */
 const MAX_WANTS = 4_096;
-const NOTHING: PeerView = { asked: 0, unanswered: false, wanters: 0, available: [], elsewhere: [] };
 
 export class Downloads {
   readonly #deps: DownloadsDeps;

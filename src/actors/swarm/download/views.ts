@@ -84,12 +84,15 @@ export class Views {
   #update(want: Want): boolean {
     const now = this.#deps.clock.now();
     const { size } = want.file;
-    const selling = [...want.sellers.values()].flatMap((seller) => seller.selling(now) ?? []);
-    want.available = union(want.pieces, selling);
+    const sellers = [...want.sellers.values()];
+    want.available = union(
+      want.pieces,
+      sellers.flatMap((seller) => seller.selling(now) ?? []),
+    );
     const taken = this.#deps.together.elsewhere(want, want.available);
     const view: PeerView = {
-      asked: want.sellers.size,
-      unanswered: [...want.sellers.values()].some((seller) => !seller.answered),
+      asked: sellers.length,
+      unanswered: sellers.some((seller) => !seller.answered),
       // Who is not reckoned with does not share the work either.
       wanters: [...want.wanters].filter((lane) => !lane.distrusted(now)).length,
       available: rangesOf(size, want.available),

@@ -41,6 +41,8 @@ export interface MirrorPart {
   readonly pace: number | undefined;
 }
 
+/** Nobody was asked. */
+export const NOTHING: PeerView = { asked: 0, unanswered: false, wanters: 0, available: [], elsewhere: [] };
 /** Different writers of one file, neighbours aside; more than a file of 8 GiB can have. */
 const MAX_SHARES = 65_536;
 
@@ -72,7 +74,7 @@ export class Want {
   closing: Promise<void> | undefined;
   /** Pieces that some peer would send now. */
   available: Bitmap;
-  view: PeerView = { asked: 0, unanswered: false, wanters: 0, available: [], elsewhere: [] };
+  view = NOTHING;
   /** Waits for the first answers. */
   seeking: ((view: PeerView) => void) | undefined;
   /** What others who want the file say of it is being waited for; has been. */
