@@ -11,7 +11,8 @@ export class PeerAnswers {
   /** Nobody is reckoned with any more. */
   readonly #over: () => void;
   #timer: { clear(): void } | undefined;
-  #asked = false;
+  /** Who waits for the swarm's first word. */
+  #asked: (() => void) | undefined;
 
   constructor(clock: Clock, over: () => void) {
     this.#clock = clock;
@@ -20,37 +21,45 @@ export class PeerAnswers {
 
   /** Some may come any moment. */
   get awaited(): boolean {
-    return this.#asked || this.#timer !== undefined;
+    return this.#timer !== undefined;
   }
 
-  /** The swarm was asked. */
-  asked(): void {
-    this.#asked = true;
+  /** The swarm was asked; resolves when it has answered, when that takes longer than `ms`, or when it is over. */
+  asked(ms: number, late: () => void): Promise<void> {
+    return new Promise((resolve) => {
+      this.#asked = resolve;
+      this.#wait(ms, () => {
+        late();
+        this.#heard();
+        this.#wait(LATE_MS - ms, this.#over);
+      });
+    });
   }
 
   /** The swarm has said what it knows; some peers may not have answered. */
   came(unanswered: boolean): void {
     if (!unanswered) this.stop();
-    else if (this.#asked) this.#wait(STRAGGLERS_MS);
-    this.#asked = false;
-  }
-
-  /** The swarm has not answered within so many milliseconds. */
-  late(ms: number): void {
-    this.#wait(LATE_MS - ms);
+    else if (this.#asked !== undefined) this.#wait(STRAGGLERS_MS, this.#over);
+    this.#heard();
   }
 
   stop(): void {
     this.#timer?.clear();
     this.#timer = undefined;
-    this.#asked = false;
+    this.#heard();
   }
 
-  #wait(ms: number): void {
+  #heard(): void {
+    const resolve = this.#asked;
+    this.#asked = undefined;
+    resolve?.();
+  }
+
+  #wait(ms: number, then: () => void): void {
     this.#timer?.clear();
     this.#timer = this.#clock.setTimeout(() => {
-      this.stop();
-      this.#over();
+      this.#timer = undefined;
+      then();
     }, ms);
   }
 }

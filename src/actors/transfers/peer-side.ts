@@ -34,6 +34,8 @@ export interface PeerHost {
 }
 
 const CONTRIBUTIONS_MS = 5_000;
+/** An answer that is late is of use as long as the file comes. */
+const SEEK_MS = 60_000;
 /** Jobs at once. */
 const MAX_JOBS = 4;
 /** Peers that stalled get nothing new for this time, in milliseconds, twice as long each time. */
@@ -120,7 +122,10 @@ export class PeerSide {
     return this.#state === 'open' ? MAX_JOBS - this.#jobs.count : 0;
   }
 
-  /** Opens the want if there is somebody to ask; true when an answer is on its way. It never rejects. */
+  /**
+   * Opens the want if there is somebody to ask; undefined when there is nobody. The promise resolves when it is known
+   * what peers have, or that takes too long, and never rejects.
+   */
   seek(): Promise<void> | undefined {
     const { directory } = this.#deps;
     const { sha256, size, torrents } = this.#plan;
@@ -128,27 +133,31 @@ export class PeerSide {
       return undefined;
     }
     this.#state = 'open';
-    this.#answers.asked();
     const id = (this.#want = directory.openWant((view) => this.#offered(view)));
     const { path } = this.#content;
-    const { patience } = directory;
-    return directory.ref
-      .within(patience)
+    const ms = directory.patience;
+    const answered = this.#answers.asked(ms, () => {
+      directory.answered(false);
+      this.#deps.log.debug({ ms }, 'peers do not answer in time');
+    });
+    directory.ref
+      .within(SEEK_MS)
       .ask('seek', { id, sha256, size, path, torrents })
       .then(
         (view) => {
           directory.answered(true);
-          this.#setView(view);
+          this.#offered(view);
         },
         (error: unknown) => {
           directory.answered(false);
           const { code, message } = asDebtorrentError(error);
           this.#deps.log.debug({ code, reason: message }, 'peers did not answer');
-          // Late answers come as offers; from a thread that has ended none come.
-          if (code !== 'ASK_TIMEOUT') this.off();
-          else if (this.#state === 'open') this.#answers.late(patience);
+          // Offers may come all the same; from a thread that has ended none come.
+          if (code === 'ASK_TIMEOUT') this.#answers.stop();
+          else this.off();
         },
       );
+    return answered;
   }
 
   /** Links have come or gone; true when that makes a difference now. */

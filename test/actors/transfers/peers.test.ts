@@ -6,6 +6,7 @@ import t, { type Test } from 'tap';
 
 import { DebtorrentError } from '../../../src/core/errors.ts';
 import type { FetchPlan } from '../../../src/core/fetch-plan.ts';
+import type { PeerView } from '../../../src/actors/swarm/protocol.ts';
 import type { Progress } from '../../../src/actors/transfers/protocol.ts';
 import { rejectsWith, until } from '../../kernel/contract.ts';
 import { Mirror } from '../../support/mirror.ts';
@@ -150,6 +151,20 @@ t.test('peers that do not answer hold nothing up', async (t) => {
   t.match(await fetched(s, s.plan), { source: 'mirror' });
   t.equal(s.web.copies('/a.deb'), 1);
   answer();
+});
+
+t.test('an answer that comes late is of use all the same', async (t) => {
+  const data = randomBytes('late answer', 8 * MIB);
+  let answer: (view: PeerView) => void = () => undefined;
+  const late = new Promise<PeerView>((resolve) => (answer = resolve));
+  const s = await scene(t, data, honest(data, { view: () => late }));
+  s.web.rule('/a.deb', { rate: 256 * 1024 });
+  const all = fetched(s, s.plan);
+  await until(async () => ((await status(s)).transfers[0]?.from_mirror ?? 0) > 0);
+  answer({ ...NOBODY, available: [[0, data.length]] });
+  t.match(await all, { source: 'mixed' });
+  const { fromMirrorBytes } = (await status(s)).totals;
+  t.ok(fromMirrorBytes < 2 * MIB, `${fromMirrorBytes} bytes came from the mirror`);
 });
 
 t.test('peers that have half of it give that half, the mirror the other', async (t) => {

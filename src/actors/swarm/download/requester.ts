@@ -176,7 +176,9 @@ export class Requester {
     want.requests.set(block, [...(want.requests.get(block) ?? []), request]);
     want.todo.delete(block);
     if (want.todo.count === 0 && this.#hungry.delete(want)) this.soon();
-    if (lane.link.request(ref, lane.window.deadline(want.small))) return true;
+    // A link that brings one block after the other is not late, be it slow; a small file might be had elsewhere.
+    const time = { ms: lane.window.deadline(want.small), since: want.small ? 'request' : 'last-block' } as const;
+    if (lane.link.request(ref, time)) return true;
     // Refused though nothing else is open on it: it knows something that is not known here.
     if (lane.take(ref) !== undefined) this.again(request);
     if (lane.requests.size === 0) this.#deps.refused(seller);

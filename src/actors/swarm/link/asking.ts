@@ -4,7 +4,7 @@ import { AllowedByPeer } from './allowed-by-peer.ts';
 import { keyOf, refOf } from './block-ref.ts';
 import type { Channel } from './channel.ts';
 import type { LinkLimits } from './link-limits.ts';
-import type { BlockRef, LinkHandler } from './link.ts';
+import type { AnswerTime, BlockRef, LinkHandler } from './link.ts';
 import { OwnRequests } from './own-requests.ts';
 
 export interface AskingDeps {
@@ -50,13 +50,13 @@ export class Asking {
     return this.#requests.size;
   }
 
-  request(block: BlockRef, timeoutMs?: number): boolean {
+  request(block: BlockRef, time?: AnswerTime): boolean {
     const { channel } = this.#deps;
     const { index, offset, length } = block;
     if (channel.ended || this.#requests.size >= this.#most) return false;
     const { peerChoking, peerAllowedFastSet } = channel.wire;
     if (peerChoking && !this.#allowed.has(index)) return false;
-    if (!this.#requests.add(block, timeoutMs)) return false;
+    if (!this.#requests.add(block, time)) return false;
     // The wire keeps a shorter list, and refuses what is not on it.
     const missing = peerChoking && !peerAllowedFastSet.includes(index | 0);
     if (missing) peerAllowedFastSet.push(index | 0);

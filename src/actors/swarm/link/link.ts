@@ -18,6 +18,13 @@ export interface BlockRef {
   readonly length: number;
 }
 
+/** How long the answer to a request may take. */
+export interface AnswerTime {
+  readonly ms: number;
+  /** From the peer's last block, if that came after the request, and no longer than 60 s in all. */
+  readonly since: 'request' | 'last-block';
+}
+
 /** Called in the order in which things happen; never before `Link` is complete (handshakes done). */
 export interface LinkHandler {
   message(message: FilesMessage): void;
@@ -74,9 +81,9 @@ export interface Link {
   have(index: number): void;
   /**
    * False when it cannot be asked now: choked and not allowed fast, too many outstanding, asked already, or closed.
-   * `timeoutMs` counts from now; without it the request times out 10 s after the peer's last block, 60 s at most.
+   * Without `time` the request times out 10 s after the peer's last block.
    */
-  request(block: BlockRef, timeoutMs?: number): boolean;
+  request(block: BlockRef, time?: AnswerTime): boolean;
   cancel(block: BlockRef): void;
   /**
    * Nothing is sent when the request is not open any more. `data` is not copied: it must not change before `done`, which

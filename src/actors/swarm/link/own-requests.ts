@@ -5,13 +5,12 @@
 import type { Clock } from '../../../core/clock.ts';
 import { keyOf } from './block-ref.ts';
 import type { LinkLimits } from './link-limits.ts';
-import type { BlockRef } from './link.ts';
+import type { AnswerTime, BlockRef } from './link.ts';
 
 interface Asked {
   readonly block: BlockRef;
   readonly at: number;
-  /** Set by the caller; without it the deadline moves with the blocks that come. */
-  readonly deadline: number | undefined;
+  readonly time: AnswerTime;
 }
 
 interface Late {
@@ -46,11 +45,10 @@ export class OwnRequests {
   }
 
   /** False when the block is asked for already. */
-  add(block: BlockRef, timeoutMs?: number): boolean {
+  add(block: BlockRef, time: AnswerTime = { ms: this.#deps.limits.requestMs, since: 'last-block' }): boolean {
     const key = keyOf(block);
     if (this.#asked.has(key)) return false;
-    const at = this.#deps.clock.now();
-    const asked = { block, at, deadline: timeoutMs === undefined ? undefined : at + timeoutMs };
+    const asked = { block, at: this.#deps.clock.now(), time };
     this.#asked.set(key, asked);
     this.#wake(this.#deadline(asked));
     return true;
@@ -106,9 +104,9 @@ export class OwnRequests {
     return late.until > this.#deps.clock.now();
   }
 
-  #deadline({ at, deadline }: Asked): number {
-    const { requestMs, longestRequestMs } = this.#deps.limits;
-    return deadline ?? Math.min(Math.max(at, this.#lastBlockAt) + requestMs, at + longestRequestMs);
+  #deadline({ at, time: { ms, since } }: Asked): number {
+    if (since === 'request') return at + ms;
+    return Math.min(Math.max(at, this.#lastBlockAt) + ms, at + this.#deps.limits.longestRequestMs);
   }
 
   #wake(at: number): void {

@@ -14,7 +14,7 @@ import type { Channel, ChannelUser, ExtensionName } from './channel.ts';
 import { ExchangePace } from './exchange-pace.ts';
 import type { Introduction } from './handshake.ts';
 import type { LinkLimits } from './link-limits.ts';
-import type { BlockRef, Link, LinkFault, LinkHandler } from './link.ts';
+import type { AnswerTime, BlockRef, Link, LinkFault, LinkHandler } from './link.ts';
 import { extraCost } from './message-cost.ts';
 import { SharedTorrents } from './shared-torrents.ts';
 import { TheirRequests, type Respond } from './their-requests.ts';
@@ -131,8 +131,8 @@ export class WireLink implements Link, ChannelUser {
     this.#out(() => this.#wire.have(index | 0));
   }
 
-  request(block: BlockRef, timeoutMs?: number): boolean {
-    return this.#asking.request(block, timeoutMs);
+  request(block: BlockRef, time?: AnswerTime): boolean {
+    return this.#asking.request(block, time);
   }
 
   cancel(block: BlockRef): void {

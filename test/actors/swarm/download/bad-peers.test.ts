@@ -29,6 +29,28 @@ t.test('what a silent peer was asked for comes from another, or the job ends and
   await it.stop();
 });
 
+t.test('a slow peer that brings one block after the other is not late', async (t) => {
+  const it = scene();
+  const file = content('slow', 5 * MIB);
+  const peer = it.peer('slow', [file]);
+  // a burst out of its token bucket, and then 320 kB/s: most of what is asked for then is later than a second
+  peer.corrupt = (_, data) => {
+    if (peer.downBytes > MIB) peer.rate = 1 / 400;
+    return data;
+  };
+  const wanted = it.wanted(file);
+  await it.settled(it.downloads.seek(wanted));
+  t.match(await it.settled(fetchAll(it, wanted)), [{ kind: 'done' }]);
+  t.ok(it.clock.now() > 5_000, `${it.clock.now()} ms`);
+  t.ok(it.bytes(wanted).equals(file.data));
+  t.equal(peer.cancelled, 0);
+  peer.stalls = true;
+  const other = it.wanted(file, 2);
+  await it.settled(it.downloads.seek(other));
+  t.match(await it.settled(fetchAll(it, other)), [{ code: 'NO_PEER' }], 'who is silent is');
+  await it.stop();
+});
+
 t.test('a small file is not waited for longer than 300 ms, and goes to another peer first', async (t) => {
   const it = scene();
   const file = content('small', 50_000);

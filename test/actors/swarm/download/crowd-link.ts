@@ -2,7 +2,9 @@
 import type { InfoHash } from '../../../../src/core/ids.ts';
 import type { FilesMessage } from '../../../../src/core/swarm/messages.ts';
 import { PIECE_BYTES, pieceCount } from '../../../../src/core/swarm/pieces.ts';
-import type { BlockRef, Link, LinkFault } from '../../../../src/actors/swarm/link/link.ts';
+import { LINK_LIMITS } from '../../../../src/actors/swarm/link/link-limits.ts';
+import type { AnswerTime, BlockRef, Link, LinkFault } from '../../../../src/actors/swarm/link/link.ts';
+import { OwnRequests } from '../../../../src/actors/swarm/link/own-requests.ts';
 import type { CrowdOptions, Machine } from './crowd.ts';
 
 const LATENCY_MS = 1;
@@ -20,6 +22,7 @@ export class End implements Link {
   #open = true;
   #leased = false;
   readonly #waiting = new Map<string, { clear(): void }>();
+  readonly #requests: OwnRequests;
   readonly listenPort = undefined;
   readonly client = 'crowd';
   readonly openedAt = 0;
@@ -35,6 +38,14 @@ export class End implements Link {
     this.#there = there;
     this.#options = options;
     self.links.add(this);
+    this.#requests = new OwnRequests({
+      clock: options.clock,
+      limits: LINK_LIMITS,
+      timedOut: (block) => {
+        this.#forget(block);
+        self.downloads.timedOut(this, block);
+      },
+    });
   }
 
   get peerId(): string {
@@ -68,29 +79,27 @@ export class End implements Link {
     this.#later(() => this.far.#hears(message));
   }
 
-  request(block: BlockRef, timeoutMs = 10_000): boolean {
+  request(block: BlockRef, time?: AnswerTime): boolean {
     const { clock, file } = this.#options;
     if (!this.#open || !this.#there.offers.has(block.index)) throw new Error('it never promised that');
     this.#there.free = Math.max(this.#there.free, clock.now() + LATENCY_MS) + 1 / UPLOAD_RATE;
     const wait = this.#there.free - clock.now();
     const key = `${block.index} ${block.offset}`;
-    const timer = clock.setTimeout(
-      () => {
-        this.#waiting.delete(key);
-        const start = block.index * PIECE_BYTES + block.offset;
-        if (wait >= timeoutMs) this.#self.downloads.timedOut(this, block);
-        else this.#self.unwritten += block.length;
-        if (wait < timeoutMs) this.#self.downloads.block(this, block, file.data.subarray(start, start + block.length));
-      },
-      Math.min(wait, timeoutMs),
-    );
+    const timer = clock.setTimeout(() => {
+      this.#waiting.delete(key);
+      this.#requests.came(block);
+      const start = block.index * PIECE_BYTES + block.offset;
+      this.#self.unwritten += block.length;
+      this.#self.downloads.block(this, block, file.data.subarray(start, start + block.length));
+    }, wait);
+    this.#requests.add(block, time);
     this.#waiting.set(key, timer);
     return true;
   }
 
-  cancel({ index, offset }: BlockRef): void {
-    this.#waiting.get(`${index} ${offset}`)?.clear();
-    this.#waiting.delete(`${index} ${offset}`);
+  cancel(block: BlockRef): void {
+    this.#requests.giveUp(block);
+    this.#forget(block);
   }
 
   close(fault: LinkFault): void {
@@ -98,6 +107,7 @@ export class End implements Link {
     this.#open = false;
     this.#self.links.delete(this);
     for (const timer of this.#waiting.values()) timer.clear();
+    this.#requests.stop();
     this.#self.downloads.linkClosed(this);
     this.far.close(fault);
   }
@@ -155,6 +165,12 @@ export class End implements Link {
       pieces: pieceCount(data.length),
       have: this.#self.offers.toBytes(),
     });
+  }
+
+  #forget({ index, offset }: BlockRef): void {
+    const key = `${index} ${offset}`;
+    this.#waiting.get(key)?.clear();
+    this.#waiting.delete(key);
   }
 
   #later(callback: () => void): void {

@@ -8,7 +8,9 @@ import type { FilesMessage, WantedEntry } from '../../../../src/core/swarm/messa
 import { PIECE_BYTES, pieceCount } from '../../../../src/core/swarm/pieces.ts';
 import { pieceRoot } from '../../../../src/core/swarm/tree.ts';
 import type { Downloads } from '../../../../src/actors/swarm/download/downloads.ts';
-import type { BlockRef, Link, LinkFault } from '../../../../src/actors/swarm/link/link.ts';
+import { LINK_LIMITS } from '../../../../src/actors/swarm/link/link-limits.ts';
+import type { AnswerTime, BlockRef, Link, LinkFault } from '../../../../src/actors/swarm/link/link.ts';
+import { OwnRequests } from '../../../../src/actors/swarm/link/own-requests.ts';
 import type { ManualClock } from '../../../kernel/fixtures/manual-clock.ts';
 
 export interface FakeFile {
@@ -72,6 +74,7 @@ export class FakePeer implements Link {
   readonly #leases: Lease[] = [];
   readonly #numbers = new Map<number, WantedEntry>();
   readonly #open = new Map<string, { clear(): void }>();
+  readonly #requests: OwnRequests;
   #nextBase = 100;
   #free = 0;
 
@@ -82,6 +85,15 @@ export class FakePeer implements Link {
     this.address = `192.0.2.${(options.name.charCodeAt(0) % 250) + 1}`;
     this.common = options.torrents;
     for (const file of options.files ?? []) this.#files.set(file.sha256, file);
+    this.#requests = new OwnRequests({
+      clock: options.clock,
+      limits: LINK_LIMITS,
+      timedOut: (block) => {
+        if (this.closed !== undefined) return;
+        this.#forget(block);
+        options.downloads().timedOut(this, block);
+      },
+    });
   }
 
   get outstanding(): number {
@@ -143,7 +155,7 @@ export class FakePeer implements Link {
     }
   }
 
-  request(block: BlockRef, timeoutMs = 10_000): boolean {
+  request(block: BlockRef, time?: AnswerTime): boolean {
     const lease = this.#leases.find(({ base, file }) => block.index >= base && block.index < base + pieces(file));
     if (this.closed !== undefined || this.#open.has(key(block))) return false;
     if (lease === undefined) throw new Error(`index ${block.index} was never leased`);
@@ -159,29 +171,26 @@ export class FakePeer implements Link {
     const answer = () => {
       this.#open.delete(key(block));
       if (this.rejects(piece)) {
+        this.#requests.refused(block);
         this.#options.downloads().rejected(this, block);
         return;
       }
+      this.#requests.came(block);
       const data = this.corrupt(piece, Buffer.from(lease.file.data.subarray(start, start + block.length)));
       this.downBytes += data.length;
       this.#options.downloads().block(this, block, data);
       // Whoever keeps it without a copy has nonsense.
       data.fill(0xee);
     };
-    const late = () => {
-      this.#open.delete(key(block));
-      this.#options.downloads().timedOut(this, block);
-    };
-    const wait = this.#free - now;
-    const inTime = !this.stalls && wait < timeoutMs;
-    this.#open.set(key(block), this.#later(inTime ? wait : timeoutMs, inTime ? answer : late));
+    this.#requests.add(block, time);
+    this.#open.set(key(block), this.stalls ? { clear() {} } : this.#later(this.#free - now, answer));
     return true;
   }
 
   cancel(block: BlockRef): void {
     this.cancelled += 1;
-    this.#open.get(key(block))?.clear();
-    this.#open.delete(key(block));
+    this.#requests.giveUp(block);
+    this.#forget(block);
   }
 
   interest(interested: boolean): void {
@@ -193,6 +202,7 @@ export class FakePeer implements Link {
     this.closed = fault;
     for (const timer of this.#open.values()) timer.clear();
     this.#open.clear();
+    this.#requests.stop();
     this.#options.downloads().linkClosed(this);
   }
 
@@ -222,6 +232,13 @@ export class FakePeer implements Link {
     const have = file.have === undefined ? {} : { have: bitmap.toBytes() };
     this.says({ type: 'offer', file: number, base, pieces: count, ...have });
     if (count === 1) this.#options.downloads().allowedFast(this, base);
+  }
+
+  /** A request that was cancelled is refused at once. */
+  #forget(block: BlockRef): void {
+    this.#requests.refused(block);
+    this.#open.get(key(block))?.clear();
+    this.#open.delete(key(block));
   }
 
   #later(ms: number, callback: () => void): { clear(): void } {

@@ -34,12 +34,26 @@ t.test('a request times out 10 s after the last block, and 60 s after it was mad
 t.test('a time limit of the caller holds whatever else comes', (t) => {
   const { clock, over, requests } = setUp();
   requests.add(block(0));
-  requests.add(block(1), 500);
+  requests.add(block(1), { ms: 500, since: 'request' });
   clock.advance(499);
   t.equal(requests.came(block(0)), 'awaited');
   clock.advance(1);
   t.strictSame(over, [1]);
   t.equal(requests.size, 0);
+  t.end();
+});
+
+t.test('a time limit from the last block on moves with the blocks that come', (t) => {
+  const { clock, over, requests } = setUp();
+  for (let index = 0; index < 8; index++) requests.add(block(index), { ms: 1_000, since: 'last-block' });
+  for (let index = 0; index < 6; index++) {
+    clock.advance(900);
+    t.equal(requests.came(block(index)), 'awaited', 'though it was asked for long ago');
+  }
+  clock.advance(999);
+  t.strictSame(over, []);
+  clock.advance(1);
+  t.strictSame(over, [6, 7], 'from then on nothing came');
   t.end();
 });
 
