@@ -1,4 +1,6 @@
 /** The thread that all swarms share: links to peers, wants and uploads, discovery; started in order, stopped in reverse. */
+import { availableParallelism } from 'node:os';
+
 import { unhurriedClock } from '../core/unhurried-clock.ts';
 import { spawn } from '../kernel/actor.ts';
 import { runThread } from '../kernel/thread.ts';
@@ -11,7 +13,8 @@ import type { PeersProtocol, PeersSinkProtocol } from '../actors/swarm/protocol.
 export type SwarmBoot = PeersSettings;
 
 const MAILBOX = { limit: 65_536 };
-const HASHING = { threads: 2, maxQueue: 4_096 };
+// A second thread takes a tenth of a second to start, in which the first has hashed 50 MiB.
+const HASHING = { threads: availableParallelism() > 2 ? 2 : 1, maxQueue: 4_096 };
 
 runThread(async ({ boot, neighbour, log }) => {
   const settings = boot as SwarmBoot;

@@ -19,6 +19,8 @@ export interface WantedFile {
   readonly size: number;
   /** The partial file, which exists or may be made (mode 0600); peers write only ranges of their jobs. */
   readonly path: string;
+  /** The byte that is needed first: jobs are served in the order of the file from there on, then from its beginning. */
+  readonly focus: number;
   /** Torrents that contain it; never empty, all of archives that may be shared. */
   readonly torrents: readonly InfoHash[];
 }

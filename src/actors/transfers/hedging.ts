@@ -34,6 +34,11 @@ interface Hedge {
 const TICK_MS = 100;
 /** Counted in looks, not by the clock: a thread that was busy itself has not heard what came meanwhile. */
 const SLOW_LOOKS = SLOW_MS / TICK_MS;
+/**
+ * Machines that want the same have the mirror's line between them, and peers that all of them ask for the same: while
+ * something else of the file comes from these, what is needed soonest is waited for so many times as long.
+ */
+const TOGETHER_TIMES = 4;
 
 export class Hedging {
   readonly #deps: HedgingDeps;
@@ -71,6 +76,14 @@ export class Hedging {
 
   get #stalledLooks(): number {
     return stalledMs(this.#deps.peers.firstBytesMs) / TICK_MS;
+  }
+
+  /** Looks without a byte of what is needed soonest until the mirror is asked for it. */
+  get #patientLooks(): number {
+    const { wanters, jobs } = this.#deps.peers;
+    const looks = this.#stalledLooks;
+    const coming = wanters > 0 && jobs.all().some(({ idleLooks }) => idleLooks <= looks);
+    return coming ? TOGETHER_TIMES * looks : looks;
   }
 
   /** Does what follows from bytes that came or jobs that ended. */
@@ -131,12 +144,14 @@ export class Hedging {
       }
       this.#pace.sample(now, peers.received);
       const soonest = this.#soonest();
-      const stalled = soonest !== undefined && soonest.idleLooks > this.#stalledLooks;
+      const stalled = soonest !== undefined && soonest.idleLooks > this.#patientLooks;
       this.#lasts = soonest === undefined ? 0 : this.#lasts + 1;
       // While others are fetching peers give what they get, and that they have no more says nothing.
       const looks = peers.elsewhere.length > 0 ? (soonest?.looks ?? 0) : this.#lasts;
       const lasting = looks > SLOW_LOOKS;
-      this.#slow = lasting && this.#pace.slowerThan(mirror.rate);
+      // Machines that want the same have the mirror's line between them.
+      const share = mirror.rate === undefined ? undefined : mirror.rate / (peers.wanters + 1);
+      this.#slow = lasting && this.#pace.slowerThan(share);
       if ((stalled || this.#slow) && soonest !== undefined) this.#begin(soonest);
       // A mirror that has only the whole cannot take a part of it.
       if (stalled && mirror.wholeOnly) peers.sitOut();

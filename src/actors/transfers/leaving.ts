@@ -4,7 +4,8 @@
  * is gained by ending its connection goes on.
  */
 import { BEGUN_PART } from '../../core/swarm/fetching-together.ts';
-import type { ByteRange } from '../../core/range-set.ts';
+import type { ByteRange, RangeSet } from '../../core/range-set.ts';
+import { PIECE_BYTES } from './source-plan.ts';
 
 export interface MirrorJobState {
   readonly start: number;
@@ -39,6 +40,17 @@ export function leftToHolders({ start, end, bytes, ms }: MirrorJobState, availab
 /** @param list disjoint, and not adjacent: what is covered at all is covered by one of them */
 function within({ start, end }: ByteRange, list: readonly ByteRange[]): boolean {
   return list.some((each) => each.start <= start && end <= each.end);
+}
+
+/** Takes all that is left but one piece: the first from `focus` on, or that neither where there is no focus. */
+export function leaveRest(taken: RangeSet, size: number, focus: number | undefined): void {
+  const [first] = focus === undefined ? [] : taken.missing(focus, size);
+  if (first === undefined) {
+    taken.add(0, size);
+  } else {
+    taken.add(0, first.start);
+    taken.add(Math.min(first.start + PIECE_BYTES, size), size);
+  }
 }
 
 /** The same for one transfer: what was left once to those who have it, and did not come, the mirror brings after all. */

@@ -1,7 +1,7 @@
 /** What the transfers know of the swarms: for which torrents there are links, and whose want is whose. */
 import type { InfoHash } from '../../core/ids.ts';
 import type { ActorRef } from '../../kernel/protocol.ts';
-import type { PeersProtocol, PeerView, WantId } from '../swarm/protocol.ts';
+import type { Contribution, PeersProtocol, PeerView, WantId } from '../swarm/protocol.ts';
 
 export type PeersRef = Pick<ActorRef<PeersProtocol>, 'tell' | 'ask' | 'within'>;
 
@@ -19,6 +19,7 @@ const IMPATIENT_MS = 60;
 const NEWEST = 0.25;
 /** A thread that does not answer for this time is not counted on, in milliseconds. */
 const ALIVE_MS = 3_000;
+const CONTRIBUTIONS_MS = 5_000;
 
 export class PeerDirectory {
   readonly ref: PeersRef;
@@ -75,6 +76,14 @@ export class PeerDirectory {
 
   neighbours(links: Readonly<Record<InfoHash, number>>): void {
     this.#links = links;
+  }
+
+  /** Who sent what of a file; where nobody can say, nobody. */
+  contributions(want: WantId): Promise<readonly Contribution[]> {
+    return this.ref
+      .within(CONTRIBUTIONS_MS)
+      .ask('contributions', want)
+      .catch(() => []);
   }
 
   /** The swarms' thread answers; asked once for all who want to know at the same time. */

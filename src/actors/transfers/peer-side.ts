@@ -33,7 +33,6 @@ export interface PeerHost {
   lost(): void;
 }
 
-const CONTRIBUTIONS_MS = 5_000;
 /** An answer that is late is of use as long as the file comes. */
 const SEEK_MS = 60_000;
 /** Jobs at once. */
@@ -124,9 +123,9 @@ export class PeerSide {
 
   /**
    * Opens the want if there is somebody to ask; undefined when there is nobody. The promise resolves when it is known
-   * what peers have, or that takes too long, and never rejects.
+   * what peers have, or that takes too long, and never rejects. `focus` is the byte needed first.
    */
-  seek(): Promise<void> | undefined {
+  seek(focus: number): Promise<void> | undefined {
     const { directory } = this.#deps;
     const { sha256, size, torrents } = this.#plan;
     if (this.#state !== 'idle' || sha256 === undefined || size === undefined || !directory.near(torrents)) {
@@ -142,7 +141,7 @@ export class PeerSide {
     });
     directory.ref
       .within(SEEK_MS)
-      .ask('seek', { id, sha256, size, path, torrents })
+      .ask('seek', { id, sha256, size, path, focus, torrents })
       .then(
         (view) => {
           directory.answered(true);
@@ -207,14 +206,8 @@ export class PeerSide {
   }
 
   /** Who sent what; where nobody can say, nobody. */
-  contributions(): Promise<readonly Contribution[]> {
-    const { want } = this;
-    if (want === undefined) return Promise.resolve([]);
-    const { ref } = this.#deps.directory;
-    return ref
-      .within(CONTRIBUTIONS_MS)
-      .ask('contributions', want)
-      .catch(() => []);
+  async contributions(): Promise<readonly Contribution[]> {
+    return this.want === undefined ? [] : this.#deps.directory.contributions(this.want);
   }
 
   /** Peers are not asked any more in this transfer. */

@@ -9,7 +9,7 @@ import { Arbitration } from './arbitration.ts';
 import type { Content } from './content.ts';
 import type { FetchingDeps, FetchingOptions } from './fetching-deps.ts';
 import { Hedging } from './hedging.ts';
-import { Leaving } from './leaving.ts';
+import { Leaving, leaveRest } from './leaving.ts';
 import { MirrorReport } from './mirror-report.ts';
 import type { MirrorSide } from './mirror-side.ts';
 import { Patience } from './patience.ts';
@@ -119,7 +119,7 @@ export class Together {
 
   /** Asks who has the file, if there is anybody to ask; resolves when that is known or takes too long. */
   seek(): Promise<void> | undefined {
-    const answer = this.#peers.seek();
+    const answer = this.#peers.seek(this.#focus);
     const { want } = this.#peers;
     if (answer === undefined || want === undefined) return undefined;
     this.#report = new MirrorReport(
@@ -162,7 +162,8 @@ export class Together {
     if (!taken.covers(0, size)) {
       if (mirror.exhausted) return peers.jobs.count > 0 ? 'going' : 'stuck';
       if (this.conflict) return 'conflict';
-      if (peers.late) this.#leaveRest(taken, size);
+      // The mirror has begun, as nobody waits for peers; all but its first piece is left until these have answered.
+      if (peers.late) leaveRest(taken, size, mirror.count > 0 ? undefined : this.#focus);
       // A mirror that is as fast as its line serves eight machines over eight connections better than over 32: some of
       // these crawl, and all wait for what comes over them.
       mirror.pump(taken, {
@@ -193,17 +194,6 @@ export class Together {
     const holders = benched || this.#hedging.slow ? [] : available;
     if (elsewhere.length === 0 && holders.length === 0) return;
     this.#mirror.leave((job) => !this.#hedging.isHedge(job.id) && this.#leaving.leaves(job, elsewhere, holders));
-  }
-
-  /** The mirror has begun, as nobody waits for peers; all but its first piece is left until these have answered. */
-  #leaveRest(taken: RangeSet, size: number): void {
-    const [first] = this.#mirror.count > 0 ? [] : taken.missing(this.#focus, size);
-    if (first === undefined) {
-      taken.add(0, size);
-    } else {
-      taken.add(0, first.start);
-      taken.add(Math.min(first.start + PIECE_BYTES, size), size);
-    }
   }
 
   /** Mirrors give only the whole, which must not be written over bytes of peers: readers may have these. */

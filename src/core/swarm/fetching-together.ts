@@ -5,11 +5,8 @@
  * its own left takes work from the one that is furthest behind. Pure: times in milliseconds come with each call.
  */
 import { Bitmap } from './bitmap.ts';
+import { EXPECT_MS, Taker } from './taker.ts';
 
-/** A taker that has not named a piece after this time is passed over. */
-export const NAME_MS = 1_000;
-/** So is one that has named it and not said so again for this time. */
-export const SILENT_MS = 3_000;
 /** After so many takers that were passed over a machine helps itself. */
 export const MAX_PASSED = 3;
 /** A taker that names pieces and delivers none for this time is not waited for; in files of one piece for the second. */
@@ -30,23 +27,6 @@ export const MAX_SHARED_PIECES = 4_096;
 
 /** Higher goes first; the same on all machines. */
 export type Weigh = (piece: number, peer: string) => bigint;
-
-interface Taker {
-  readonly weights: BigUint64Array;
-  /** Since when both want the file. */
-  since: number;
-  goneAt: number | undefined;
-  named: Bitmap;
-  heardAt: number;
-  /** How long it has named pieces since it delivered one, up to `heardAt`. */
-  unproductiveMs: number;
-  stalledAt: number | undefined;
-  /** Its turn came and passed. */
-  passedOver: boolean;
-  delivered: number;
-  /** When it stopped to name a piece. */
-  readonly dropped: Map<number, number>;
-}
 
 export interface TogetherPlan {
   /** Pieces that this machine should take from the mirror: those it is taking, and those that fall to it. */
@@ -86,7 +66,7 @@ export class FetchingTogether {
     this.#self = options.self;
   }
 
-  /** Nobody else has ever wanted the file. */
+  /** Nobody else has ever wanted the file, or was expected to. */
   get alone(): boolean {
     return this.#takers.size === 0;
   }
@@ -94,33 +74,33 @@ export class FetchingTogether {
   /** Another machine wants the file too, from now on. */
   join(peer: string, now: number): void {
     const known = this.#takers.get(peer);
-    if (known?.goneAt === undefined && known !== undefined) return;
-    if (known !== undefined) {
-      known.goneAt = undefined;
-      known.since = now;
-      return;
-    }
-    if (this.#takers.size >= MAX_TAKERS || this.#pieces === 0) return;
-    this.#takers.set(peer, {
-      weights: this.#weights(peer),
-      since: now,
-      goneAt: undefined,
-      named: new Bitmap(this.#pieces),
-      heardAt: now,
-      unproductiveMs: 0,
-      stalledAt: undefined,
-      passedOver: false,
-      delivered: 0,
-      dropped: new Map(),
-    });
-    this.#before = undefined;
+    if (known === undefined) this.#add(peer, now);
+    else known.join(now);
+  }
+
+  /**
+   * A machine that was asked for the file will want it too if it goes on as before. It is reckoned with from the start:
+   * until machines in step have heard of each other all would take the same.
+   */
+  expect(peer: string, now: number): void {
+    if (!this.#takers.has(peer)) this.#add(peer, now, now + EXPECT_MS);
+  }
+
+  /** It has answered, and does not want the file. False when it was not expected to. */
+  unexpect(peer: string, now: number): boolean {
+    const taker = this.#takers.get(peer);
+    if (taker?.expected !== true) return false;
+    taker.leave(now);
+    return true;
+  }
+
+  /** Machines that are expected to want the file, and have not said so. */
+  expected(now: number): number {
+    return [...this.#takers.values()].filter((taker) => taker.expectedAt(now)).length;
   }
 
   leave(peer: string, now: number): void {
-    const taker = this.#takers.get(peer);
-    if (taker === undefined || taker.goneAt !== undefined) return;
-    taker.goneAt = now;
-    taker.named = new Bitmap(this.#pieces);
+    this.#takers.get(peer)?.leave(now);
   }
 
   /** The pieces that it takes from the mirror; the whole state. False when the bitmap is not one of this file. */
@@ -129,32 +109,18 @@ export class FetchingTogether {
     const named = Bitmap.parse(bytes, this.#pieces);
     if (named === undefined) return false;
     const taker = this.#takers.get(peer);
-    if (taker === undefined || taker.goneAt !== undefined) return true;
-    // Neither saying it again nor leaving off for a moment makes it more true.
-    if (!taker.named.isEmpty) taker.unproductiveMs += now - taker.heardAt;
-    for (const piece of taker.named) if (!named.has(piece)) taker.dropped.set(piece, now);
-    for (const piece of named) taker.dropped.delete(piece);
-    taker.named = named;
-    taker.heardAt = now;
+    if (taker?.gone === false) taker.names(named, now);
     return true;
   }
 
   /** It has a piece that it had not before. */
   delivered(peer: string, now: number): void {
-    const taker = this.#takers.get(peer);
-    if (taker === undefined) return;
-    taker.delivered += 1;
-    // Counted from now on: `heardAt` may lie behind.
-    taker.unproductiveMs = taker.named.isEmpty ? 0 : taker.heardAt - now;
-    taker.stalledAt = undefined;
-    taker.passedOver = false;
+    this.#takers.get(peer)?.delivers(now);
   }
 
   /** What a peer's word was worth in this file. */
   word(peer: string): 'kept' | 'passed' | 'stalled' {
-    const taker = this.#takers.get(peer);
-    if (taker?.stalledAt !== undefined) return 'stalled';
-    return taker?.passedOver === true ? 'passed' : 'kept';
+    return this.#takers.get(peer)?.word ?? 'kept';
   }
 
   plan(state: TogetherState): TogetherPlan {
@@ -193,12 +159,18 @@ export class FetchingTogether {
     return { mine, elsewhere, until };
   }
 
+  #add(peer: string, now: number, expectedUntil?: number): void {
+    if (this.#takers.size >= MAX_TAKERS || this.#pieces === 0) return;
+    this.#takers.set(peer, new Taker(this.#weights(peer), now, expectedUntil));
+    this.#before = undefined;
+  }
+
   /** Two have begun with the same piece, each before it heard of the other: one that comes before this one has it. */
   #yields(piece: number, named: boolean, { begun, now }: TogetherState): boolean {
     if (!named || begun === undefined || begun.has(piece)) return false;
     return this.#order(piece).some((taker) => {
-      const alive = taker.goneAt === undefined && taker.stalledAt === undefined;
-      return alive && taker.named.has(piece) && taker.heardAt + SILENT_MS > now;
+      const alive = !taker.gone && taker.stalledAt === undefined;
+      return alive && taker.named.has(piece) && taker.namesUntil > now;
     });
   }
 
@@ -206,10 +178,10 @@ export class FetchingTogether {
   #namedUntil(now: number): Float64Array | undefined {
     let until: Float64Array | undefined;
     for (const taker of this.#takers.values()) {
-      if (taker.goneAt !== undefined || taker.named.isEmpty) continue;
-      const stalls = this.#stallsAt(taker);
+      if (taker.gone || taker.named.isEmpty) continue;
+      const stalls = taker.stallsAt(this.#stallMs);
       if (now >= stalls) taker.stalledAt ??= stalls;
-      const end = Math.min(taker.heardAt + SILENT_MS, stalls);
+      const end = Math.min(taker.namesUntil, stalls);
       if (end <= now || taker.stalledAt !== undefined) continue;
       until ??= new Float64Array(this.#pieces);
       for (const piece of taker.named) until[piece] = Math.max(until[piece] ?? 0, end);
@@ -222,27 +194,14 @@ export class FetchingTogether {
     let passed = 0;
     let turnAt = 0;
     for (const taker of this.#order(piece)) {
-      const ends = this.#turnEnds(taker, piece, turnAt);
+      const ends = taker.turnEnds(piece, turnAt, this.#stallMs);
       if (ends > now) return ends;
-      if (taker.goneAt === undefined) taker.passedOver = true;
+      taker.passOver();
       turnAt = Math.max(turnAt, ends);
       passed += 1;
       if (passed >= MAX_PASSED) break;
     }
     return 0;
-  }
-
-  /** When a taker whose turn began at `turnAt` is passed over unless it is heard of. */
-  #turnEnds(taker: Taker, piece: number, turnAt: number): number {
-    if (taker.goneAt !== undefined) return taker.goneAt;
-    if (taker.stalledAt !== undefined) return taker.stalledAt;
-    if (taker.named.has(piece)) return Math.min(taker.heardAt + SILENT_MS, this.#stallsAt(taker));
-    // It may have got the piece, and word of that is on its way.
-    return Math.max(taker.dropped.get(piece) ?? 0, taker.since, turnAt) + NAME_MS;
-  }
-
-  #stallsAt(taker: Taker): number {
-    return taker.heardAt - taker.unproductiveMs + this.#stallMs;
   }
 
   /**
@@ -258,7 +217,7 @@ export class FetchingTogether {
       const perPiece = (now - taker.since) / taker.delivered;
       const behind = perPiece * taker.named.count;
       if (behind <= most || perPiece <= SLOWER * pace) continue;
-      const next = (piece: number) => this.#order(piece).every((each) => each === taker || each.goneAt !== undefined);
+      const next = (piece: number) => this.#order(piece).every((each) => each === taker || each.gone);
       const last = [...taker.named].slice(1).findLast((piece) => elsewhere.has(piece) && next(piece));
       if (last === undefined) continue;
       most = behind;

@@ -1,7 +1,15 @@
 import fc from 'fast-check';
 import t from 'tap';
 
-import { Leaving, leftToHolders, leftToTakers, REST_BYTES, REST_MS } from '../../../src/actors/transfers/leaving.ts';
+import { RangeSet } from '../../../src/core/range-set.ts';
+import {
+  Leaving,
+  leaveRest,
+  leftToHolders,
+  leftToTakers,
+  REST_BYTES,
+  REST_MS,
+} from '../../../src/actors/transfers/leaving.ts';
 
 const MIB = 1024 * 1024;
 
@@ -50,5 +58,20 @@ t.test('what was left to peers once and did not come is not left to them again',
   t.notOk(leaving.leaves(job, [], all));
   t.ok(leaving.leaves({ ...job, start: 2 * MIB, end: 3 * MIB }, [], all), 'another is');
   t.ok(leaving.leaves({ ...job, bytes: 0 }, all, []), 'and so is one that somebody takes');
+  t.end();
+});
+
+t.test('until all have answered one piece is asked for: the first that nobody brings, from where it is needed', (t) => {
+  const left = (taken: readonly (readonly [number, number])[], focus: number | undefined) => {
+    const set = new RangeSet();
+    for (const [start, end] of taken) set.add(start, end);
+    leaveRest(set, 5 * MIB + 10, focus);
+    return set.missing(0, 5 * MIB + 10);
+  };
+  t.strictSame(left([], 0), [{ start: 0, end: MIB }]);
+  t.strictSame(left([[MIB, 3 * MIB]], MIB + 5), [{ start: 3 * MIB, end: 4 * MIB }]);
+  t.strictSame(left([[0, 5 * MIB]], 0), [{ start: 5 * MIB, end: 5 * MIB + 10 }]);
+  t.strictSame(left([[2 * MIB, 5 * MIB + 10]], 3 * MIB), [], 'nothing from there on');
+  t.strictSame(left([], undefined), [], 'one is under way');
   t.end();
 });

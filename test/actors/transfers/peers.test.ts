@@ -334,6 +334,27 @@ t.test('peers that stall are hedged with the mirror, soonest needed first', asyn
   t.match(s.web.log[0]?.headers['range'], /^bytes=2097152-/);
 });
 
+t.test('among machines that want the same what is needed soonest is waited for while other pieces come', async (t) => {
+  for (const wanters of [0, 3]) {
+    const data = randomBytes(`busy ${wanters}`, 12 * MIB);
+    const begun = Date.now();
+    const late = (start: number) => start < 4 * MIB && Date.now() < begun + 1_300;
+    const s = await scene(
+      t,
+      data,
+      honest(data, {
+        view: () => ({ ...NOBODY, wanters, available: [[0, data.length]] }),
+        delayMs: 70,
+        block: (_job, start, end) =>
+          late(start) ? undefined : { from: peer('busy'), bytes: data.subarray(start, end) },
+      }),
+    );
+    t.ok((await read(s, s.plan)).equals(data));
+    if (wanters === 0) t.ok(s.web.log.length > 0, 'alone this machine has the mirror bring it');
+    else t.equal(s.web.log.length, 0);
+  }
+});
+
 t.test('peers that are much slower than the mirror was are helped by it', async (t) => {
   const data = randomBytes('rate', 6 * MIB);
   const s = await scene(t, data, honest(data, { delayMs: 300 }));

@@ -4,13 +4,8 @@ import fc from 'fast-check';
 import t from 'tap';
 
 import { Bitmap } from '../../../src/core/swarm/bitmap.ts';
-import {
-  FetchingTogether,
-  NAME_MS,
-  SILENT_MS,
-  SMALL_STALL_MS,
-  STALL_MS,
-} from '../../../src/core/swarm/fetching-together.ts';
+import { FetchingTogether, SMALL_STALL_MS, STALL_MS } from '../../../src/core/swarm/fetching-together.ts';
+import { EXPECT_MS, NAME_MS, SILENT_MS } from '../../../src/core/swarm/taker.ts';
 
 const weigh = (piece: number, peer: string) =>
   createHash('sha256').update(`${piece} ${peer}`).digest().readBigUInt64BE();
@@ -134,12 +129,13 @@ t.test('whatever others do, a piece is one’s own after a bounded time', (t) =>
 });
 
 /** Two machines and a piece that falls to the other one. */
-function pair(pieces = 1): { together: FetchingTogether; piece: number } {
+function pair(pieces = 1): { together: FetchingTogether; piece: number; self: string } {
   for (let n = 0; ; n++) {
-    const together = new FetchingTogether({ self: `self${n}`, pieces, weigh });
+    const self = `self${n}`;
+    const together = new FetchingTogether({ self, pieces, weigh });
     together.join('other', 0);
     const [piece] = planOf(together, pieces, 0).elsewhere;
-    if (piece !== undefined) return { together, piece };
+    if (piece !== undefined) return { together, piece, self };
   }
 }
 
@@ -152,6 +148,42 @@ t.test('a taker has some time to name its piece, and to name it again', (t) => {
   t.equal(planOf(together, 1, NAME_MS).elsewhere.count, 1);
   t.equal(planOf(together, 1, 200 + SILENT_MS - 1).elsewhere.count, 1);
   t.equal(planOf(together, 1, 200 + SILENT_MS).mine.count, 1);
+  t.end();
+});
+
+t.test('machines that expect each other share the pieces before they have heard of each other', (t) => {
+  fc.assert(
+    fc.property(names, pieceCounts, (all, pieces) => {
+      const machines = new Map(all.map((self) => [self, new FetchingTogether({ self, pieces, weigh })]));
+      for (const [self, together] of machines) {
+        for (const other of all) if (other !== self) together.expect(other, 0);
+      }
+      const takers = Array.from({ length: pieces }, () => 0);
+      for (const together of machines.values()) {
+        for (const piece of planOf(together, pieces, EXPECT_MS - 1).mine) takers[piece] = (takers[piece] ?? 0) + 1;
+      }
+      return takers.every((count) => count === 1);
+    }),
+  );
+  t.end();
+});
+
+t.test('one that was expected and does not come is not waited for, and has broken no word', (t) => {
+  const { self } = pair();
+  const together = new FetchingTogether({ self, pieces: 1, weigh });
+  together.expect('other', 0);
+  t.equal(together.expected(0), 1);
+  t.match(planOf(together, 1, 0), { until: EXPECT_MS });
+  t.equal(planOf(together, 1, EXPECT_MS).mine.count, 1);
+  t.equal(together.expected(EXPECT_MS), 0);
+  t.equal(together.word('other'), 'kept');
+  together.join('other', EXPECT_MS);
+  t.equal(planOf(together, 1, EXPECT_MS + NAME_MS - 1).elsewhere.count, 1, 'when it comes it has the usual time');
+  t.equal(together.unexpect('other', EXPECT_MS), false);
+  const another = new FetchingTogether({ self, pieces: 1, weigh });
+  another.expect('other', 0);
+  t.equal(another.unexpect('other', 10), true);
+  t.equal(planOf(another, 1, 10).mine.count, 1, 'its answer ends the waiting');
   t.end();
 });
 

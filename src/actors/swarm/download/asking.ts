@@ -18,6 +18,8 @@ export interface AskingDeps {
   lanes(): Iterable<Lane>;
   /** What peers can do for the want has changed. */
   changed(want: Want): void;
+  /** A link has answered for the first time. */
+  answered(want: Want, lane: Lane): void;
   /** Roots were told. */
   treeTold(want: Want): void;
   /** The peer broke the rules. */
@@ -185,9 +187,13 @@ export class Asking {
   }
 
   #answered(seller: Seller): void {
-    if (!seller.answered) seller.lane.window.roundTrip(this.#deps.clock.now() - seller.askedAt);
+    const { lane, want } = seller;
+    if (!seller.answered) {
+      lane.window.roundTrip(this.#deps.clock.now() - seller.askedAt);
+      this.#deps.answered(want, lane);
+    }
     seller.answered = true;
-    this.#deps.changed(seller.want);
+    this.#deps.changed(want);
   }
 
   #about(lane: Lane, file: number): Seller | 'ended' | undefined {

@@ -59,7 +59,7 @@ export class Downloads {
       lanes,
       takeTokens: (bytes) => deps.takeTokens(bytes),
       checksBehind: () => this.#checks.behind,
-      refused: (seller) => this.#slowness.slow(seller),
+      refused: (seller) => this.#slowness.slow(seller, clock.now()),
       pumped: (hungry) => {
         for (const want of hungry) this.#runner.failStuck(want);
       },
@@ -94,6 +94,7 @@ export class Downloads {
       requester,
       lanes,
       changed,
+      answered: (want, lane) => this.#together.answered(want, lane),
       treeTold: (want) => {
         if (!want.trust.agreed) checks.release(want);
       },
@@ -120,6 +121,7 @@ export class Downloads {
     const lanes = [...this.#lanes.values()].filter((lane) => !lane.snubbed(now));
     for (const lane of lanes.toSorted((a, b) => b.window.rate - a.window.rate)) this.#asking.ask(want, lane);
     for (const link of this.#deps.wanters(file.sha256)) this.remoteWant(link, file.sha256, true);
+    this.#together.asked(want);
     return this.#views.first(want);
   }
 
@@ -232,7 +234,7 @@ export class Downloads {
     if (request === undefined) return;
     const { lane, want } = request.seller;
     lane.window.timedOut(want.small);
-    this.#slowness.slow(request.seller);
+    this.#slowness.slow(request.seller, request.askedAt);
   }
 
   choked(link: Link, _choked: boolean): void {

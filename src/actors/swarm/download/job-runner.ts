@@ -54,7 +54,7 @@ export class JobRunner {
     }
     const job = new Job(peerJob);
     this.#wants.set(id, want);
-    want.jobs.set(id, job);
+    want.addJob(job);
     want.writer ??= this.#writer(want);
     this.need(want, start, end);
     return job.ended;

@@ -22,13 +22,17 @@ export interface Request {
   readonly askedAt: number;
 }
 
-/** Files that were too slow until the link is left alone, and for how long, in milliseconds. */
+/** Silences until the link is left alone, and for how long, in milliseconds. */
 const MAX_SNUBS = 3;
 export const SNUBBED_MS = 30_000;
 /** Broken words until the peer is not left anything to take from the mirror: a stall costs more than a turn missed. */
 const MAX_BROKEN_WORDS = 3;
 const FIRST_DISTRUST_MS = 60_000;
 const MAX_DISTRUST_MS = 3_600_000;
+/** A peer that wants the same so soon after this machine, in milliseconds, is in step with it. */
+const IN_STEP_MS = 500;
+/** Files in a row that it does not want, or much later, until it is out of step. */
+const MAX_STEPS = 4;
 /** Pieces that were promised and then refused, more than blocks that came, until the peer is at fault. */
 const MAX_BROKEN = 64;
 
@@ -48,11 +52,13 @@ export class Lane {
   #unwants: number[] = [];
   #interested = false;
   #snubs = 0;
+  #slowAt = -Infinity;
   #snubbedUntil = 0;
   #broken = 0;
   #brokenWords = 0;
   #distrustMs = FIRST_DISTRUST_MS;
   #distrustedUntil = 0;
+  #steps = 0;
 
   constructor(link: Link) {
     this.link = link;
@@ -72,8 +78,13 @@ export class Lane {
     return this.#snubbedUntil > now;
   }
 
-  /** A file did not come in time. True when the link is left alone from now on for a while. */
-  wasSlow(now: number): boolean {
+  /**
+   * What was asked for at `askedAt` did not come in time. True when the link is left alone from now on for a while. What
+   * had been asked for before the last time is of the same silence.
+   */
+  wasSlow(askedAt: number, now: number): boolean {
+    if (askedAt <= this.#slowAt) return false;
+    this.#slowAt = now;
     this.#snubs += 1;
     if (this.#snubs < MAX_SNUBS) return false;
     this.#snubs = 0;
@@ -109,6 +120,16 @@ export class Lane {
   keptWord(): void {
     this.#brokenWords = 0;
     this.#distrustMs = FIRST_DISTRUST_MS;
+  }
+
+  /** It has wanted the same as this machine at the same time lately, so it is likely to want the next file too. */
+  get inStep(): boolean {
+    return this.#steps > 0;
+  }
+
+  /** Both want a file, and the peer has said so within so many milliseconds; Infinity: it does not want it. */
+  step(ms: number): void {
+    this.#steps = ms <= IN_STEP_MS ? Math.min(this.#steps + 1, MAX_STEPS) : Math.max(this.#steps - 1, 0);
   }
 
   /** Notes that the link is to be asked for a file; `flush` sends it. */

@@ -220,7 +220,7 @@ export class Requester {
   }
 }
 
-/** The next block of a file for one of those who have it: jobs in the order in which they came. */
+/** The next block of a file for one of those who have it, soonest needed first. */
 function pickOf(seller: Seller): number | undefined {
   const { want, current } = seller;
   const pieceBytes = BLOCKS_PER_PIECE * BLOCK_BYTES;

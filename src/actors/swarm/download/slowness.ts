@@ -25,7 +25,8 @@ export class Slowness {
     this.#deps = deps;
   }
 
-  slow(seller: Seller): void {
+  /** What a link was asked for at `askedAt` does not come. */
+  slow(seller: Seller, askedAt: number): void {
     const { lane, want } = seller;
     const now = this.#deps.clock.now();
     if (want.closed || seller.slowUntil > now) return;
@@ -33,7 +34,7 @@ export class Slowness {
     seller.slowTimes += 1;
     seller.slowUntil = now + wait;
     this.#without(seller, wait);
-    if (!lane.wasSlow(now)) return;
+    if (!lane.wasSlow(askedAt, now)) return;
     this.#deps.log.info(
       { peer: lane.link.name, reason: 'does not answer in time' },
       'a peer is left alone for a while',

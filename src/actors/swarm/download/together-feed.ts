@@ -5,8 +5,9 @@
 import type { Clock } from '../../../core/clock.ts';
 import { RangeSet } from '../../../core/range-set.ts';
 import { Bitmap } from '../../../core/swarm/bitmap.ts';
-import { BEGUN_PART, MAX_SHARED_PIECES, SILENT_MS } from '../../../core/swarm/fetching-together.ts';
+import { BEGUN_PART, MAX_SHARED_PIECES } from '../../../core/swarm/fetching-together.ts';
 import { PIECE_BYTES, piecesTouching, wholePieces } from '../../../core/swarm/pieces.ts';
+import { SILENT_MS } from '../../../core/swarm/taker.ts';
 import type { Ranges } from '../protocol.ts';
 import type { Lane } from './lane.ts';
 import type { Want } from './want.ts';
@@ -49,10 +50,24 @@ export class TogetherFeed {
     this.announce(want, true);
   }
 
+  /** Links were asked for the file: those in step with this machine will want it too. */
+  asked(want: Want): void {
+    const now = this.#deps.clock.now();
+    for (const lane of want.sellers.keys()) {
+      if (lane.inStep && !lane.distrusted(now)) want.together.expect(lane.link.peerId, now);
+    }
+  }
+
+  /** A link has answered. Whoever has said by then that it wants the file is not only expected to. */
+  answered(want: Want, lane: Lane): void {
+    if (want.together.unexpect(lane.link.peerId, this.#deps.clock.now())) lane.step(Infinity);
+  }
+
   /** The peer of a link wants the file too, or no longer. */
   wanting(want: Want, lane: Lane, wanting: boolean): void {
     const now = this.#deps.clock.now();
     if (wanting) {
+      lane.step(now - want.openedAt);
       want.wanters.add(lane);
       if (!lane.distrusted(now)) want.together.join(lane.link.peerId, now);
       const all = this.announce(want, false);

@@ -94,7 +94,7 @@ export class Views {
       asked: sellers.length,
       unanswered: sellers.some((seller) => !seller.answered),
       // Who is not reckoned with does not share the work either.
-      wanters: [...want.wanters].filter((lane) => !lane.distrusted(now)).length,
+      wanters: [...want.wanters].filter((lane) => !lane.distrusted(now)).length + want.together.expected(now),
       available: rangesOf(size, want.available),
       elsewhere: taken === undefined ? [] : rangesOf(size, taken),
     };

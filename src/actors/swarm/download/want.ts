@@ -53,6 +53,7 @@ export class Want {
   readonly sellers = new Map<Lane, Seller>();
   /** How often each peer was asked: it may come back on a new link, but not for ever. */
   readonly asked = new Map<string, number>();
+  /** Soonest needed first. */
   readonly jobs = new Map<JobId, Job>();
   readonly todo: Todo;
   /** Who was asked for a block: one, in the end-game two. */
@@ -109,6 +110,17 @@ export class Want {
 
   range(piece: number): { start: number; end: number } {
     return pieceRange(this.file.size, piece);
+  }
+
+  /** Jobs are kept in the order in which their bytes are needed. */
+  addJob(job: Job): void {
+    const order = ({ job: { start } }: Job) => (start - this.file.focus + this.file.size) % this.file.size;
+    this.jobs.set(job.job.id, job);
+    for (const [id, other] of [...this.jobs]) {
+      if (order(other) <= order(job)) continue;
+      this.jobs.delete(id);
+      this.jobs.set(id, other);
+    }
   }
 
   /** To be called when it is known what comes from the mirror now. */

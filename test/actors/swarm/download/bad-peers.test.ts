@@ -80,6 +80,22 @@ t.test('a peer that is silent again and again is left alone for a while, and the
   await it.stop();
 });
 
+t.test('files that were asked for together and did not come are one silence', async (t) => {
+  const it = scene();
+  const files = Array.from({ length: 6 }, (_, n) => content(`together ${n}`, 1000));
+  const busy = it.peer('busy', files);
+  busy.stalls = true;
+  const wanted = files.map((file, n) => it.wanted(file, n + 1));
+  const [last] = wanted.splice(5);
+  await it.settled(Promise.all(wanted.map((file) => it.downloads.seek(file))));
+  const outcomes = await it.settled(Promise.all(wanted.map((file) => fetchAll(it, file))));
+  t.ok(outcomes.flat().every(({ kind }) => kind === 'failed'));
+  busy.stalls = false;
+  const view = await it.settled(it.downloads.seek(last as (typeof wanted)[0]));
+  t.match(view, { asked: 1, available: [[0, 1000]] });
+  await it.stop();
+});
+
 t.test('a piece that is refused is not promised any more; who goes on like that is dropped', async (t) => {
   const it = scene();
   const file = content('refused', 80 * MIB);

@@ -102,7 +102,7 @@ export class Machine {
 
   get #wanted(): WantedFile {
     const { file, torrent, path } = this.#options;
-    return { id: 1, sha256: file.sha256, size: file.data.length, path: path(this.name), torrents: [torrent] };
+    return { id: 1, sha256: file.sha256, size: file.data.length, path: path(this.name), focus: 0, torrents: [torrent] };
   }
 
   /** Pieces that it may offer. */

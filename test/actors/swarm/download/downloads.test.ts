@@ -164,6 +164,21 @@ t.test('jobs may begin and end anywhere, and write only inside their range', asy
   await it.stop();
 });
 
+t.test('what is needed soonest is asked for first, whenever that was said', async (t) => {
+  const it = scene();
+  const file = content('soonest', 6 * MIB);
+  const peer = it.peer('a', [file]);
+  peer.rate = 0.1;
+  const wanted = { ...it.wanted(file), focus: 2 * MIB };
+  await it.settled(it.downloads.seek(wanted));
+  const ranges = [4, 0, 2, 5, 3, 1].map((piece) => [piece * MIB, (piece + 1) * MIB] as const);
+  const jobs = ranges.map(([start, end], n) => it.downloads.fetch({ id: n, want: 1, start, end }));
+  await it.settled(Promise.all(jobs));
+  const order = [...new Set(peer.asked.map(({ index }) => index - 100))];
+  t.strictSame(order, [2, 3, 4, 5, 0, 1]);
+  await it.stop();
+});
+
 t.test('a cancelled job ends at once, and what is asked for it is taken back', async (t) => {
   const it = scene();
   const file = content('cancel', 8 * MIB);

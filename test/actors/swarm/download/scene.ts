@@ -108,6 +108,7 @@ export function scene(): Scene {
       sha256: name,
       size: data.length,
       path: join(directory, name),
+      focus: 0,
       torrents: [TORRENT],
     }),
     bytes: ({ path }) => readFileSync(path),

@@ -1,9 +1,7 @@
 import t from 'tap';
 
-import { NAME_MS } from '../../../../src/core/swarm/fetching-together.ts';
-
 import { Bitmap } from '../../../../src/core/swarm/bitmap.ts';
-import { SILENT_MS } from '../../../../src/core/swarm/fetching-together.ts';
+import { EXPECT_MS, NAME_MS, SILENT_MS } from '../../../../src/core/swarm/taker.ts';
 import { rank } from '../../../../src/core/swarm/weights.ts';
 import type { FakePeer } from './fake-peer.ts';
 import { content, MIB, scene, type Scene } from './scene.ts';
@@ -62,6 +60,38 @@ t.test('who does not name its pieces in time is not waited for', async (t) => {
   const begun = it.clock.now();
   await it.until(() => it.views.get(1)?.elsewhere.length === 0);
   t.ok(it.clock.now() - begun <= NAME_MS + 10, `${it.clock.now() - begun} ms`);
+  await it.stop();
+});
+
+t.test('one in step with this machine is reckoned with before it has said what it wants', async (t) => {
+  const it = scene();
+  const peer = it.peer('other');
+  /** Both want a file; the other says so after some time. */
+  const both = async (id: number, afterMs: number) => {
+    const file = content(`step ${id}`, 8 * MIB);
+    const first = it.settled(it.downloads.seek(it.wanted(file, id)));
+    await it.pass(afterMs);
+    it.downloads.remoteWant(peer, file.sha256, true);
+    const theirs = [...Array(8).keys()].filter((piece) => rank(file.sha256, piece, [SELF, peer.peerId])[0] !== SELF);
+    return { view: await first, theirs };
+  };
+  peer.mute = true;
+  const { view } = await both(1, 100);
+  t.strictSame(view, { asked: 1, unanswered: true, wanters: 0, available: [], elsewhere: [] }, 'not known yet');
+  const next = await both(2, 100);
+  t.match(next.view, { wanters: 1, unanswered: true });
+  t.strictSame(pieces(next.view.elsewhere), next.theirs);
+  const alone = content('alone', 8 * MIB);
+  const begun = it.clock.now();
+  t.not((await it.settled(it.downloads.seek(it.wanted(alone, 3)))).elsewhere.length, 0);
+  await it.until(() => it.views.get(3)?.elsewhere.length === 0);
+  t.ok(it.clock.now() - begun <= EXPECT_MS + 10, 'for some time');
+  // It answers, and does not want them.
+  peer.mute = false;
+  for (const id of [4, 5, 6]) await it.settled(it.downloads.seek(it.wanted(content(`other ${id}`, 8 * MIB), id)));
+  peer.mute = true;
+  const last = await it.settled(it.downloads.seek(it.wanted(content('last', 8 * MIB), 7)));
+  t.strictSame(last.elsewhere, [], 'it is out of step');
   await it.stop();
 });
 
