@@ -7,7 +7,7 @@ import { RangeSet } from '../../../core/range-set.ts';
 import { Bitmap } from '../../../core/swarm/bitmap.ts';
 import { BEGUN_PART, MAX_SHARED_PIECES } from '../../../core/swarm/fetching-together.ts';
 import { PIECE_BYTES, piecesTouching, wholePieces } from '../../../core/swarm/pieces.ts';
-import { SILENT_MS } from '../../../core/swarm/taker.ts';
+import { EXPECT_MS, SILENT_MS } from '../../../core/swarm/taker.ts';
 import type { Ranges } from '../protocol.ts';
 import type { Lane } from './lane.ts';
 import type { Want } from './want.ts';
@@ -53,12 +53,17 @@ export class TogetherFeed {
   /** Links were asked for the file: those in step with this machine will want it too. */
   asked(want: Want): void {
     const now = this.#deps.clock.now();
-    for (const lane of want.sellers.keys()) {
-      if (lane.inStep && !lane.distrusted(now)) want.together.expect(lane.link.peerId, now);
-    }
+    const expected = [...want.sellers.keys()].filter((lane) => lane.inStep && !lane.distrusted(now));
+    if (expected.length === 0) return;
+    for (const { link } of expected) want.together.expect(link.peerId, now);
+    // Who says nothing is not expected for ever.
+    want.later(EXPECT_MS, () => {
+      for (const lane of expected) this.answered(want, lane);
+      this.#deps.changed(want);
+    });
   }
 
-  /** A link has answered. Whoever has said by then that it wants the file is not only expected to. */
+  /** A link has answered, or has had its time. Whoever has said that it wants the file is not only expected to. */
   answered(want: Want, lane: Lane): void {
     if (want.together.unexpect(lane.link.peerId, this.#deps.clock.now())) lane.step(Infinity);
   }
