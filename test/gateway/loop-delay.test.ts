@@ -40,14 +40,14 @@ t.test('it rests when there were no requests for a while, and keeps what it has 
   t.equal(clock.timers, 0);
   const seen = loop.quantile(1);
   t.ok(seen > 0.05);
-  block(300);
+  block(1_500);
   await sleep(50);
   t.equal(loop.quantile(1), seen, 'nobody looks');
   loop.busy();
   t.ok(loop.measuring, 'until the next request');
   await sleep(100);
   const again = loop.quantile(1);
-  t.ok(again >= seen && again < 0.3, `${again} s: the rest is no delay`);
+  t.ok(again >= seen && again < 1.2, `${again} s: the rest is no delay`);
   loop.close();
   t.equal(clock.timers, 0);
 });

@@ -27,7 +27,7 @@ import { skipWithoutMount } from '../support/tmpfs.ts';
 import { FakeDaemon } from './fixtures/fake-daemon.ts';
 import { MethodProcess } from './fixtures/method-process.ts';
 
-t.setTimeout(60_000);
+t.setTimeout(180_000);
 
 const PATH = '/mirror.example/debian/pool/a_1%2b1.deb';
 const data = Buffer.alloc(50_000, 'a package, more or less. ');

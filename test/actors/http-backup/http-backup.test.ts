@@ -15,7 +15,7 @@ import { randomBytes } from '../../support/random.ts';
 import { makeTlsKeys } from '../../support/tls-keys.ts';
 import { hashOf, temporaryDirectory } from '../fixtures/fetch-stack.ts';
 
-t.setTimeout(40_000);
+t.setTimeout(180_000);
 
 interface Scene {
   readonly backup: HttpBackup;

@@ -22,7 +22,7 @@ import {
 } from '../fixtures/fetch-stack.ts';
 
 const MIB = 1024 * 1024;
-t.setTimeout(60_000);
+t.setTimeout(180_000);
 
 interface Scene extends FetchStack {
   readonly web: Mirror;
