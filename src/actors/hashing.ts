@@ -1,4 +1,6 @@
 /** Hashes of files, in a pool of threads of their own. */
+import { availableParallelism } from 'node:os';
+
 import { Piscina } from 'piscina';
 
 import { DebtorrentError } from '../core/errors.ts';
@@ -28,6 +30,8 @@ export interface HashingOptions {
   readonly maxQueue: number;
 }
 
+/** Of a daemon's thread. A second one takes more to start than it gains, unless there is a processor for it. */
+export const DAEMON_HASHING: HashingOptions = { threads: availableParallelism() > 2 ? 2 : 1, maxQueue: 4_096 };
 /** Threads without work end after this time, in milliseconds. */
 const IDLE_MS = 20_000;
 /** Threads that stay start so many milliseconds after the pool was made. */

@@ -1,12 +1,10 @@
 /** The thread that fetches: store, transfers, HTTP backup and the hashing pool, started in order and stopped in reverse. */
-import { availableParallelism } from 'node:os';
-
 import { systemClock } from '../core/clock.ts';
 import { compileHostRules } from '../core/host-rules.ts';
 import { spawn } from '../kernel/actor.ts';
 import type { ActorRef } from '../kernel/protocol.ts';
 import { runThread } from '../kernel/thread.ts';
-import { createHashing } from '../actors/hashing.ts';
+import { createHashing, DAEMON_HASHING } from '../actors/hashing.ts';
 import { createHttpBackup, type HttpBackupProtocol } from '../actors/http-backup/http-backup.ts';
 import { MIRROR_TIMEOUTS } from '../actors/http-backup/timeouts.ts';
 import { systemCertificates } from '../actors/http-backup/system-certificates.ts';
@@ -29,8 +27,6 @@ export interface FetchBoot {
 }
 
 const MAILBOX = { limit: 65_536 };
-/** A second thread takes more to start than it gains, unless there is a processor for it. */
-const HASHING = { threads: availableParallelism() > 2 ? 2 : 1, maxQueue: 4_096, kept: 1 };
 
 runThread(async ({ boot, neighbour, log }) => {
   const { cacheDir, cacheBytes, allowMirror, mirrorConnections, userAgent, peers } = boot as FetchBoot;
@@ -46,7 +42,7 @@ runThread(async ({ boot, neighbour, log }) => {
     stop: () => store.stop(),
   });
 
-  const hashing = createHashing(HASHING);
+  const hashing = createHashing({ ...DAEMON_HASHING, kept: 1 });
   // The source tells the transfers and the transfers ask the source: the reference is filled in below.
   const sink: Pick<ActorRef<SourceSinkProtocol>, 'tell'> = {
     tell: (kind, ...args) => transfersActor.ref.tell(kind, ...args),

@@ -1,10 +1,8 @@
 /** The thread that all swarms share: links to peers, wants and uploads, discovery; started in order, stopped in reverse. */
-import { availableParallelism } from 'node:os';
-
 import { unhurriedClock } from '../core/unhurried-clock.ts';
 import { spawn } from '../kernel/actor.ts';
 import { runThread } from '../kernel/thread.ts';
-import { createHashing } from '../actors/hashing.ts';
+import { createHashing, DAEMON_HASHING } from '../actors/hashing.ts';
 import type { StoreProtocol } from '../actors/store/protocol.ts';
 import { createPeers } from '../actors/swarm/peers.ts';
 import type { PeersSettings } from '../actors/swarm/peers-settings.ts';
@@ -13,12 +11,10 @@ import type { PeersProtocol, PeersSinkProtocol } from '../actors/swarm/protocol.
 export type SwarmBoot = PeersSettings;
 
 const MAILBOX = { limit: 65_536 };
-// A second thread takes a tenth of a second to start, in which the first has hashed 50 MiB.
-const HASHING = { threads: availableParallelism() > 2 ? 2 : 1, maxQueue: 4_096 };
 
 runThread(async ({ boot, neighbour, log }) => {
   const settings = boot as SwarmBoot;
-  const hashing = createHashing(HASHING);
+  const hashing = createHashing(DAEMON_HASHING);
   const peers = await createPeers({
     settings,
     sink: neighbour<PeersSinkProtocol>('fetch', 'transfers'),

@@ -34,7 +34,7 @@ export interface PeerHost {
 }
 
 /** An answer that is late is of use as long as the file comes. */
-const SEEK_MS = 60_000;
+const LATEST_ANSWER_MS = 60_000;
 /** Jobs at once. */
 const MAX_JOBS = 4;
 /** Peers that stalled get nothing new for this time, in milliseconds, twice as long each time. */
@@ -140,7 +140,7 @@ export class PeerSide {
       this.#deps.log.debug({ ms }, 'peers do not answer in time');
     });
     directory.ref
-      .within(SEEK_MS)
+      .within(LATEST_ANSWER_MS)
       .ask('seek', { id, sha256, size, path, focus, torrents })
       .then(
         (view) => {
