@@ -38,12 +38,12 @@ import { Tunnels } from './gateway/tunnel.ts';
 import { spawn } from './kernel/actor.ts';
 import { createSupervisor, type Child } from './kernel/supervisor.ts';
 import { Switchboard } from './kernel/switchboard.ts';
-import { startThread } from './kernel/thread.ts';
+import { loadThread, startThread, type ThreadOptions } from './kernel/thread.ts';
 import { workerUrl } from './kernel/worker-url.ts';
 import type { FetchBoot } from './workers/fetch.worker.ts';
 import { nextSignal } from './next-signal.ts';
 import { systemNotify } from './system-notify.ts';
-import { compileWasmOnce, withRoomyHeap } from './v8-flags.ts';
+import { compileWasmOnce, roomyHeaps } from './v8-flags.ts';
 import type { SwarmBoot } from './workers/swarm.worker.ts';
 import type { ParserBoot } from './workers/parser.worker.ts';
 
@@ -65,6 +65,7 @@ export async function serve(config: Config): Promise<number> {
 
 async function run(config: Config, ownLog: Logger): Promise<number> {
   compileWasmOnce();
+  roomyHeaps();
   const version = readVersion();
   const recentErrors = new RecentErrors(Date.now);
   const log = noting(ownLog, recentErrors);
@@ -81,7 +82,7 @@ async function run(config: Config, ownLog: Logger): Promise<number> {
   /** What the swarm is told again when it has to start again. */
   let catalogue: CatalogueUpdate | undefined;
   const metrics = createMetrics();
-  const view = new CatalogueView(log);
+  const view = new CatalogueView();
   const tunnels = new Tunnels({ rules, log });
   let exchanger: Promise<Exchanger> | undefined;
   /** Loaded when the store is full for the first time: most daemons never need an HTTP client in this thread. */
@@ -179,19 +180,7 @@ async function run(config: Config, ownLog: Logger): Promise<number> {
     ...(swarmKey && { swarmKey }),
   };
   const children: Child[] = [
-    {
-      name: 'fetch',
-      start: () =>
-        withRoomyHeap(() =>
-          startThread({
-            name: 'fetch',
-            url: workerUrl('fetch'),
-            boot: fetchBoot,
-            switchboard,
-            log,
-          }),
-        ),
-    },
+    thread({ name: 'fetch', url: workerUrl('fetch'), boot: fetchBoot, switchboard, log }),
     ...(peers === undefined ? [] : [swarmChild()]),
     {
       name: 'gateway',
@@ -200,18 +189,14 @@ async function run(config: Config, ownLog: Logger): Promise<number> {
         return { refs: { gateway: actor.ref }, ended: actor.ended, stop: () => actor.stop() };
       },
     },
-    {
-      // After the gateway, which it tells what it knows before the first request comes.
+    // After the gateway, which it tells what it knows before the first request comes.
+    thread({
       name: 'parser',
-      start: () =>
-        startThread({
-          name: 'parser',
-          url: workerUrl('parser'),
-          boot: parserBoot,
-          refs: { fetcher: transfers, gateway: supervisor.ref<GatewayProtocol>('gateway', 'gateway') },
-          log,
-        }),
-    },
+      url: workerUrl('parser'),
+      boot: parserBoot,
+      refs: { fetcher: transfers, gateway: supervisor.ref<GatewayProtocol>('gateway', 'gateway') },
+      log,
+    }),
     {
       name: 'listeners',
       start: async () => {
@@ -251,9 +236,8 @@ async function run(config: Config, ownLog: Logger): Promise<number> {
       dhtBootstrap: config.dhtBootstrap,
     };
     return {
-      name: 'swarm',
+      ...thread({ name: 'swarm', url: workerUrl('swarm'), boot, switchboard, log }),
       essential: false,
-      start: () => withRoomyHeap(() => startThread({ name: 'swarm', url: workerUrl('swarm'), boot, switchboard, log })),
       onRestart() {
         if (catalogue !== undefined) peers?.tell('catalogue', catalogue);
       },
@@ -289,6 +273,11 @@ async function run(config: Config, ownLog: Logger): Promise<number> {
     await system.close();
     metrics.close();
   }
+}
+
+/** Threads load their modules at the same time, whichever starts first: half of the start is that. */
+function thread(options: ThreadOptions): Child {
+  return { name: options.name, prepare: () => loadThread(options), start: () => startThread(options) };
 }
 
 function later(ms: number): Promise<void> {

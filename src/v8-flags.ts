@@ -10,20 +10,14 @@ export function compileWasmOnce(): void {
   setFlagsFromString('--liftoff-only');
 }
 
-/** Megabytes that the fetch thread's heap may grow to before V8 looks for garbage in all of it. */
+/** Megabytes that a thread's heap may grow to before V8 looks for garbage in all of it. */
 const ROOMY_HEAP_MB = 32;
 
 /**
- * Buffers count as heap of the thread that makes them, and TLS makes one for each read: with V8's own measure the fetch
- * thread collects all of its heap some twenty times while 300 MB go through, on a processor that clients need (measured:
- * a third of its time; in the swarm thread 1 of 4 s for 1 GiB from a peer). The flag is read when a thread's heap is
- * made, so it is set for these threads only.
+ * For threads that start from now on. Buffers count as heap of the thread that makes them, and TLS makes one for each
+ * read: with V8's own measure the fetch thread collects all of its heap some twenty times while 300 MB go through, on a
+ * processor that clients need (measured: a third of its time; in the swarm thread 1 of 4 s for 1 GiB from a peer).
  */
-export async function withRoomyHeap<T>(start: () => Promise<T>): Promise<T> {
+export function roomyHeaps(): void {
   setFlagsFromString(`--initial-old-space-size=${ROOMY_HEAP_MB}`);
-  try {
-    return await start();
-  } finally {
-    setFlagsFromString('--initial-old-space-size=0');
-  }
 }

@@ -12,7 +12,7 @@ export interface ParseReport {
 parentPort?.on('message', (file: IndexFile) => {
   const started = performance.now();
   void loadIndex(file, new AbortController().signal).then(({ segment, files }) => {
-    if (!Segment.open(segment)) throw new Error('the segment cannot be opened');
+    if (!Segment.opened(segment.memory)) throw new Error('the segment cannot be opened');
     const report: ParseReport = { ms: performance.now() - started, files };
     parentPort?.postMessage(report);
   });

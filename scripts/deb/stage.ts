@@ -11,7 +11,7 @@ import { productionPackages } from './production-packages.ts';
 
 const HOME = 'usr/share/debtorrent';
 const DOC = 'usr/share/doc/debtorrent';
-const PROGRAM = ['bin', 'assets', 'dist/program', 'package.json', 'vendor/no-webrtc'];
+const PROGRAM = ['bin', 'assets', 'dist/program', 'package.json'];
 /** Directories and files of npm packages that nothing reads at run time. */
 const UNREAD_DIRECTORY =
   /^(?:tests?|__tests__|\.github|\.idea|\.vscode|bench|benchmarks?|examples?|docs?|coverage|man|fixtures)$/;
@@ -30,11 +30,10 @@ export function stage(root: string, stageDir: string, release: Release): void {
 
   for (const path of PROGRAM) cpSync(join(root, path), at(`${HOME}/${path}`), { recursive: true, filter: isRead });
   const packages = productionPackages(root);
-  for (const { path, name } of packages) {
-    // what is a link here is a directory there
-    const filter = (file: string) => basename(file) !== 'node_modules' && isRead(file);
-    const from = name === 'webrtc-polyfill' ? 'vendor/no-webrtc' : path;
-    cpSync(join(root, from), at(`${HOME}/${path}`), { recursive: true, dereference: true, filter });
+  // the others are in the program's files
+  const unbundled = JSON.parse(readFileSync(join(root, 'scripts/lib/unbundled.json'), 'utf8')) as string[];
+  for (const { path } of packages.filter(({ name }) => unbundled.includes(name))) {
+    cpSync(join(root, path), at(`${HOME}/${path}`), { recursive: true, filter: isRead });
   }
   mkdirSync(at('usr/bin'), { recursive: true });
   symlinkSync('../share/debtorrent/bin/debtorrent', at('usr/bin/debtorrent'));

@@ -1,16 +1,24 @@
 /**
  * Makes dist/program/ of src/: what bin/ and `npm start` run. Node takes a millisecond or two of processor time for each
- * file that it loads as a module, and the threads of the daemon load some 400 of this project; here each thread is one
- * file, and the main thread a few, since its commands are loaded when they are needed. npm's packages stay outside.
+ * file that it loads as a module, and the threads of the daemon load some 400 of this project and as many of npm's
+ * packages; here each thread is one file, and the main thread a few, since its commands are loaded when they are needed.
  * All files lie as deep as those of src/X/ lie in dist/, and workers/ beside them: what a module in src/X/ finds by
  * import.meta.url it finds from here too.
  */
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { build, stop } from 'esbuild';
 
 /** What is not finished stands here, so that whatever interrupts it, no half of a program can be started. */
 const UNFINISHED = 'dist/.program';
+
+/** npm packages that stay outside, with no dependencies but optional ones: piscina's threads start from its own file. */
+const UNBUNDLED = JSON.parse(readFileSync(new URL('unbundled.json', import.meta.url), 'utf8'));
+
+/** What packages written as CommonJS expect of Node, in the program's modules. */
+const COMMONJS = `import { createRequire as __createRequire } from 'node:module';
+const require = __createRequire(import.meta.url);
+const { filename: __filename, dirname: __dirname } = import.meta;`;
 
 /** The APT method is a program of its own; `debtorrent method` starts the same file, not a second copy of it. */
 const methodApart = {
@@ -30,7 +38,8 @@ export async function bundle(root, program) {
     outdir: join(root, UNFINISHED),
     write: false,
     bundle: true,
-    packages: 'external',
+    external: UNBUNDLED,
+    banner: { js: COMMONJS },
     platform: 'node',
     format: 'esm',
     target: 'node20.19',

@@ -146,9 +146,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
 
   return {
     behaviour: {
-      async catalogueChanged(update) {
+      catalogueChanged(update) {
         deps.catalogueChanged?.(update);
-        await deps.view.update(update);
+        deps.view.update(update);
         return true;
       },
     },

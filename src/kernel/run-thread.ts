@@ -56,12 +56,14 @@ export function runThread(setup: (context: ThreadContext) => ThreadActors | Prom
     return process.exit(1);
   };
 
-  const running = start();
-  running.catch(fail);
+  let running: Promise<ThreadActors | undefined> = Promise.resolve(undefined);
   control.on('message', (message: ToWorker) => {
     if (message.type === 'logged') log.acknowledged(message.records);
     else if (message.type === 'line') neighbours.add(message.line);
-    else running.then(stop).catch(fail);
+    else if (message.type === 'begin') {
+      running = start();
+      running.catch(fail);
+    } else running.then(stop).catch(fail);
   });
 
   async function start(): Promise<ThreadActors> {
@@ -92,13 +94,13 @@ export function runThread(setup: (context: ThreadContext) => ThreadActors | Prom
   }
 
   /** Leaves nothing of the kernel that keeps the thread alive; it ends when its actors have freed what they hold. */
-  async function stop({ actors, stop: stopFirst }: ThreadActors): Promise<void> {
+  async function stop(running: ThreadActors | undefined): Promise<void> {
     try {
-      await stopFirst?.();
+      await running?.stop?.();
     } catch (error) {
       log.error({ err: error }, 'stop of the thread failed');
     }
-    for (const actor of Object.values(actors).toReversed()) {
+    for (const actor of Object.values(running?.actors ?? {}).toReversed()) {
       if ('ended' in actor) await actor.stop();
     }
     main.close();

@@ -13,12 +13,22 @@ export interface RunningChild {
   stop(): Promise<void>;
 }
 
+/** What was begun before the child's turn to start. */
+export interface PreparedChild {
+  /** In place of Child.start, once. */
+  start(): Promise<RunningChild>;
+  /** It will not be started: frees what was begun. */
+  discard(): Promise<void>;
+}
+
 export interface Child {
   readonly name: string;
   /** False: the rest goes on without it when it is given up. Default: true. */
   readonly essential?: boolean | undefined;
   /** Called again, for fresh state, at each restart. */
   start(): Promise<RunningChild>;
+  /** Called before the first child starts, for what need not wait until it is this one's turn. */
+  readonly prepare?: (() => PreparedChild) | undefined;
   /** Called after each restart, when the child's references work again; for those who must send state anew. */
   readonly onRestart?: (() => void | Promise<void>) | undefined;
 }
@@ -46,6 +56,7 @@ const CLEAN_UP_MS = 5_000;
 export class SupervisedChild {
   readonly #child: Child;
   readonly #deps: SupervisedDeps;
+  #prepared: PreparedChild | undefined;
   #running: RunningChild | undefined;
   /** The start, or the cleaning up after an end, that is under way. */
   #busy: Promise<void> = Promise.resolve();
@@ -68,6 +79,10 @@ export class SupervisedChild {
     return this.#stopped ? undefined : this.#running?.refs;
   }
 
+  prepare(): void {
+    this.#prepared = this.#child.prepare?.();
+  }
+
   /** The first start; rejects with what the child's start rejects with. */
   start(): Promise<void> {
     return this.#launch();
@@ -79,14 +94,21 @@ export class SupervisedChild {
     this.#stopping = true;
     this.#backoff?.clear();
     // a child that is starting is stopped as soon as it has started, however late
-    const work = this.#busy.catch(() => undefined).then(() => this.#stopRunning(this.#running));
+    const work = this.#busy.catch(() => undefined).then(() => this.#stopRunning(this.#running ?? this.#unused()));
     if (!(await settledWithin(work, ms, clock))) {
       log.warn({ child: this.name, ms: Math.round(ms) }, 'child did not stop in time');
     }
     this.#stopped = true;
   }
 
-  async #stopRunning(running: RunningChild | undefined): Promise<void> {
+  /** What was prepared and not started. */
+  #unused(): Pick<RunningChild, 'stop'> | undefined {
+    const prepared = this.#prepared;
+    this.#prepared = undefined;
+    return prepared && { stop: () => prepared.discard() };
+  }
+
+  async #stopRunning(running: Pick<RunningChild, 'stop'> | undefined): Promise<void> {
     try {
       await running?.stop();
     } catch (error) {
@@ -96,7 +118,9 @@ export class SupervisedChild {
 
   #launch(): Promise<void> {
     this.#busy = (async () => {
-      const running = await this.#child.start();
+      const first = this.#prepared ?? this.#child;
+      this.#prepared = undefined;
+      const running = await first.start();
       this.#running = running;
       void running.ended.then(({ error }) => this.#ended(running, error));
     })();

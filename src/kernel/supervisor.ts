@@ -19,7 +19,7 @@ import { StableDestination } from './stable-ref.ts';
 import type { Child, RestartPolicy } from './supervised-child.ts';
 import { SupervisedChild } from './supervised-child.ts';
 
-export type { Child, RunningChild } from './supervised-child.ts';
+export type { Child, PreparedChild, RunningChild } from './supervised-child.ts';
 
 export interface SupervisorOptions extends Partial<RestartPolicy> {
   readonly log: Logger;
@@ -30,7 +30,7 @@ export interface SupervisorOptions extends Partial<RestartPolicy> {
 
 export interface Supervisor {
   /**
-   * Starts the children one after another; may be called once. Rejects when one cannot start, or with STOPPING when
+   * Prepares all children, then starts them one after another; may be called once. Rejects when one cannot start, or with STOPPING when
    * stop() comes first; those that had started are then stopped again.
    */
   start(children: readonly Child[]): Promise<void>;
@@ -64,28 +64,37 @@ class ChildSupervisor implements Supervisor {
   }
 
   async start(children: readonly Child[]): Promise<void> {
-    const { log } = this.#options;
-    for (const child of children) {
+    this.#checkNotStopped();
+    for (const child of children) this.#children.set(child.name, this.#supervise(child));
+    for (const child of this.#children.values()) await this.#orStop(child, () => child.prepare());
+    for (const child of this.#children.values()) {
       this.#checkNotStopped();
-      const supervised = new SupervisedChild(child, {
-        log,
-        clock: this.#clock,
-        policy: { ...DEFAULTS, ...this.#options },
-        onGivenUp: (error) => {
-          if (child.essential ?? true) this.#fail(error);
-          else log.error({ child: child.name, err: error }, 'going on without it');
-        },
-      });
-      this.#children.set(child.name, supervised);
-      try {
-        await supervised.start();
-      } catch (error) {
-        log.error({ child: child.name, err: error }, 'child cannot start');
-        await this.stop();
-        throw error;
-      }
+      await this.#orStop(child, () => child.start());
     }
     this.#checkNotStopped();
+  }
+
+  async #orStop(child: SupervisedChild, step: () => void | Promise<void>): Promise<void> {
+    try {
+      await step();
+    } catch (error) {
+      this.#options.log.error({ child: child.name, err: error }, 'child cannot start');
+      await this.stop();
+      throw error;
+    }
+  }
+
+  #supervise(child: Child): SupervisedChild {
+    const { log } = this.#options;
+    return new SupervisedChild(child, {
+      log,
+      clock: this.#clock,
+      policy: { ...DEFAULTS, ...this.#options },
+      onGivenUp: (error) => {
+        if (child.essential ?? true) this.#fail(error);
+        else log.error({ child: child.name, err: error }, 'going on without it');
+      },
+    });
   }
 
   ref<P>(child: string, name: string): ActorRef<P> {

@@ -45,6 +45,8 @@ export type FromWorker =
   | LogRecord;
 
 export type ToWorker =
+  /** Its modules may be loaded before; its actors are made now. */
+  | { readonly type: 'begin' }
   | { readonly type: 'stop' }
   | { readonly type: 'logged'; readonly records: number }
   | { readonly type: 'line'; readonly line: Line };

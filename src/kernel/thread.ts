@@ -71,14 +71,26 @@ const CLOSE_MS = 1_000;
 /** Milliseconds that a thread whose actors have ended may live on because something is left open in it. */
 const LINGER_MS = 500;
 
+/** A thread that loads its modules; it has no actors yet. */
+export interface LoadingThread {
+  /** As startThread; may be called once. */
+  start(): Promise<Thread>;
+  /** In place of start: ends the thread. */
+  discard(): Promise<void>;
+}
+
 /**
  * Resolves when the worker's actors are there. Rejects when its module or its setup fails (with the DebtorrentError
  * that the setup threw, else ACTOR_FAILED), or with ASK_TIMEOUT when it takes too long.
  */
 export async function startThread(options: ThreadOptions): Promise<Thread> {
+  return await loadThread(options).start();
+}
+
+/** The same in two steps: several threads can load their modules at the same time, and start one after another. */
+export function loadThread(options: ThreadOptions): LoadingThread {
   const thread = new WorkerThread(options);
-  await thread.start();
-  return thread;
+  return { start: () => thread.start(), discard: () => thread.stop() };
 }
 
 class WorkerThread implements Thread {
@@ -91,6 +103,7 @@ class WorkerThread implements Thread {
   /** Where this thread's actors are exported. */
   readonly #exports: MessagePort;
   readonly #place: Place | undefined;
+  readonly #readied: Promise<undefined>;
   #refs: Readonly<Record<string, AnyRef>> = {};
   #cause: Error | undefined;
   #stopped: Promise<void> | undefined;
@@ -109,6 +122,7 @@ class WorkerThread implements Thread {
     exportRefs(refs, this.#exports);
     this.#actors = importRefs(toWorker.port1, { log, clock });
     this.ended = new Promise((resolve) => this.#worker.once('exit', (code) => resolve(this.#end(code))));
+    this.#readied = this.#ready();
     this.#worker.on('error', (error: unknown) => this.#failed(error));
     this.#worker.on('messageerror', (error) => log.error({ thread: name, err: error }, 'message cannot be read'));
   }
@@ -123,15 +137,16 @@ class WorkerThread implements Thread {
     return ref as ActorRef<P>;
   }
 
-  async start(): Promise<void> {
+  async start(): Promise<Thread> {
     const { startMs = DEFAULT_START_MS } = this.#options;
     const timer = this.#clock.setTimeout(() => {
       this.#failed(new DebtorrentError('ASK_TIMEOUT', `thread ${this.name} did not start within ${startMs} ms`));
       void this.#worker.terminate();
     }, startMs);
-    const end = await Promise.race([this.#ready(), this.ended]);
+    this.#post({ type: 'begin' });
+    const end = await Promise.race([this.#readied, this.ended]);
     timer.clear();
-    if (end === undefined) return;
+    if (end === undefined) return this;
     if (end.error instanceof DebtorrentError) throw end.error;
     const message = end.error?.message ?? `it ended with code ${end.code}`;
     throw new DebtorrentError('ACTOR_FAILED', `thread ${this.name} did not start: ${message}`, { cause: end.error });

@@ -3,7 +3,7 @@ import type { Test } from 'tap';
 
 import { DebtorrentError } from '../../src/core/errors.ts';
 import { spawn } from '../../src/kernel/actor.ts';
-import type { Child, RunningChild, Supervisor, SupervisorOptions } from '../../src/kernel/supervisor.ts';
+import type { Child, PreparedChild, RunningChild, Supervisor, SupervisorOptions } from '../../src/kernel/supervisor.ts';
 import { createSupervisor } from '../../src/kernel/supervisor.ts';
 import { startThread } from '../../src/kernel/thread.ts';
 import { rejectsWith, until } from './contract.ts';
@@ -123,6 +123,44 @@ t.test('what a child holds besides its actor is freed before it starts again', a
   supervisor.ref<Counter>('a', 'counter').tell('crash');
   await restarted.opened;
   tt.strictSame(journal, ['take port', 'free port', 'take port']);
+});
+
+t.test('what can be done before a child has its turn is done before the first one starts', async (tt) => {
+  const { supervisor, log, journal, child } = scene(tt);
+  const restarted = gate();
+  const prepare = (name: string) => (): PreparedChild => {
+    journal.push(`prepare ${name}`);
+    return {
+      start: async () => (journal.push(`start prepared ${name}`), counter(log)),
+      discard: async () => void journal.push(`discard ${name}`),
+    };
+  };
+  await supervisor.start([child('a'), child('b', { prepare: prepare('b'), onRestart: restarted.open })]);
+  supervisor.ref<Counter>('b', 'counter').tell('crash');
+  await restarted.opened;
+  await supervisor.stop();
+  const restart = ['start b', 'stop b'];
+  tt.strictSame(
+    journal,
+    ['prepare b', 'start a', 'start prepared b', ...restart, 'stop a'],
+    'a restart prepares nothing',
+  );
+
+  const other = scene(tt);
+  const broken = other.child('c', { start: () => Promise.reject(new DebtorrentError('STORE_IO', 'no disk')) });
+  journal.length = 0;
+  const start = other.supervisor.start([broken, child('d', { prepare: prepare('d') })]);
+  await rejectsWith(tt, start, 'STORE_IO');
+  tt.strictSame(journal, ['prepare d', 'discard d']);
+
+  const unready = scene(tt);
+  const cannot = () => {
+    throw new TypeError('cannot be prepared');
+  };
+  await tt.rejects(unready.supervisor.start([child('e', { prepare: prepare('e') }), child('f', { prepare: cannot })]), {
+    message: 'cannot be prepared',
+  });
+  tt.strictSame(journal.slice(2), ['prepare e', 'discard e']);
 });
 
 t.test('a thread that dies is restarted as a whole', async (tt) => {

@@ -4,7 +4,7 @@ import type { Test } from 'tap';
 import type { ErrorCode } from '../../src/core/errors.ts';
 import type { ActorRef } from '../../src/kernel/protocol.ts';
 import type { Thread, ThreadOptions } from '../../src/kernel/thread.ts';
-import { runThread, startThread } from '../../src/kernel/thread.ts';
+import { loadThread, runThread, startThread } from '../../src/kernel/thread.ts';
 import { workerUrl } from '../../src/kernel/worker-url.ts';
 import { rejectsWith, until } from './contract.ts';
 import { Recorder } from './fixtures/recorder.ts';
@@ -118,6 +118,19 @@ t.test('a worker that cannot start is an error of startThread', async (tt) => {
   const missing = new URL('./fixtures/missing.worker.js', import.meta.url);
   await rejectsWith(tt, scene(tt, { url: missing }), 'ACTOR_FAILED', /did not start: .*missing.worker/);
   await tt.rejects(scene(tt, { boot: () => 1 }), { name: 'DataCloneError' });
+});
+
+t.test('a thread that loads makes its actors when it is told to start, or is discarded', async (tt) => {
+  const log = new Recorder();
+  const options = { name: 'trouble-thread', url, log };
+  const refuses = loadThread({ ...options, boot: 'refuses' satisfies Start });
+  const unused = loadThread({ ...options, boot: 'throws' satisfies Start });
+  const thread = await loadThread({ ...options, boot: 'well' satisfies Start }).start();
+  tt.equal(await thread.ref<Trouble>('trouble').ask('hello'), 'hello');
+  await unused.discard();
+  tt.strictSame(log.of('thread failed'), [], 'no setup has run');
+  await rejectsWith(tt, refuses.start(), 'STORE_IO');
+  await thread.stop();
 });
 
 t.test('what cannot cross threads is refused and does no harm', async (tt) => {

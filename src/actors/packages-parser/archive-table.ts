@@ -3,7 +3,7 @@
  * States are replaced, never changed, so that what was published stays as it was.
  */
 import type { ArchiveKey, ArchiveState, IndexState, SegmentFile } from '../../core/archive/archive-state.ts';
-import { archiveKey } from '../../core/archive/archive-state.ts';
+import { archiveKey, segmentsOf } from '../../core/archive/archive-state.ts';
 import { parseIndexName } from '../../core/archive/index-name.ts';
 import type { ArchiveLayout, ReleaseName } from '../../core/archive/location.ts';
 import { splitMirrorUrl, splits } from '../../core/archive/mirror-path.ts';
@@ -17,6 +17,8 @@ import type { IndexUse } from './remembered-uses.ts';
 export interface Known {
   readonly state: ArchiveState;
   readonly release: Segment;
+  /** All that the state names, the release's among them. */
+  readonly segments: ReadonlyMap<SegmentFile, Segment>;
   /** Stamp of the keyrings that it was verified with. */
   readonly trust: string;
 }
@@ -60,15 +62,18 @@ export class ArchiveTable {
     this.#archives.delete(key);
   }
 
-  restore(known: Known): void {
-    this.#archives.set(known.state.key, known);
+  /** Takes over what was saved, whose Release's segment must be there. */
+  restore({ state, trust, segments }: Omit<Known, 'release'>): void {
+    const own = this.#named(state, segments);
+    this.#archives.set(state.key, { state, trust, segments: own, release: own.get(state.segment) as Segment });
   }
 
   /** Indexes that the new Release lists with the content that is loaded stay as they are; others wait to be loaded. */
   adopt(adoption: Adoption): { readonly state: ArchiveState; readonly removed: ArchiveState | undefined } {
     const { release, segment } = adoption;
     const key = archiveKey(adoption.releaseDir);
-    const before = this.#archives.get(key)?.state;
+    const known = this.#archives.get(key);
+    const before = known?.state;
     let state: ArchiveState = {
       key,
       root: adoption.root,
@@ -96,7 +101,8 @@ export class ArchiveTable {
       if (index) state = withIndex(state, index);
     }
     this.#archives.delete(key);
-    this.#archives.set(key, { state, release: segment, trust: adoption.trust });
+    const segments = this.#named(state, [...(known?.segments ?? []), [adoption.segmentFile, segment]]);
+    this.#archives.set(key, { state, release: segment, segments, trust: adoption.trust });
     const [oldest] = this.#archives.values();
     const removed = this.#archives.size > MAX_ARCHIVES ? oldest?.state : undefined;
     if (removed) this.#archives.delete(removed.key);
@@ -132,15 +138,28 @@ export class ArchiveTable {
     return index;
   }
 
-  /** Changes what is known of an index; nothing when the archive or index is no more. */
-  update(key: ArchiveKey, name: string, change: (index: IndexState) => IndexState): void {
+  /**
+   * Changes what is known of an index, with the segment that the change names if it is a new one; nothing when the
+   * archive or index is no more.
+   */
+  update(key: ArchiveKey, name: string, change: (index: IndexState) => IndexState, made?: Segment): void {
     const known = this.#archives.get(key);
     const index = known?.state.indexes.find((i) => i.name === name);
-    if (known && index) this.#put(known, change(index));
+    if (known && index) this.#put(known, change(index), made);
   }
 
-  #put(known: Known, index: IndexState): void {
-    this.#archives.set(known.state.key, { ...known, state: withIndex(known.state, index) });
+  #put(known: Known, index: IndexState, made?: Segment): void {
+    const state = withIndex(known.state, index);
+    const all = [...known.segments];
+    if (made && index.segment) all.push([index.segment.file, made]);
+    this.#archives.set(state.key, { ...known, state, segments: this.#named(state, all) });
+  }
+
+  /** What the state does not name is not kept in memory, and what several archives (mirrors of one) name is there once. */
+  #named(state: ArchiveState, all: Iterable<readonly [SegmentFile, Segment]>): Map<SegmentFile, Segment> {
+    const names = new Set(segmentsOf(state));
+    const present = new Map([...this.#archives.values()].flatMap(({ segments }) => [...segments]));
+    return new Map([...all].flatMap(([file, made]) => (names.has(file) ? [[file, present.get(file) ?? made]] : [])));
   }
 
   #newIndex(

@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ArchiveState, IndexState, SegmentFile } from '../../core/archive/archive-state.ts';
+import { segmentsOf } from '../../core/archive/archive-state.ts';
 import { Segment } from '../../core/archive/segment.ts';
 import type { Logger } from '../../core/logging.ts';
 import type { RememberedUse } from './remembered-uses.ts';
@@ -24,7 +25,8 @@ export interface PersistedState {
 }
 
 export interface LoadedArchive extends PersistedArchive {
-  readonly release: Segment;
+  /** All that the state names. */
+  readonly segments: ReadonlyMap<SegmentFile, Segment>;
 }
 
 export interface LoadedState {
@@ -64,13 +66,12 @@ export class CatalogueStore {
     const state = await this.#readState();
     const archives: LoadedArchive[] = [];
     for (const { state: archive, trust } of state.archives) {
-      const release = await this.#readSegment(archive.segment);
-      if (!release) continue;
-      const indexes: IndexState[] = [];
-      for (const index of archive.indexes) indexes.push(await this.#checked(index));
-      archives.push({ state: { ...archive, indexes }, trust, release });
+      const segments = await this.#readSegments(archive);
+      if (!segments.has(archive.segment)) continue;
+      const indexes = archive.indexes.map((index) => checked(index, segments));
+      archives.push({ state: { ...archive, indexes }, trust, segments });
     }
-    this.#settled = segmentsOf(archives.map((a) => a.state));
+    this.#settled = allSegments(archives.map((a) => a.state));
     await this.#sweep();
     return { archives, uses: state.uses };
   }
@@ -82,16 +83,20 @@ export class CatalogueStore {
   async look(): Promise<SavedCatalogue | undefined> {
     const { archives } = await this.#readState();
     const segments = new Map<SegmentFile, Segment>();
-    for (const name of segmentsOf(archives.map((a) => a.state))) {
-      const segment = await this.#readSegment(name);
-      if (!segment) return undefined;
-      segments.set(name, segment);
+    for (const { state } of archives) {
+      const read = await this.#readSegments(state);
+      for (const name of segmentsOf(state)) {
+        const segment = read.get(name);
+        if (!segment) return undefined;
+        segments.set(name, segment);
+      }
     }
     return { archives: archives.map((a) => a.state), segments };
   }
 
   /** The file's name, once it is safely on disk. */
-  async writeSegment(segment: Buffer): Promise<SegmentFile> {
+  async writeSegment({ memory }: Segment): Promise<SegmentFile> {
+    const segment = Buffer.from(memory);
     const name = `${createHash('sha256').update(segment).digest('hex').slice(0, 40)}.seg` as SegmentFile;
     this.#fresh.add(name);
     const there = await stat(join(this.dir, name)).catch(() => undefined);
@@ -107,7 +112,7 @@ export class CatalogueStore {
   /** The state is saved and in force everywhere: what only earlier ones named is deleted. */
   async settle(archives: readonly ArchiveState[]): Promise<void> {
     const former = this.#settled;
-    this.#settled = segmentsOf(archives);
+    this.#settled = allSegments(archives);
     for (const name of this.#settled) this.#fresh.delete(name);
     for (const name of former) {
       if (this.#settled.has(name) || this.#fresh.has(name)) continue;
@@ -138,21 +143,17 @@ export class CatalogueStore {
     return nothing;
   }
 
-  /** An index whose segment is damaged has to be loaded again. */
-  async #checked(index: IndexState): Promise<IndexState> {
-    if (!index.segment || (await this.#readSegment(index.segment.file))) return index;
-    const { segment: _, ...rest } = index;
-    return { ...rest, status: 'loading' };
-  }
-
-  async #readSegment(name: SegmentFile): Promise<Segment | undefined> {
-    const path = join(this.dir, name);
-    const size = SEGMENT.test(name) ? (await stat(path).catch(() => undefined))?.size : undefined;
-    const file =
-      size !== undefined && size <= MAX_SEGMENT_BYTES ? await readFile(path).catch(() => undefined) : undefined;
-    const segment = file && Segment.open(file);
-    if (!segment) this.#log.warn({ path }, 'a part of the saved catalogue is missing or damaged, and is made again');
-    return segment;
+  /** Those of the archive that are there and whole. */
+  async #readSegments(archive: ArchiveState): Promise<Map<SegmentFile, Segment>> {
+    const segments = new Map<SegmentFile, Segment>();
+    for (const name of segmentsOf(archive)) {
+      const path = join(this.dir, name);
+      const memory = SEGMENT.test(name) ? await readShared(path).catch(() => undefined) : undefined;
+      const segment = memory && Segment.open(memory);
+      if (segment) segments.set(name, segment);
+      else this.#log.warn({ path }, 'a part of the saved catalogue is missing or damaged, and is made again');
+    }
+    return segments;
   }
 
   async #write(name: string, data: Buffer): Promise<void> {
@@ -168,9 +169,34 @@ export class CatalogueStore {
   }
 }
 
-function segmentsOf(archives: readonly ArchiveState[]): Set<SegmentFile> {
-  const indexes = archives.flatMap((archive) => archive.indexes);
-  return new Set([...archives.map((a) => a.segment), ...indexes.flatMap((i) => (i.segment ? [i.segment.file] : []))]);
+/** An index whose segment is damaged has to be loaded again. */
+function checked(index: IndexState, segments: ReadonlyMap<SegmentFile, Segment>): IndexState {
+  if (!index.segment || segments.has(index.segment.file)) return index;
+  const { segment: _, ...rest } = index;
+  return { ...rest, status: 'loading' };
+}
+
+/** The whole file; undefined when it is larger than any segment or changes meanwhile. */
+async function readShared(path: string): Promise<SharedArrayBuffer | undefined> {
+  const file = await open(path);
+  try {
+    const { size } = await file.stat();
+    if (size > MAX_SEGMENT_BYTES) return undefined;
+    const memory = new SharedArrayBuffer(size);
+    let at = 0;
+    while (at < size) {
+      const { bytesRead } = await file.read(Buffer.from(memory), at, size - at, at);
+      if (bytesRead === 0) return undefined;
+      at += bytesRead;
+    }
+    return memory;
+  } finally {
+    await file.close();
+  }
+}
+
+function allSegments(archives: readonly ArchiveState[]): Set<SegmentFile> {
+  return new Set(archives.flatMap(segmentsOf));
 }
 
 function checksum(body: string): string {

@@ -90,10 +90,9 @@ export class IndexKeeper {
     // a Release adopted meanwhile has put this index into the queue again if its content is another there
     const isCurrent = now && contentOf(now.release, name)?.id === content.id;
     const { date } = isCurrent ? now.state : known.state;
-    table.update(key, name, (i) => ({
-      ...withStatus(i, isCurrent ? 'loaded' : 'loading'),
-      segment: { file, content: content.id, date, files, bytes, skipped },
-    }));
+    const loaded = { file, content: content.id, date, files, bytes, skipped };
+    const change = (i: IndexState) => ({ ...withStatus(i, isCurrent ? 'loaded' : 'loading'), segment: loaded });
+    table.update(key, name, change, segment);
     await publisher.publish();
     // killed from here on, the daemon comes up with it
     await publisher.saved();

@@ -5,6 +5,7 @@ import { DebtorrentError } from '../../core/errors.ts';
 import type { Sha256 } from '../../core/ids.ts';
 import type { Compression } from '../../core/archive/index-name.ts';
 import { SegmentBuilder } from '../../core/archive/segment-builder.ts';
+import type { Segment } from '../../core/archive/segment.ts';
 import { StanzaScanner } from '../../core/archive/stanza-scanner.ts';
 import { decompress } from './decompress.ts';
 
@@ -22,7 +23,7 @@ export interface IndexFile {
 }
 
 export interface LoadedIndex {
-  readonly segment: Buffer;
+  readonly segment: Segment;
   readonly files: number;
   readonly bytes: number;
   readonly skipped: number;

@@ -18,7 +18,7 @@ import { defaultUses } from './default-uses.ts';
 import { IndexKeeper } from './index-keeper.ts';
 import { KeyringSource } from './keyrings.ts';
 import { machineArchitecture } from './machine-architecture.ts';
-import { Publisher } from './publisher.ts';
+import { Publisher, type Snapshot } from './publisher.ts';
 import { ReleaseCheck } from './release-check.ts';
 import { ReleaseIntake, type FetchedRelease, type ReleaseVerdict } from './release-intake.ts';
 import { RememberedUses } from './remembered-uses.ts';
@@ -88,7 +88,16 @@ export async function createPackagesParser(deps: PackagesParserDeps): Promise<Pa
     if (known.trust === trust) table.restore(known);
     else uses.remember(known.state);
   }
-  const state = () => ({ archives: table.all().map((k) => ({ state: k.state, trust: k.trust })), uses: uses.toJSON() });
+  const state = (): Snapshot => {
+    const known = table.all();
+    const memory = known.flatMap(({ segments }) =>
+      [...segments].map(([file, segment]) => [file, segment.memory] as const),
+    );
+    return {
+      saved: { archives: known.map((k) => ({ state: k.state, trust: k.trust })), uses: uses.toJSON() },
+      update: { archives: known.map((k) => k.state), segments: new Map(memory) },
+    };
+  };
   const publisher = new Publisher({ gateway, store, clock, log, state });
   const indexes = new IndexKeeper({ table, store, uses, publisher, fetcher, clock, log, signal });
   const intake = new ReleaseIntake({ table, check, store, uses, indexes, publisher, fetcher, log });

@@ -3,7 +3,7 @@
  * the other; when both have the same, segments that nobody needs any more are deleted. Changes that come while one is
  * under way are brought together as one.
  */
-import type { ArchiveState } from '../../core/archive/archive-state.ts';
+import type { CatalogueUpdate } from '../../core/archive/archive-state.ts';
 import type { Clock } from '../../core/clock.ts';
 import { asDebtorrentError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logging.ts';
@@ -12,16 +12,22 @@ import { Coalesced } from './coalesced.ts';
 import type { CatalogueReaderProtocol } from './collaborators.ts';
 import type { CatalogueStore, PersistedState } from './catalogue-store.ts';
 
+/** The catalogue at one moment. */
+export interface Snapshot {
+  readonly saved: PersistedState;
+  readonly update: CatalogueUpdate;
+}
+
 export interface PublisherDeps {
   readonly gateway: ActorRef<CatalogueReaderProtocol>;
   readonly store: CatalogueStore;
   readonly clock: Clock;
   readonly log: Logger;
   /** The state as it is when it is called. */
-  readonly state: () => PersistedState;
+  readonly state: () => Snapshot;
 }
 
-/** Milliseconds that the gateway may take to read the segments. */
+/** Milliseconds that the gateway may take. */
 const GATEWAY_MS = 30_000;
 const RETRY_MS = 2_000;
 
@@ -29,10 +35,10 @@ export class Publisher {
   readonly #deps: PublisherDeps;
   readonly #telling = new Coalesced(() => this.#tell());
   readonly #saving = new Coalesced(() => this.#save());
-  #state: PersistedState;
+  #state: Snapshot;
   /** States that the gateway and the state file have; undefined before the first and after a failure. */
-  #told: PersistedState | undefined;
-  #saved: PersistedState | undefined;
+  #told: Snapshot | undefined;
+  #saved: Snapshot | undefined;
   #retry: { clear(): void } | undefined;
   #stopped = false;
 
@@ -64,12 +70,12 @@ export class Publisher {
   }
 
   async #tell(): Promise<void> {
-    const { gateway, store, log, clock } = this.#deps;
+    const { gateway, log, clock } = this.#deps;
     const state = this.#state;
     if (this.#stopped) return;
     const reached = await gateway
       .within(GATEWAY_MS)
-      .ask('catalogueChanged', { segmentDir: store.dir, archives: archivesOf(state) })
+      .ask('catalogueChanged', state.update)
       .catch((error: unknown) => {
         if (!this.#stopped) log.warn({ err: asDebtorrentError(error) }, 'the gateway could not take the catalogue');
         return false;
@@ -83,7 +89,7 @@ export class Publisher {
     const state = this.#state;
     if (this.#saved === state) return;
     try {
-      await this.#deps.store.save(state);
+      await this.#deps.store.save(state.saved);
       this.#saved = state;
     } catch (error) {
       this.#saved = undefined;
@@ -94,10 +100,6 @@ export class Publisher {
 
   async #settle(): Promise<void> {
     const state = this.#told;
-    if (state !== undefined && state === this.#saved) await this.#deps.store.settle(archivesOf(state));
+    if (state !== undefined && state === this.#saved) await this.#deps.store.settle(state.update.archives);
   }
-}
-
-function archivesOf(state: PersistedState): ArchiveState[] {
-  return state.archives.map((a) => a.state);
 }

@@ -5,7 +5,6 @@ import { locate, type Location } from '../../core/archive/location.ts';
 import { joinMirrorUrl } from '../../core/archive/mirror-path.ts';
 import { isOlder } from '../../core/archive/release.ts';
 import { buildReleaseSegment } from '../../core/archive/release-segment.ts';
-import { Segment } from '../../core/archive/segment.ts';
 import { asDebtorrentError, DebtorrentError, type ErrorCode } from '../../core/errors.ts';
 import { unsignedMetadataPlan } from '../../core/fetch-plan.ts';
 import type { MirrorUrl, Sha256 } from '../../core/ids.ts';
@@ -124,10 +123,8 @@ export class ReleaseIntake {
     const { table, store, uses, indexes, publisher, log } = this.#deps;
     const { checked, location, releaseName, verified, trust } = found;
     const { root, releaseDir, layout } = location;
-    const file = buildReleaseSegment(checked.release);
-    const segment = Segment.open(file);
-    if (!segment) throw new DebtorrentError('INTERNAL', 'a segment cannot be read back');
-    const segmentFile = await store.writeSegment(file);
+    const segment = buildReleaseSegment(checked.release);
+    const segmentFile = await store.writeSegment(segment);
     const { state, removed } = table.adopt({
       ...{ root, releaseDir, layout, releaseName, verified, trust, segment, segmentFile },
       release: checked.release,

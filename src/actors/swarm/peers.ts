@@ -63,7 +63,7 @@ const READ_WAITED_MS = 5;
 export async function createPeers(deps: PeersDeps): Promise<Peers> {
   const { settings, sink, store, hashing, clock, log, random } = deps;
   const layout = layoutOf(settings.cacheDir);
-  const view = new CatalogueView(log);
+  const view = new CatalogueView();
   const banned = new BannedList();
   /** Bytes of links that have ended. */
   const past = { downBytes: 0, upBytes: 0 };
@@ -201,8 +201,8 @@ export async function createPeers(deps: PeersDeps): Promise<Peers> {
     links.ban(peer, reason);
   }
 
-  async function follow(update: CatalogueUpdate): Promise<void> {
-    await view.update(update);
+  function follow(update: CatalogueUpdate): void {
+    view.update(update);
     const shared = view.catalogue.torrents().filter((torrent) => torrent.public);
     const ids = shared.map(({ id }) => id);
     if (swarms.follow(ids)) {
@@ -264,7 +264,7 @@ export async function createPeers(deps: PeersDeps): Promise<Peers> {
       ban(peers, reason) {
         for (const peer of peers) ban(peer, reason);
       },
-      catalogue: (update) => void follow(update).catch((error: unknown) => log.error({ err: error }, 'the catalogue')),
+      catalogue: follow,
       found: (torrent, addresses, via) => void swarms.ref(torrent)?.tell('found', addresses, via),
       status,
     },

@@ -1,6 +1,6 @@
 /**
  * What the packages parser knows about archives, as facts for messages and for the state file. The tables themselves
- * are in segment files that this names.
+ * are in segments that this names.
  */
 import type { InfoHash, MirrorUrl, Sha256 } from '../ids.ts';
 import type { Compression } from './index-name.ts';
@@ -12,7 +12,7 @@ declare const brand: unique symbol;
 /** An archive is one Release directory: `host[:port]/path` without scheme and without a slash at the end. */
 export type ArchiveKey = string & { readonly [brand]: 'ArchiveKey' };
 
-/** Names a segment file in CatalogueUpdate.segmentDir. A name is never reused for other content. */
+/** Names a segment, on disk and in messages. A name is never reused for other content. */
 export type SegmentFile = string & { readonly [brand]: 'SegmentFile' };
 
 /** The key of a directory, decoded as look-ups decode it. */
@@ -86,10 +86,16 @@ export interface ArchiveState {
   readonly indexes: readonly IndexState[];
 }
 
+/** The segments that an archive's state names. */
+export function segmentsOf(state: ArchiveState): SegmentFile[] {
+  return [state.segment, ...state.indexes.flatMap(({ segment }) => (segment ? [segment.file] : []))];
+}
+
 /** The whole state: what is not in it is gone. */
 export interface CatalogueUpdate {
-  readonly segmentDir: string;
   readonly archives: readonly ArchiveState[];
+  /** All that the archives name, checked; the threads share the memory. */
+  readonly segments: ReadonlyMap<SegmentFile, SharedArrayBuffer>;
 }
 
 /** One torrent: what /status.json shows of it and what the swarm is told. */

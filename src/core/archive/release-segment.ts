@@ -5,12 +5,13 @@
 import type { Release, ReleaseFile } from './release.ts';
 import type { HashAlgorithm } from './location.ts';
 import { SegmentBuilder } from './segment-builder.ts';
+import type { Segment } from './segment.ts';
 
 /** Bounds the segment for absurd Releases; the largest in Debian list some thousand files. */
 const MAX_NAMES = 1_500_000;
 
 /** Plain names come first, so that looking up a SHA-256 gives a plain name. */
-export function buildReleaseSegment(release: Release): Buffer {
+export function buildReleaseSegment(release: Release): Segment {
   const builder = new SegmentBuilder(Math.min(release.files.size * 3, MAX_NAMES));
   for (const [path, file] of release.files) add(builder, path, file);
   for (const algorithm of ['SHA256', 'MD5Sum', 'SHA1', 'SHA512'] as const) {

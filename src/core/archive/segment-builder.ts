@@ -1,10 +1,11 @@
 /**
  * Makes segments (the format is in segment-layout.ts) from a stream of entries: typed arrays that double, no object
- * per entry, and at the end one buffer of the exact length.
+ * per entry, and at the end one piece of memory of the exact length.
  */
 import { crc32 } from 'node:zlib';
-import { HEADER_BYTES, MAGIC, MAX_ENTRIES, MAX_NAMES_BYTES, MAX_PROBES, ORDER_MARK } from './segment-layout.ts';
-import { hashPath, hashSha, layoutOf, slotsFor } from './segment-layout.ts';
+import { CHECKED_FROM, HEADER_BYTES, MAGIC, MAX_ENTRIES, MAX_NAMES_BYTES, MAX_PROBES } from './segment-layout.ts';
+import { ORDER_MARK, hashPath, hashSha, layoutOf, slotsFor } from './segment-layout.ts';
+import { Segment } from './segment.ts';
 
 /**
  * - `added`.
@@ -70,13 +71,13 @@ export class SegmentBuilder {
   }
 
   /** The finished segment. The builder must not be used after it. */
-  finish(): Buffer {
+  finish(): Segment {
     const count = this.#count;
     const pathTable = this.#fittingTable();
     const shaTable = new Uint32Array(slotsFor(count + 1));
     for (let entry = 0; entry < count; entry++) this.#insertSha(shaTable, entry);
     const layout = layoutOf(count, pathTable.length, shaTable.length, this.#nameBytes);
-    const memory = new ArrayBuffer(layout.total);
+    const memory = new SharedArrayBuffer(layout.total);
     const file = Buffer.from(memory);
     file.set(MAGIC, 0);
     const words = new Uint32Array(memory, 0, HEADER_BYTES / 4);
@@ -88,8 +89,8 @@ export class SegmentBuilder {
     new Uint32Array(memory, layout.pathTable, pathTable.length).set(pathTable);
     new Uint32Array(memory, layout.shaTable, shaTable.length).set(shaTable);
     file.set(this.#names.subarray(0, this.#nameBytes), layout.names);
-    words[3] = crc32(file.subarray(16));
-    return file;
+    words[3] = crc32(file.subarray(CHECKED_FROM));
+    return Segment.opened(memory) as Segment;
   }
 
   #grow(): void {

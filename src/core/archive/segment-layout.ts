@@ -21,6 +21,8 @@
  */
 export const MAGIC = Buffer.from('DTSEG\x001\n', 'latin1');
 export const HEADER_BYTES = 64;
+/** The checksum is of everything from here on. */
+export const CHECKED_FROM = 16;
 export const ORDER_MARK = 0x01020304;
 /** A look-up or insertion that meets more taken slots gives up: a bound on what colliding names can cost. */
 export const MAX_PROBES = 256;

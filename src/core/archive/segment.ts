@@ -1,11 +1,12 @@
 /**
  * Reader of segments (the format is in segment-layout.ts). A look-up touches a few cache lines and allocates only its
- * answer, so that the gateway's thread can ask for each request.
+ * answer, so that the gateway's thread can ask for each request. The bytes are in memory that threads share: the one
+ * that has read or made a segment checks it, the others take it as it is.
  */
 import { crc32 } from 'node:zlib';
 import type { Sha256 } from '../ids.ts';
-import { HEADER_BYTES, MAGIC, MAX_ENTRIES, MAX_NAMES_BYTES, MAX_PROBES, ORDER_MARK } from './segment-layout.ts';
-import { hashAscii, hashPath, hashSha, layoutOf } from './segment-layout.ts';
+import { CHECKED_FROM, HEADER_BYTES, MAGIC, MAX_ENTRIES, MAX_NAMES_BYTES, MAX_PROBES } from './segment-layout.ts';
+import { ORDER_MARK, hashAscii, hashPath, hashSha, layoutOf } from './segment-layout.ts';
 
 export interface SegmentHit {
   readonly sha256: Sha256;
@@ -21,6 +22,8 @@ export class Segment {
   readonly count: number;
   /** Sum of the sizes of all entries. */
   readonly totalBytes: number;
+  /** All of it, as in a file; nobody writes there any more. */
+  readonly memory: SharedArrayBuffer;
   readonly #shas: Buffer;
   readonly #names: Buffer;
   readonly #sizes: Float64Array;
@@ -28,28 +31,33 @@ export class Segment {
   readonly #pathTable: Uint32Array;
   readonly #shaTable: Uint32Array;
 
-  private constructor(buffer: Buffer, header: Header) {
+  private constructor(memory: SharedArrayBuffer, header: Header) {
     const { count, pathSlots, shaSlots, nameBytes } = header;
     const layout = layoutOf(count, pathSlots, shaSlots, nameBytes);
-    const { buffer: memory, byteOffset } = buffer;
+    const buffer = Buffer.from(memory);
+    this.memory = memory;
     this.count = count;
     this.totalBytes = header.totalBytes;
-    this.#sizes = new Float64Array(memory, byteOffset + layout.sizes, count);
+    this.#sizes = new Float64Array(memory, layout.sizes, count);
     this.#shas = buffer.subarray(layout.shas, layout.nameEnds);
-    this.#nameEnds = new Uint32Array(memory, byteOffset + layout.nameEnds, count);
-    this.#pathTable = new Uint32Array(memory, byteOffset + layout.pathTable, pathSlots);
-    this.#shaTable = new Uint32Array(memory, byteOffset + layout.shaTable, shaSlots);
+    this.#nameEnds = new Uint32Array(memory, layout.nameEnds, count);
+    this.#pathTable = new Uint32Array(memory, layout.pathTable, pathSlots);
+    this.#shaTable = new Uint32Array(memory, layout.shaTable, shaSlots);
     this.#names = buffer.subarray(layout.names, layout.names + nameBytes);
   }
 
   /** Undefined for anything but a whole segment of this version, made on a machine like this one. */
-  static open(file: Buffer): Segment | undefined {
-    // typed arrays want their sections on multiples of 8
-    const buffer = file.byteOffset % 8 === 0 ? file : copyOf(file);
-    const header = readHeader(buffer);
-    if (!header) return undefined;
-    const segment = new Segment(buffer, header);
+  static open(memory: SharedArrayBuffer): Segment | undefined {
+    const header = readHeader(memory);
+    if (!header || crc32(Buffer.from(memory, CHECKED_FROM)) !== header.crc) return undefined;
+    const segment = new Segment(memory, header);
     return segment.#consistent() ? segment : undefined;
+  }
+
+  /** The same for what has just been made or what another thread has opened: nothing is read but the header. */
+  static opened(memory: SharedArrayBuffer): Segment | undefined {
+    const header = readHeader(memory);
+    return header && new Segment(memory, header);
   }
 
   lookup(path: string): SegmentHit | undefined {
@@ -112,7 +120,7 @@ export class Segment {
 
   /**
    * No number in the tables leads out of them, whatever the checksum says. Plain loops: iterators over typed arrays
-   * cost several times as much before they are compiled, and this runs once per file on the gateway's thread.
+   * cost several times as much before they are compiled, and a start waits for this.
    */
   #consistent(): boolean {
     const { count } = this;
@@ -134,6 +142,7 @@ function inRange(table: Uint32Array, highest: number): boolean {
 }
 
 interface Header {
+  readonly crc: number;
   readonly count: number;
   readonly pathSlots: number;
   readonly shaSlots: number;
@@ -141,25 +150,18 @@ interface Header {
   readonly totalBytes: number;
 }
 
-function readHeader(buffer: Buffer): Header | undefined {
-  if (buffer.length < HEADER_BYTES || !buffer.subarray(0, MAGIC.length).equals(MAGIC)) return undefined;
-  const words = new Uint32Array(buffer.buffer, buffer.byteOffset, HEADER_BYTES / 4);
+function readHeader(memory: SharedArrayBuffer): Header | undefined {
+  if (memory.byteLength < HEADER_BYTES || !Buffer.from(memory, 0, MAGIC.length).equals(MAGIC)) return undefined;
+  const words = new Uint32Array(memory, 0, HEADER_BYTES / 4);
   const [order, crc, count, pathSlots, shaSlots, nameBytes] = words.subarray(2, 8) as unknown as number[];
-  if (order !== ORDER_MARK || count === undefined || count > MAX_ENTRIES) return undefined;
+  if (order !== ORDER_MARK || crc === undefined || count === undefined || count > MAX_ENTRIES) return undefined;
   if (!isTable(pathSlots, count) || !isTable(shaSlots, count)) return undefined;
   if (nameBytes === undefined || nameBytes > MAX_NAMES_BYTES) return undefined;
-  if (layoutOf(count, pathSlots, shaSlots, nameBytes).total !== buffer.length) return undefined;
-  if (crc32(buffer.subarray(16)) !== crc) return undefined;
-  const totalBytes = new Float64Array(buffer.buffer, buffer.byteOffset + 32, 1)[0] as number;
-  return Number.isFinite(totalBytes) ? { count, pathSlots, shaSlots, nameBytes, totalBytes } : undefined;
+  if (layoutOf(count, pathSlots, shaSlots, nameBytes).total !== memory.byteLength) return undefined;
+  const totalBytes = new Float64Array(memory, 32, 1)[0] as number;
+  return Number.isFinite(totalBytes) ? { crc, count, pathSlots, shaSlots, nameBytes, totalBytes } : undefined;
 }
 
 function isTable(slots: number | undefined, entries: number): slots is number {
   return slots !== undefined && slots > entries && slots <= 4 * MAX_ENTRIES && (slots & (slots - 1)) === 0;
-}
-
-function copyOf(file: Buffer): Buffer {
-  const copy = Buffer.from(new ArrayBuffer(file.length));
-  file.copy(copy);
-  return copy;
 }

@@ -56,7 +56,7 @@ t.test('index files', { skip: skipWithout('xz', 'bzip2', 'zstd') }, async (t) =>
     const data = compress(compression, plain);
     t.test(`${compression} is read to its end`, async (t) => {
       const loaded = await loadIndex(file(compression, data), signal);
-      const segment = Segment.open(loaded.segment);
+      const segment = Segment.open(loaded.segment.memory);
       t.match(loaded, { files: COUNT, bytes: ((COUNT - 1) * COUNT) / 2, skipped: 0 });
       t.equal(segment?.lookup('pool/p4999_1_amd64.deb')?.size, 4999);
     });

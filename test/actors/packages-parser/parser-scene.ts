@@ -60,7 +60,7 @@ export class ParserScene {
       warn,
       error: warn,
     };
-    const view = new CatalogueView(log);
+    const view = new CatalogueView();
     this.view = view;
     this.fetched = [];
     this.suspects = [];
@@ -75,7 +75,7 @@ export class ParserScene {
     const gateway = spawn<CatalogueReaderProtocol>({
       name: 'gateway',
       log,
-      behaviour: { catalogueChanged: async (update) => (await this.gatewayWaits, await view.update(update), true) },
+      behaviour: { catalogueChanged: async (update) => (await this.gatewayWaits, view.update(update), true) },
     });
     const parser = await createPackagesParser({
       catalogueDir: this.catalogueDir,

@@ -9,7 +9,7 @@ import {
 import { Catalogue } from '../../../src/core/archive/catalogue.ts';
 import { parseIndexName } from '../../../src/core/archive/index-name.ts';
 import { SegmentBuilder } from '../../../src/core/archive/segment-builder.ts';
-import { Segment } from '../../../src/core/archive/segment.ts';
+import type { Segment } from '../../../src/core/archive/segment.ts';
 
 const ROOT = 'http://ftp.us.debian.org/debian';
 const sha = (n: number): Sha256 => n.toString(16).padStart(64, '0') as Sha256;
@@ -22,7 +22,7 @@ function segmentOf(files: Record<string, number>): Segment {
     const bytes = Buffer.from(path);
     builder.add(bytes, 0, bytes.length, n, Buffer.from(sha(n), 'hex'));
   }
-  return Segment.open(builder.finish()) as Segment;
+  return builder.finish();
 }
 
 interface Given {

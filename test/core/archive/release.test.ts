@@ -2,7 +2,6 @@ import fc from 'fast-check';
 import t from 'tap';
 import { isExpired, isOlder, parseRelease } from '../../../src/core/archive/release.ts';
 import { buildReleaseSegment } from '../../../src/core/archive/release-segment.ts';
-import { Segment } from '../../../src/core/archive/segment.ts';
 
 const SHA = 'ab'.repeat(32);
 const MD5 = 'cd'.repeat(16);
@@ -96,7 +95,7 @@ t.test('its segment has plain and by-hash names', async (t) => {
   const release = parseRelease(
     `${HEAD}MD5Sum:\n ${MD5} 5 main/binary-amd64/Packages.xz\n${files(`${SHA} 5 main/binary-amd64/Packages.xz`)}`,
   );
-  const segment = Segment.open(buildReleaseSegment(release));
+  const segment = buildReleaseSegment(release);
   const hit = { sha256: SHA, size: 5 };
   t.strictSame(segment?.lookup('main/binary-amd64/Packages.xz'), hit);
   t.strictSame(segment?.lookup(`main/binary-amd64/by-hash/SHA256/${SHA}`), hit);
