@@ -43,7 +43,7 @@ import { workerUrl } from './kernel/worker-url.ts';
 import type { FetchBoot } from './workers/fetch.worker.ts';
 import { nextSignal } from './next-signal.ts';
 import { systemNotify } from './system-notify.ts';
-import { compileWasmOnce, roomyHeaps } from './v8-flags.ts';
+import { flagsForThreads, flagsForWork } from './v8-flags.ts';
 import type { SwarmBoot } from './workers/swarm.worker.ts';
 import type { ParserBoot } from './workers/parser.worker.ts';
 
@@ -64,8 +64,7 @@ export async function serve(config: Config): Promise<number> {
 }
 
 async function run(config: Config, ownLog: Logger): Promise<number> {
-  compileWasmOnce();
-  roomyHeaps();
+  flagsForThreads();
   const version = readVersion();
   const recentErrors = new RecentErrors(Date.now);
   const log = noting(ownLog, recentErrors);
@@ -251,6 +250,7 @@ async function run(config: Config, ownLog: Logger): Promise<number> {
     await supervisor.start(children);
     metrics.started();
     ready = true;
+    flagsForWork();
     const address = listeners?.address ?? '';
     const peer = (await peers?.ask('status'))?.listening ?? null;
     process.stdout.write(`ready ${JSON.stringify({ http: address, peer, pid: process.pid })}\n`);
