@@ -5,6 +5,7 @@
 import { writeSync } from 'node:fs';
 
 import { AptMessageReader, formatAptMessage, type AptMessage } from '../core/method/apt-message.ts';
+import { flagsForWork } from '../v8-flags.ts';
 import { generalFailure } from './answers.ts';
 import { dropPrivileges } from './privileges.ts';
 import { readSettings } from './settings.ts';
@@ -29,6 +30,7 @@ export const CAPABILITIES = formatAptMessage('100 Capabilities', {
  * @returns the exit code when APT has closed its end.
  */
 export function runMethod(consumed: string): Promise<number> {
+  flagsForWork();
   const reader = new AptMessageReader();
   let transaction: Transaction | undefined;
 
