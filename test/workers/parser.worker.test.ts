@@ -2,6 +2,7 @@ import t from 'tap';
 import type { FetcherProtocol, CatalogueReaderProtocol } from '../../src/actors/packages-parser/collaborators.ts';
 import type { PackagesParserProtocol } from '../../src/actors/packages-parser/packages-parser.ts';
 import type { CatalogueUpdate } from '../../src/core/archive/archive-state.ts';
+import { Segment } from '../../src/core/archive/segment.ts';
 import type { MirrorUrl, Sha256 } from '../../src/core/ids.ts';
 import { spawn } from '../../src/kernel/actor.ts';
 import { startThread } from '../../src/kernel/thread.ts';
@@ -10,7 +11,7 @@ import type { ParserBoot } from '../../src/workers/parser.worker.ts';
 import { Archive } from '../support/archive.ts';
 import { makeKeys } from '../support/keys.ts';
 import { skipWithout, until } from '../support/process.ts';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -44,6 +45,7 @@ t.test('the parser in its thread', { skip: skipWithout('gpg', 'gpgv', 'xz') }, a
   });
   const boot: ParserBoot = { catalogueDir, keyrings: [keys.keyring], publicKeyrings: [keys.otherKeyring] };
   const refs = { gateway: gateway.ref, fetcher: fetcher.ref };
+  const niceBefore = niceOf(process.pid);
   const thread = await startThread({ name: 'parser', url: workerUrl('parser'), boot, refs, log });
   t.teardown(async () => {
     await thread.stop();
@@ -53,6 +55,15 @@ t.test('the parser in its thread', { skip: skipWithout('gpg', 'gpgv', 'xz') }, a
     archive.close();
     keys.close();
   });
+  if (process.platform === 'linux') {
+    t.ok(
+      readdirSync('/proc/self/task')
+        .map(Number)
+        .some((task) => niceOf(task) === 10),
+      'it leaves the processor to others',
+    );
+    t.equal(niceOf(process.pid), niceBefore, 'who keep theirs');
+  }
   const parser = thread.ref<PackagesParserProtocol>('parser');
   const url = (name: string): MirrorUrl =>
     `http://ftp.us.debian.org${archive.url(archive.metaPath(name))}` as MirrorUrl;
@@ -64,6 +75,17 @@ t.test('the parser in its thread', { skip: skipWithout('gpg', 'gpgv', 'xz') }, a
   parser.tell('indexUsed', url('main/binary-amd64/Packages.xz'));
   await until('the index is loaded', () => update?.archives[0]?.indexes[0]?.status === 'loaded');
   t.strictSame(await parser.ask('archives'), update?.archives);
+  const segments = [...(update?.segments.values() ?? [])].map((memory) => Segment.opened(memory));
+  t.ok(
+    segments.some((segment) => segment?.lookup(archive.file('hello').path)),
+    'what it found is in memory of both threads',
+  );
   await thread.stop();
   t.same(await thread.ended, { code: 0 }, 'the thread ends by itself');
 });
+
+/** Of a thread of this process. */
+function niceOf(task: number): number {
+  const afterName = readFileSync(`/proc/self/task/${task}/stat`, 'utf8').split(') ')[1] ?? '';
+  return Number(afterName.split(' ')[16]);
+}
