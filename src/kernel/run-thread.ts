@@ -94,13 +94,13 @@ export function runThread(setup: (context: ThreadContext) => ThreadActors | Prom
   }
 
   /** Leaves nothing of the kernel that keeps the thread alive; it ends when its actors have freed what they hold. */
-  async function stop(running: ThreadActors | undefined): Promise<void> {
+  async function stop(made: ThreadActors | undefined): Promise<void> {
     try {
-      await running?.stop?.();
+      await made?.stop?.();
     } catch (error) {
       log.error({ err: error }, 'stop of the thread failed');
     }
-    for (const actor of Object.values(running?.actors ?? {}).toReversed()) {
+    for (const actor of Object.values(made?.actors ?? {}).toReversed()) {
       if ('ended' in actor) await actor.stop();
     }
     main.close();

@@ -45,6 +45,12 @@ t.test('what is loaded when it is needed stays apart', async (t) => {
   const serve = readdirSync(join(PROGRAM, 'main')).find((name) => /^serve-.*\.js$/.test(name)) ?? '';
   t.ok(loaded('workers/fetch.worker.js').packages.includes('undici'), 'this test sees packages');
   t.notOk(loaded(`main/${serve}`).packages.includes('undici'), 'no HTTP client in the main thread');
+  const swarm = readFileSync(join(PROGRAM, 'workers/swarm.worker.js'), 'utf8');
+  t.match(
+    swarm,
+    /__esm\(\{\n *"node_modules\/bittorrent-dht\/index\.js"/,
+    'the DHT runs nothing before it is imported',
+  );
   t.notOk(loaded('main/main.js').packages.includes('prom-client'), 'nothing of the daemon for a command');
   t.same(loaded('method/main.js').packages, [], 'no packages in the method');
 });

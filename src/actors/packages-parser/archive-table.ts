@@ -11,6 +11,7 @@ import type { Release } from '../../core/archive/release.ts';
 import type { Segment } from '../../core/archive/segment.ts';
 import { torrentId, torrentName } from '../../core/archive/torrent-id.ts';
 import type { MirrorUrl, Sha256 } from '../../core/ids.ts';
+import type { PersistedArchive } from './catalogue-store.ts';
 import { contentOf, usedIndex } from './index-forms.ts';
 import type { IndexUse } from './remembered-uses.ts';
 
@@ -62,10 +63,11 @@ export class ArchiveTable {
     this.#archives.delete(key);
   }
 
-  /** Takes over what was saved, whose Release's segment must be there. */
-  restore({ state, trust, segments }: Omit<Known, 'release'>): void {
-    const own = this.#named(state, segments);
-    this.#archives.set(state.key, { state, trust, segments: own, release: own.get(state.segment) as Segment });
+  /** Takes over what was saved; nothing when the Release's segment is not among those that are given. */
+  restore({ state, trust }: PersistedArchive, saved: ReadonlyMap<SegmentFile, Segment>): void {
+    const segments = this.#named(state, saved);
+    const release = segments.get(state.segment);
+    if (release) this.#archives.set(state.key, { state, trust, segments, release });
   }
 
   /** Indexes that the new Release lists with the content that is loaded stay as they are; others wait to be loaded. */

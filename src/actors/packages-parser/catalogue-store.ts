@@ -24,14 +24,9 @@ export interface PersistedState {
   readonly uses: readonly RememberedUse[];
 }
 
-export interface LoadedArchive extends PersistedArchive {
-  /** All that the state names. */
+export interface LoadedState extends PersistedState {
+  /** All that the archives name. */
   readonly segments: ReadonlyMap<SegmentFile, Segment>;
-}
-
-export interface LoadedState {
-  readonly archives: readonly LoadedArchive[];
-  readonly uses: readonly RememberedUse[];
 }
 
 export interface SavedCatalogue {
@@ -63,17 +58,17 @@ export class CatalogueStore {
   /** Throws only when the directory cannot be made. */
   async open(): Promise<LoadedState> {
     await mkdir(this.dir, { recursive: true });
-    const state = await this.#readState();
-    const archives: LoadedArchive[] = [];
-    for (const { state: archive, trust } of state.archives) {
-      const segments = await this.#readSegments(archive);
-      if (!segments.has(archive.segment)) continue;
-      const indexes = archive.indexes.map((index) => checked(index, segments));
-      archives.push({ state: { ...archive, indexes }, trust, segments });
-    }
+    const saved = await this.#readState();
+    const segments = await this.#readSegments(allSegments(saved.archives.map((a) => a.state)));
+    const archives = saved.archives
+      .filter(({ state }) => segments.has(state.segment))
+      .map(({ state, trust }) => {
+        const indexes = state.indexes.map((index) => checked(index, segments));
+        return { state: { ...state, indexes }, trust };
+      });
     this.#settled = allSegments(archives.map((a) => a.state));
     await this.#sweep();
-    return { archives, uses: state.uses };
+    return { archives, segments, uses: saved.uses };
   }
 
   /**
@@ -81,17 +76,10 @@ export class CatalogueStore {
    * of it is not there, as while the keeper replaces it: to be read again.
    */
   async look(): Promise<SavedCatalogue | undefined> {
-    const { archives } = await this.#readState();
-    const segments = new Map<SegmentFile, Segment>();
-    for (const { state } of archives) {
-      const read = await this.#readSegments(state);
-      for (const name of segmentsOf(state)) {
-        const segment = read.get(name);
-        if (!segment) return undefined;
-        segments.set(name, segment);
-      }
-    }
-    return { archives: archives.map((a) => a.state), segments };
+    const archives = (await this.#readState()).archives.map((a) => a.state);
+    const names = allSegments(archives);
+    const segments = await this.#readSegments(names);
+    return segments.size === names.size ? { archives, segments } : undefined;
   }
 
   /** The file's name, once it is safely on disk. */
@@ -143,10 +131,10 @@ export class CatalogueStore {
     return nothing;
   }
 
-  /** Those of the archive that are there and whole. */
-  async #readSegments(archive: ArchiveState): Promise<Map<SegmentFile, Segment>> {
+  /** Those that are there and whole. */
+  async #readSegments(names: Iterable<SegmentFile>): Promise<Map<SegmentFile, Segment>> {
     const segments = new Map<SegmentFile, Segment>();
-    for (const name of segmentsOf(archive)) {
+    for (const name of names) {
       const path = join(this.dir, name);
       const memory = SEGMENT.test(name) ? await readShared(path).catch(() => undefined) : undefined;
       const segment = memory && Segment.open(memory);

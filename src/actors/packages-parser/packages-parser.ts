@@ -85,7 +85,7 @@ export async function createPackagesParser(deps: PackagesParserDeps): Promise<Pa
   const uses = new RememberedUses(loaded.uses);
   const trust = await check.trust();
   for (const known of loaded.archives) {
-    if (known.trust === trust) table.restore(known);
+    if (known.trust === trust) table.restore(known, loaded.segments);
     else uses.remember(known.state);
   }
   const state = (): Snapshot => {

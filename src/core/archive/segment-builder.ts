@@ -3,6 +3,7 @@
  * per entry, and at the end one piece of memory of the exact length.
  */
 import { crc32 } from 'node:zlib';
+import { DebtorrentError } from '../errors.ts';
 import { CHECKED_FROM, HEADER_BYTES, MAGIC, MAX_ENTRIES, MAX_NAMES_BYTES, MAX_PROBES } from './segment-layout.ts';
 import { ORDER_MARK, hashPath, hashSha, layoutOf, slotsFor } from './segment-layout.ts';
 import { Segment } from './segment.ts';
@@ -90,7 +91,9 @@ export class SegmentBuilder {
     new Uint32Array(memory, layout.shaTable, shaTable.length).set(shaTable);
     file.set(this.#names.subarray(0, this.#nameBytes), layout.names);
     words[3] = crc32(file.subarray(CHECKED_FROM));
-    return Segment.opened(memory) as Segment;
+    const segment = Segment.open(memory);
+    if (!segment) throw new DebtorrentError('INTERNAL', 'a segment cannot be read back');
+    return segment;
   }
 
   #grow(): void {

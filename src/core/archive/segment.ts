@@ -54,7 +54,7 @@ export class Segment {
     return segment.#consistent() ? segment : undefined;
   }
 
-  /** The same for what has just been made or what another thread has opened: nothing is read but the header. */
+  /** The same for what another thread has opened: nothing is read but the header. */
   static opened(memory: SharedArrayBuffer): Segment | undefined {
     const header = readHeader(memory);
     return header && new Segment(memory, header);
