@@ -20,6 +20,7 @@ import { parseIndex } from './parse-index.ts';
 import { peerLarge } from './peer-large.ts';
 import { peerPackages } from './peer-packages.ts';
 import { mergeResults } from './results.ts';
+import { noteRemoval, rested } from '../support/rested.ts';
 import { createScope, temporaryDirectory } from '../support/scope.ts';
 
 const BENCHMARKS: readonly Benchmark[] = [
@@ -65,6 +66,8 @@ async function main(names: readonly string[]): Promise<number> {
   const all: Figure[] = [];
   try {
     await mkdir(benchDirectory(), { recursive: true });
+    await rested(benchDirectory(), say);
+    scope.defer(() => noteRemoval(benchDirectory())); // when the directory is gone
     const directory = await temporaryDirectory(scope, benchDirectory(), 'run');
     const keep = process.env['BENCH_KEEP'];
     if (keep !== undefined) scope.defer(() => keepLogs(directory, keep));

@@ -1,6 +1,7 @@
 /** One request of a client and what became of it, for the log and the figures. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
+import { Cancellation } from '../core/cancellation.ts';
 import type { SourceLabel } from '../core/fetch-plan.ts';
 import { parseRange, type ByteRangeSpec } from '../core/http/range.ts';
 import type { FileHead } from '../actors/transfers/protocol.ts';
@@ -34,7 +35,7 @@ export class ClientExchange {
   #isNext = false;
   #whenNext: (() => void) | undefined;
   readonly #writing = new Set<(sent: boolean) => void>();
-  #abort: AbortController | undefined;
+  #cancellation: Cancellation | undefined;
 
   constructor(req: IncomingMessage, res: ServerResponse) {
     this.req = req;
@@ -50,11 +51,11 @@ export class ClientExchange {
     return Array.isArray(value) ? value.join(', ') : value;
   }
 
-  /** Aborted when the connection closes. */
-  get signal(): AbortSignal {
-    this.#abort ??= new AbortController();
-    if (this.gone) this.#abort.abort();
-    return this.#abort.signal;
+  /** Cancelled when the connection closes. */
+  get cancellation(): Cancellation {
+    this.#cancellation ??= new Cancellation();
+    if (this.gone) this.#cancellation.cancel();
+    return this.#cancellation;
   }
 
   /** Something in the headers can make the answer another than 200 with the whole file. */
@@ -102,7 +103,7 @@ export class ClientExchange {
   /** The connection has closed. An answer that waits for earlier ones is told so by nobody else. */
   left(): void {
     this.gone = !this.res.writableFinished;
-    this.#abort?.abort();
+    this.#cancellation?.cancel();
     this.#whenNext?.();
     for (const resolve of this.#writing) resolve(false);
     this.#writing.clear();

@@ -44,7 +44,7 @@ export async function passThrough(deps: PassThroughDeps, client: ClientExchange,
         },
       },
       { id: 0, url, path: '', start: 0, maxSize: MAX_BYTES, ...(plan.size !== undefined && { size: plan.size }) },
-      client.signal,
+      client.cancellation,
     );
     if (outcome.kind === 'done') {
       if (plan.sha256 !== undefined && outcome.sha256 !== plan.sha256) {

@@ -4,6 +4,7 @@
  * time for requests and for pieces of files, in the order in which they were asked for, and pieces become smaller the
  * more answers are being sent.
  */
+import { soon } from '../core/soon.ts';
 
 const LARGEST_BYTES = 256 * 1024;
 const SMALLEST_BYTES = 32 * 1024;
@@ -111,7 +112,7 @@ export class SendShares {
       this.#since = 0;
       this.#furthers.go();
     }
-    queueMicrotask(this.#go);
+    soon(this.#go);
   };
 }
 

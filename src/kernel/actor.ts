@@ -16,6 +16,7 @@ import type { Clock } from '../core/clock.ts';
 import { systemClock } from '../core/clock.ts';
 import { DebtorrentError } from '../core/errors.ts';
 import type { Logger } from '../core/logging.ts';
+import { soon } from '../core/soon.ts';
 import { DropLog } from './drop-log.ts';
 import { kernelClock } from './kernel-clock.ts';
 import type { Letter } from './mailbox.ts';
@@ -133,7 +134,7 @@ class Cell<P> implements LocalActor<P>, Destination {
     this.#mailbox.put(letter);
     if (this.#scheduled) return;
     this.#scheduled = true;
-    if (this.#burst < BURST) queueMicrotask(this.#drain);
+    if (this.#burst < BURST) soon(this.#drain);
     else this.#yield();
   }
 

@@ -182,7 +182,7 @@ t.test('a slow reader of a large file costs little memory, and gets it all', asy
   const sha256 = parseSha256(hash.digest('hex')) as Sha256;
   const { path } = await s.store.ref.ask('openPartial', sha256 as never, size, false);
   await truncate(path, size);
-  await s.store.ref.within(30_000).ask('commit', sha256 as never, sha256, undefined);
+  await s.store.ref.within(30_000).ask('commit', sha256 as never, sha256, size, undefined);
   const before = process.memoryUsage().rss;
   const socket = openSocket(s.target);
   socket.write(requestText('GET', `/${s.web.host}/${ARCHIVE}/dists/x/by-hash/SHA256/${sha256}`, s.host));

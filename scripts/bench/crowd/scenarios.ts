@@ -1,5 +1,4 @@
 /** The scenarios: who downloads when, and what the mirror has sent by the end. */
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sentBytes } from '../../support/access-log.ts';
@@ -8,6 +7,7 @@ import { daemonStatus, processorSeconds } from '../../support/daemon.ts';
 import { linked } from '../../support/linked.ts';
 import type { LocalMirror } from '../../support/local-mirror.ts';
 import type { ChosenPackage } from '../../support/package-selection.ts';
+import { emptyFiles } from '../../support/rested.ts';
 import { type Scope, withScope } from '../../support/scope.ts';
 import type { SentByMirror } from '../../support/sent-by-mirror.ts';
 import { type Machine, type Meeting, startMachine } from './machine.ts';
@@ -43,7 +43,8 @@ export async function runScenario(parent: Scope, crowd: Crowd, name: ScenarioNam
     return await work;
   } finally {
     clearTimeout(timer);
-    await rm(directory, { recursive: true, force: true });
+    // Removed at the end of all: the next scenario's machines would make their files slowly.
+    await emptyFiles(directory);
   }
 }
 

@@ -12,6 +12,7 @@ import { Agent, type Dispatcher } from 'undici';
 import { DebtorrentError } from '../../core/errors.ts';
 import type { HostRules } from '../../core/host-rules.ts';
 import type { MirrorRequest } from '../../core/http/mirror-url.ts';
+import { soon } from '../../core/soon.ts';
 import type { Headers } from './answer.ts';
 import { createConnector } from './connector.ts';
 import { guardedLookup } from './dns-guard.ts';
@@ -144,7 +145,7 @@ export function createExchanger(deps: ExchangerDeps): Exchanger {
       // of one answer can be what drains the client of another (node:http tells a connection's first answer).
       resume() {
         paused = false;
-        queueMicrotask(() => {
+        soon(() => {
           if (!paused && !over) (fallback ?? controller)?.resume();
         });
       },

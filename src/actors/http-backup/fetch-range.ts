@@ -2,6 +2,7 @@
  * Carries out one range job: asks the mirror, follows redirects inside with each hop checked, writes the body into
  * the partial file and says how it ended. One try: what to do after a failure is the transfer's decision.
  */
+import type { Cancellation } from '../../core/cancellation.ts';
 import { DebtorrentError } from '../../core/errors.ts';
 import { mirrorRequest } from '../../core/http/mirror-url.ts';
 import type { HostRules } from '../../core/host-rules.ts';
@@ -37,13 +38,17 @@ class StaleConnection extends Error {}
 
 type Hop = { readonly location: MirrorUrl } | { readonly outcome: RangeOutcome };
 
-export async function fetchRange(deps: FetchRangeDeps, job: RangeJob, signal: AbortSignal): Promise<RangeOutcome> {
+export async function fetchRange(
+  deps: FetchRangeDeps,
+  job: RangeJob,
+  cancellation: Cancellation,
+): Promise<RangeOutcome> {
   let url = job.url;
   try {
     for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
-      const hop = await oneHop(deps, job, url, signal).catch((error: unknown) => {
+      const hop = await oneHop(deps, job, url, cancellation).catch((error: unknown) => {
         if (!(error instanceof StaleConnection)) throw error;
-        return oneHop(deps, job, url, signal);
+        return oneHop(deps, job, url, cancellation);
       });
       if ('outcome' in hop) return hop.outcome;
       url = hop.location;
@@ -63,12 +68,12 @@ export async function fetchRange(deps: FetchRangeDeps, job: RangeJob, signal: Ab
   }
 }
 
-async function oneHop(deps: FetchRangeDeps, job: RangeJob, url: MirrorUrl, signal: AbortSignal): Promise<Hop> {
+async function oneHop(deps: FetchRangeDeps, job: RangeJob, url: MirrorUrl, cancellation: Cancellation): Promise<Hop> {
   const request = mirrorRequest(url);
   checkHost(deps.rules, request.host, request.port);
   // Made when it is needed: an error costs its stack trace.
   const cancelled = () => new DebtorrentError('CANCELLED', 'the job was cancelled');
-  if (signal.aborted) throw cancelled();
+  if (cancellation.cancelled) throw cancelled();
   return new Promise<Hop>((resolve, reject) => {
     let exchange: Exchange | undefined;
     let body: BodySink | undefined;
@@ -78,7 +83,7 @@ async function oneHop(deps: FetchRangeDeps, job: RangeJob, url: MirrorUrl, signa
     const settle = (result: Hop | Error) => {
       if (settled) return;
       settled = true;
-      signal.removeEventListener('abort', cancel);
+      forget();
       if (result instanceof Error) reject(result);
       else resolve(result);
     };
@@ -99,7 +104,7 @@ async function oneHop(deps: FetchRangeDeps, job: RangeJob, url: MirrorUrl, signa
       settle(hop);
       if (Number(length ?? 0) > DRAIN_BYTES) exchange?.abort(new DebtorrentError('CANCELLED', 'not wanted'));
     };
-    signal.addEventListener('abort', cancel);
+    const forget = cancellation.listen(cancel);
 
     exchange = deps.exchanger.open(
       { method: job.headersOnly === true ? 'HEAD' : 'GET', request, headers: requestHeaders(job, deps.userAgent) },

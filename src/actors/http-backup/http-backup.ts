@@ -2,6 +2,7 @@
  * The source that is always there: ranges of files from their mirrors, over a bounded number of kept connections to
  * each. It also answers what only a mirror knows, the size of a file that nobody has asked for yet.
  */
+import { Cancellation } from '../../core/cancellation.ts';
 import { asDebtorrentError, type ErrorCode } from '../../core/errors.ts';
 import { mirrorRequest } from '../../core/http/mirror-url.ts';
 import type { HostRules } from '../../core/host-rules.ts';
@@ -50,7 +51,7 @@ const OTHERS = 'other';
 export function createHttpBackup(deps: HttpBackupDeps): HttpBackup {
   const exchanger = createExchanger(deps);
   const queues = new Map<string, MirrorQueue>();
-  const jobs = new Map<JobId, { abort: AbortController; queue: MirrorQueue }>();
+  const jobs = new Map<JobId, { cancellation: Cancellation; queue: MirrorQueue }>();
   const figures = new Map<string, Figures>();
 
   const figuresOf = (host: string) => {
@@ -82,10 +83,10 @@ export function createHttpBackup(deps: HttpBackupDeps): HttpBackup {
     const { origin, host } = mirrorRequest(job.url);
     let queue = queues.get(origin);
     if (queue === undefined) queues.set(origin, (queue = new MirrorQueue(deps.connections)));
-    const abort = new AbortController();
-    jobs.set(job.id, { abort, queue });
+    const cancellation = new Cancellation();
+    jobs.set(job.id, { cancellation, queue });
     try {
-      const outcome = await queue.run(job.id, () => fetchRange(fetchDeps, job, abort.signal));
+      const outcome = await queue.run(job.id, () => fetchRange(fetchDeps, job, cancellation));
       noteOutcome(host, outcome);
       return outcome;
     } catch (error) {
@@ -103,12 +104,12 @@ export function createHttpBackup(deps: HttpBackupDeps): HttpBackup {
       cancel(id) {
         const job = jobs.get(id);
         job?.queue.cancel(id);
-        job?.abort.abort();
+        job?.cancellation.cancel();
       },
       stats: () => [...figures].map(([host, figure]) => ({ host, ...figure })),
     },
     async stop() {
-      for (const { abort } of jobs.values()) abort.abort();
+      for (const { cancellation } of jobs.values()) cancellation.cancel();
       await exchanger.close();
     },
   };

@@ -3,12 +3,12 @@
  * processor, so small files wait until a rush of requests is over: whoever asked for them has them already, and a
  * daemon that is killed meanwhile finds them whole in partial/. How long and how many wait is bounded.
  */
-import { fsync } from 'node:fs';
+import { closeSync, fsync } from 'node:fs';
 
 import type { Clock } from '../../core/clock.ts';
 
 interface Waiting {
-  readonly fd: number;
+  readonly open: () => number;
   readonly size: number;
   readonly since: number;
   readonly done: (error: Error | null) => void;
@@ -52,11 +52,14 @@ export class FlushQueue {
     this.#lastRush = this.#clock.now();
   }
 
-  /** `urgent` goes first and at once. Resolves when the file's bytes and its inode are on the disk; rejects with the error of fsync. */
-  flush(fd: number, size: number, urgent: boolean): Promise<void> {
+  /**
+   * `urgent` goes first and at once. Resolves when the file's bytes and its inode are on the disk; rejects with the error
+   * of fsync or `open`, which is called when it is the file's turn and gives the descriptor: closed here.
+   */
+  flush(open: () => number, size: number, urgent: boolean): Promise<void> {
     return new Promise((resolve, reject) => {
       const done = (error: Error | null) => (error === null ? resolve() : reject(error));
-      const waiting = { fd, size, since: urgent ? Number.NEGATIVE_INFINITY : this.#clock.now(), done };
+      const waiting = { open, size, since: urgent ? Number.NEGATIVE_INFINITY : this.#clock.now(), done };
       if (urgent) this.#waiting.unshift(waiting);
       else this.#waiting.push(waiting);
       this.#waitingBytes += size;
@@ -75,20 +78,32 @@ export class FlushQueue {
       const next = this.#waiting.shift();
       if (next === undefined) return;
       this.#waitingBytes -= next.size;
-      this.#running += 1;
-      this.#runningBytes += next.size;
-      fsync(next.fd, (error) => {
-        this.#running -= 1;
-        this.#runningBytes -= next.size;
-        next.done(error);
-        this.#work();
-      });
+      this.#flush(next);
     }
     if (this.#waiting.length === 0 || this.#running > 0 || this.#timer !== undefined) return;
     this.#timer = this.#clock.setTimeout(() => {
       this.#timer = undefined;
       this.#work();
     }, QUIET_MS);
+  }
+
+  #flush({ open, size, done }: Waiting): void {
+    let fd: number;
+    try {
+      fd = open();
+    } catch (error) {
+      done(error as Error);
+      return;
+    }
+    this.#running += 1;
+    this.#runningBytes += size;
+    fsync(fd, (error) => {
+      this.#running -= 1;
+      this.#runningBytes -= size;
+      closeSync(fd);
+      done(error);
+      this.#work();
+    });
   }
 
   #due(): boolean {

@@ -6,7 +6,7 @@
  * them to the I/O threads measured 200 with both processors busy, a dozen times for each file. Flushes, which wait for
  * the disk, are handed over.
  */
-import { closeSync, fstatSync, futimesSync, mkdirSync, openSync, readdirSync, renameSync, statSync } from 'node:fs';
+import { closeSync, futimesSync, mkdirSync, openSync, readdirSync, renameSync, statSync } from 'node:fs';
 import { chmod, mkdir, rm, stat, statfs, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
@@ -62,6 +62,19 @@ function makeFanOut(files: string): void {
     }
   } catch {
     // A file of the cache that has no directory yet makes its own.
+  }
+}
+
+/** Opens a finished file, which gets the mirror's date as its time of change. `now` in milliseconds. */
+function openDated(path: string, now: number, lastModified: string | undefined): number {
+  const fd = openSync(path, 'r+');
+  try {
+    const modified = lastModified === undefined ? Number.NaN : Date.parse(lastModified);
+    futimesSync(fd, now / 1000, (Number.isFinite(modified) && modified >= 0 ? modified : now) / 1000);
+    return fd;
+  } catch (error) {
+    closeSync(fd);
+    throw error;
   }
 }
 
@@ -202,19 +215,13 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
   async function commit(
     from: string,
     sha256: Sha256,
+    size: number,
     lastModified: string | undefined,
     urgent: boolean,
   ): Promise<StoredFile> {
     const to = layout.file(sha256);
-    const fd = openSync(from, 'r+');
-    try {
-      const modified = lastModified === undefined ? Number.NaN : Date.parse(lastModified) / 1000;
-      const now = clock.now() / 1000;
-      futimesSync(fd, now, Number.isFinite(modified) && modified >= 0 ? modified : now);
-      await flushes.flush(fd, fstatSync(fd).size, urgent);
-    } finally {
-      closeSync(fd);
-    }
+    // Not before its turn: until then clients wait for other files.
+    await flushes.flush(() => openDated(from, clock.now(), lastModified), size, urgent);
     if (!madeDirectories.has(dirname(to))) {
       mkdirSync(dirname(to), { recursive: true, mode: 0o700 });
       madeDirectories.add(dirname(to));
@@ -243,12 +250,12 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
       return io(partials.open(key, size ?? 0, resume, () => makeRoom(size ?? 0)));
     },
     checkpoint: (key, ranges) => quietly(partials.checkpoint(key, ranges), 'a partial file was not noted'),
-    commit: (key, sha256, lastModified) =>
+    commit: (key, sha256, size, lastModified) =>
       io(
         (async () => {
           // Without a hash in its key it is found by a name, which is written when this is done.
           const urgent = parseSha256(key) === undefined;
-          const file = await partials.take(key, (path) => commit(path, sha256, lastModified, urgent));
+          const file = await partials.take(key, (path) => commit(path, sha256, size, lastModified, urgent));
           if (limitBytes > 0) await evict(limitBytes - partials.reservedBytes);
           return file;
         })(),

@@ -155,8 +155,8 @@ export class Content {
     return followed ?? this.#deps.sha256(this.#path, size);
   }
 
-  async commit(sha256: Sha256, lastModified: string | undefined): Promise<StoredFile> {
-    return this.#deps.store.within(COMMIT_MS).ask('commit', this.#key, sha256, lastModified);
+  async commit(sha256: Sha256, size: number, lastModified: string | undefined): Promise<StoredFile> {
+    return this.#deps.store.within(COMMIT_MS).ask('commit', this.#key, sha256, size, lastModified);
   }
 
   /** Removes the partial file, if there is one. */

@@ -20,7 +20,7 @@ export async function keep(
   storable: boolean,
 ): Promise<boolean> {
   try {
-    await content.commit(file.sha256, file.lastModified);
+    await content.commit(file.sha256, file.size, file.lastModified);
   } catch (error) {
     log.warn({ url, err: error }, 'a file could not be kept');
     content.park();

@@ -46,7 +46,7 @@ const keyOf = (data: Buffer) => hashOf(data) as unknown as TransferKey;
 async function put(ref: ActorRef<StoreProtocol>, data: Buffer, lastModified?: string): Promise<Sha256> {
   const { path } = await ref.ask('openPartial', keyOf(data), data.length, true);
   await writeFile(path, data, { mode: 0o600 });
-  await ref.ask('commit', keyOf(data), hashOf(data), lastModified);
+  await ref.ask('commit', keyOf(data), hashOf(data), data.length, lastModified);
   return hashOf(data);
 }
 
@@ -250,7 +250,7 @@ t.test('killed between flush and rename the file is whole and is found again', a
   const second = await open(t, root);
   t.equal(await second.ref.ask('find', hash), undefined);
   t.strictSame((await second.ref.ask('openPartial', keyOf(data), data.length, true)).ranges, [[0, 1000]]);
-  await second.ref.ask('commit', keyOf(data), hash, undefined);
+  await second.ref.ask('commit', keyOf(data), hash, data.length, undefined);
   t.match(await second.ref.ask('find', hash), { size: 1000, verified: true });
 });
 
@@ -279,7 +279,7 @@ t.test('commits and removals of the same file at once end well', async (t) => {
   const { path } = await ref.ask('openPartial', keyOf(data), data.length, true);
   await writeFile(path, data);
   ref.tell('checked', hash, false);
-  await ref.ask('commit', keyOf(data), hash, undefined);
+  await ref.ask('commit', keyOf(data), hash, data.length, undefined);
   t.match(await ref.ask('find', hash), { size: 1000, verified: true });
 });
 
@@ -328,7 +328,11 @@ t.test('interrupted files make room for new ones, longest interrupted first', as
 
 t.test('a file that was made by nobody cannot be committed', async (t) => {
   const { ref } = await open(t, await temporaryDirectory(t));
-  await rejectsWith(t, ref.ask('commit', keyOf(content('a')), hashOf(content('a')), undefined), 'STORE_IO');
+  await rejectsWith(
+    t,
+    ref.ask('commit', keyOf(content('a')), hashOf(content('a')), content('a').length, undefined),
+    'STORE_IO',
+  );
 });
 
 t.test('names are kept, replaced in order and dropped; damaged and foreign ones are not there', async (t) => {

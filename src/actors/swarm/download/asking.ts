@@ -32,12 +32,15 @@ const MAX_ASKED = 50;
 const MAX_ASKS = 4;
 /** Links that are asked for the piece roots of one file. */
 const MAX_TREES = 4;
+/** An unwant waits so long for more of them, in milliseconds: nobody waits for it. */
+const UNWANT_MS = 50;
 
 export class Asking {
   readonly #deps: AskingDeps;
-  readonly #flushAll = () => {
+  readonly #flushAsked = () => {
     for (const lane of this.#deps.lanes()) lane.flush();
   };
+  #flushAll: { clear(): void } | undefined;
 
   constructor(deps: AskingDeps) {
     this.#deps = deps;
@@ -58,7 +61,11 @@ export class Asking {
   end(want: Want): void {
     for (const [lane, seller] of want.sellers) lane.end(seller);
     want.sellers.clear();
-    this.#flush();
+    this.#flushLater();
+  }
+
+  stop(): void {
+    this.#flushAll?.clear();
   }
 
   /** A lane is gone. */
@@ -174,7 +181,7 @@ export class Asking {
     if (again !== undefined) Object.assign(again, { slowUntil, slowTimes });
     this.#deps.changed(want);
     this.#deps.requester.soon();
-    this.#flush();
+    this.#flushLater();
   }
 
   #tree(lane: Lane, { file, roots }: Extract<Answer, { type: 'tree' }>): void {
@@ -203,6 +210,13 @@ export class Asking {
   }
 
   #flush(): void {
-    this.#deps.turn.soon(this.#flushAll);
+    this.#deps.turn.soon(this.#flushAsked);
+  }
+
+  #flushLater(): void {
+    this.#flushAll ??= this.#deps.clock.setTimeout(() => {
+      this.#flushAll = undefined;
+      for (const lane of this.#deps.lanes()) lane.flushAll();
+    }, UNWANT_MS);
   }
 }

@@ -272,6 +272,7 @@ export class Downloads {
     for (const id of [...this.#wants.keys()]) this.over(id, false);
     await Promise.all(this.#closing);
     this.#requester.stop();
+    this.#asking.stop();
     this.#turn.stop();
   }
 

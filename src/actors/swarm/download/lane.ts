@@ -149,20 +149,24 @@ export class Lane {
     else this.#unwants.push(seller.file);
   }
 
-  /** Sends what was noted, and whether the peer has anything of interest. */
+  /** Sends what was noted and cannot wait: new wants, and that the peer has something of interest. */
   flush(): void {
-    const unwants = this.#unwants.splice(0);
-    for (let at = 0; at < unwants.length; at += MAX_LISTED) {
-      this.link.send({ type: 'unwant', files: unwants.slice(at, at + MAX_LISTED) });
+    if (this.#wants.length > 0) {
+      // In this order: the peer counts what is open.
+      this.#sendUnwants();
+      const wants = this.#wants.splice(0);
+      for (let at = 0; at < wants.length; at += MAX_WANTS_PER_MESSAGE) {
+        this.link.send({ type: 'want', files: wants.slice(at, at + MAX_WANTS_PER_MESSAGE) });
+      }
     }
-    const wants = this.#wants.splice(0);
-    for (let at = 0; at < wants.length; at += MAX_WANTS_PER_MESSAGE) {
-      this.link.send({ type: 'want', files: wants.slice(at, at + MAX_WANTS_PER_MESSAGE) });
-    }
-    const interested = this.#leases.some(({ have }) => !have.isEmpty);
-    if (interested === this.#interested) return;
-    this.#interested = interested;
-    this.link.interest(interested);
+    if (!this.#interested && this.#isInteresting()) this.#interest(true);
+  }
+
+  /** Sends all that was noted. */
+  flushAll(): void {
+    this.#sendUnwants();
+    this.flush();
+    if (this.#interested && !this.#isInteresting()) this.#interest(false);
   }
 
   /** Who a message about a file number is about: `ended` for what is no longer wanted, undefined for what never was. */
@@ -214,6 +218,22 @@ export class Lane {
     this.requests.delete(key);
     request.seller.open -= 1;
     return request;
+  }
+
+  #sendUnwants(): void {
+    const unwants = this.#unwants.splice(0);
+    for (let at = 0; at < unwants.length; at += MAX_LISTED) {
+      this.link.send({ type: 'unwant', files: unwants.slice(at, at + MAX_LISTED) });
+    }
+  }
+
+  #isInteresting(): boolean {
+    return this.#leases.some(({ have }) => !have.isEmpty);
+  }
+
+  #interest(interested: boolean): void {
+    this.#interested = interested;
+    this.link.interest(interested);
   }
 
   /** Where the last lease is that begins at or before the index; -1 when there is none. */

@@ -6,6 +6,7 @@
 import type { Clock } from '../../../core/clock.ts';
 import { FairQueue } from '../../../core/swarm/fair-queue.ts';
 import type { TokenBucket } from '../../../core/swarm/token-bucket.ts';
+import { soon } from '../../../core/soon.ts';
 import type { BlockPool } from '../block-pool.ts';
 import type { BlockRef, Link } from '../link/link.ts';
 import type { FileHandles } from './file-handles.ts';
@@ -101,7 +102,7 @@ export class Sender {
   pump(): void {
     if (this.#isPumping || this.#isStopped) return;
     this.#isPumping = true;
-    queueMicrotask(() => {
+    soon(() => {
       this.#isPumping = false;
       this.#pump();
     });

@@ -45,6 +45,11 @@ export class SharedFile {
     return this.offerable === undefined;
   }
 
+  /** None of its pieces may be offered yet. */
+  get isEmpty(): boolean {
+    return this.offerable?.isEmpty === true;
+  }
+
   has(piece: number): boolean {
     return this.offerable === undefined ? piece < this.pieces : this.offerable.has(piece);
   }

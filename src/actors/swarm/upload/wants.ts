@@ -10,6 +10,7 @@ import { MAX_OPEN_WANTS } from '../../../core/swarm/limits.ts';
 import type { FileNumber, WantedEntry } from '../../../core/swarm/messages.ts';
 import type { Link } from '../link/link.ts';
 import { Holdings } from './holdings.ts';
+import { LaterOffers } from './later-offers.ts';
 import { LookUps } from './look-ups.ts';
 import { Want, type Peer } from './peer.ts';
 import type { SharedFile } from './shared-file.ts';
@@ -26,6 +27,7 @@ export class Wants {
   readonly #index = new WantIndex();
   readonly #holdings: Holdings;
   readonly #lookUps: LookUps;
+  readonly #later: LaterOffers;
 
   constructor(deps: WantsDeps) {
     this.#deps = deps;
@@ -36,6 +38,9 @@ export class Wants {
       find: (sha256) => deps.find(sha256),
       check: (file) => deps.check(file),
       confirmed: (file) => this.#offerToAll(file),
+    });
+    this.#later = new LaterOffers(clock, (file) => {
+      if (this.#holdings.known(file.sha256) === file) this.#offerToAll(file);
     });
     this.#lookUps = new LookUps({
       clock,
@@ -110,6 +115,7 @@ export class Wants {
     if (known?.size === size && known.locations(0)[0]?.path === path) {
       this.#announce(known, offerable);
       known.offerable = offerable.copy();
+      this.#offerToAll(known);
       return;
     }
     this.forget(sha256);
@@ -120,7 +126,10 @@ export class Wants {
     const partial = this.#holdings.isPartial(sha256);
     if (partial?.size === size) this.#announce(partial, Bitmap.full(partial.pieces));
     else if (partial !== undefined) this.forget(sha256);
-    this.#offerToAll(this.#holdings.verified(sha256, size, path, finalPath));
+    const isPassedOn = partial?.isEmpty === true && partial.pieces === 1;
+    const file = this.#holdings.verified(sha256, size, path, finalPath);
+    if (isPassedOn) this.#later.add(file);
+    else this.#offerToAll(file);
   }
 
   /** The file is not here any more, in any form. */
@@ -137,6 +146,7 @@ export class Wants {
 
   stop(): void {
     this.#lookUps.stop();
+    this.#later.stop();
   }
 
   #admit(want: Want): void {
@@ -158,7 +168,7 @@ export class Wants {
     const { peer } = want;
     if (want.torrents.length === 0 || want.isSpent) return peer.none(want);
     const known = this.#holdings.known(want.sha256);
-    if (known === 'nothing') return peer.none(want);
+    if (known === 'nothing' || known?.isEmpty === true) return peer.none(want);
     if (known !== undefined) return this.#offer(want, known);
     return this.#lookUps.ask(want);
   }
@@ -171,7 +181,9 @@ export class Wants {
     return undefined;
   }
 
+  /** To those that it was not offered to. */
   #offerToAll(file: SharedFile): void {
+    if (file.isEmpty) return;
     for (const want of this.#index.of(file.sha256)) {
       // Sending to one of a peer's wants may have ended its link.
       if (want.isSpent || !want.isOpen) continue;

@@ -26,6 +26,29 @@ t.test('a small file comes from the peer that has it', async (t) => {
   await it.stop();
 });
 
+t.test('unwants go together, 50 ms later or before the next want', async (t) => {
+  const it = scene();
+  const files = ['one', 'two', 'three'].map((name) => content(name, 1_000));
+  const peer = it.peer('a', files);
+  const unwants = () => peer.heard.flatMap((heard) => (heard.type === 'unwant' ? [heard.files.length] : []));
+  const [first, second, third] = files.map((file, at) => it.wanted(file, at + 1));
+  for (const wanted of [first, second]) if (wanted !== undefined) await it.settled(it.downloads.seek(wanted));
+  const ends = it.clock.now();
+  it.downloads.over(1, true);
+  it.downloads.over(2, true);
+  await it.pass(30);
+  t.ok(it.clock.now() < ends + 50);
+  t.strictSame(unwants(), []);
+  await it.until(() => unwants().length > 0);
+  t.strictSame(unwants(), [2]);
+  if (third !== undefined) await it.settled(it.downloads.seek(third));
+  it.downloads.over(3, true);
+  await it.settled(it.downloads.seek(it.wanted(content('four', 1_000), 4)));
+  const order = peer.heard.slice(-2).map(({ type }) => type);
+  t.strictSame(order, ['unwant', 'want'], 'so that the peer counts no more open wants than there are');
+  await it.stop();
+});
+
 t.test('a large file comes in several jobs at once from several peers, of which the faster give more', async (t) => {
   const it = scene();
   const file = content('large', 24 * MIB + 12_345);
@@ -103,7 +126,7 @@ t.test(
       if (offers === 3)
         t.match(await it.settled(fetchAll(it, wanted)), [{ kind: 'done' }], 'what it offers is fetched');
     }
-    await it.pass(10);
+    await it.pass(60);
     t.ok(it.bytes(wanted).equals(file.data));
     const numbers = peer.heard.flatMap((heard) => (heard.type === 'want' ? heard.files.map((each) => each.file) : []));
     t.equal(new Set(numbers).size, 4, 'no number twice');

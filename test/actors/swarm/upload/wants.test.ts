@@ -209,27 +209,61 @@ t.test('a partial file is offered with its pieces, and each new one is announced
   s.want(early, file);
   const pieces = new Bitmap(3);
   s.uploads.partial(file.sha256, file.size, file.path, pieces);
-  t.match(early.of('offer'), [{ base: 0, pieces: 3, have: new Uint8Array([0]) }], 'also before there are any');
+  t.equal(early.of('offer').length, 0, 'not before there are any');
+  s.want(late, file);
+  t.equal(late.of('none').length, 1);
   pieces.set(1);
+  s.uploads.partial(file.sha256, file.size, file.path, pieces);
+  t.match(early.of('offer'), [{ base: 0, pieces: 3, have: new Uint8Array([0x40]) }]);
+  t.match(late.of('offer'), [{ base: 0, pieces: 3, have: new Uint8Array([0x40]) }]);
+  pieces.set(0);
   t.equal(early.of('have').length, 0, 'the set was copied');
   s.uploads.partial(file.sha256, file.size, file.path, pieces);
-  t.strictSame(early.of('have'), [{ type: 'have', index: 1 }]);
-  s.want(late, file);
-  t.match(late.of('offer'), [{ base: 0, pieces: 3, have: new Uint8Array([0x40]) }]);
+  t.strictSame(early.of('have'), [{ type: 'have', index: 0 }]);
   s.uploads.verified(file.sha256, file.size, file.path, file.path);
-  t.strictSame(
-    early.of('have').map(({ index }) => index),
-    [1, 0, 2],
-  );
-  t.strictSame(
-    late.of('have').map(({ index }) => index),
-    [0, 2],
-  );
+  for (const link of [early, late]) {
+    t.strictSame(
+      link.of('have').map(({ index }) => index),
+      [0, 2],
+    );
+  }
   t.equal(early.of('offer').length, 1);
   t.match(
     [early, late].map((link) => link.of('retract').length),
     [0, 0],
   );
+});
+
+t.test('a small file that came from a peer while others want it is offered to who still wants it later', async (t) => {
+  const s = await uploadScene(t);
+  const [file, own] = [s.publish('passed on', 10), s.publish('from the mirror', 10)];
+  const [quick, slow] = [s.link(), s.link()];
+  const [number] = s.want(quick, file);
+  s.want(slow, file);
+  s.want(slow, own);
+  for (const { sha256, size, path } of [file, own]) s.uploads.partial(sha256, size, path, new Bitmap(1));
+  s.uploads.partial(own.sha256, own.size, own.path, Bitmap.full(1));
+  t.equal(slow.of('offer').length, 1, 'what this machine took from the mirror is offered at once');
+  s.uploads.verified(file.sha256, file.size, file.path, file.path);
+  t.equal(await s.leased(s.link(), file), 0, 'who asks later has it at once');
+  s.uploads.message(quick, { type: 'unwant', files: [number as number] });
+  s.clock.advance(149);
+  t.equal(slow.of('offer').length, 1);
+  s.clock.advance(1);
+  t.equal(slow.of('offer').length, 2);
+  t.equal(quick.of('offer').length, 0);
+});
+
+t.test('a small file that is gone again is not offered later', async (t) => {
+  const s = await uploadScene(t);
+  const file = s.publish('gone', 10);
+  const link = s.link();
+  s.want(link, file);
+  s.uploads.partial(file.sha256, file.size, file.path, new Bitmap(1));
+  s.uploads.verified(file.sha256, file.size, file.path, file.path);
+  s.uploads.forget(file.sha256);
+  s.clock.advance(1_000);
+  t.equal(link.of('offer').length, 0);
 });
 
 t.test('a partial file that is given up is retracted', async (t) => {
@@ -239,7 +273,9 @@ t.test('a partial file that is given up is retracted', async (t) => {
   s.want(link, s.store('first', 1));
   await link.until(() => link.of('offer').length === 1);
   s.want(link, file);
-  s.uploads.partial(file.sha256, file.size, file.path, new Bitmap(2));
+  const pieces = new Bitmap(2);
+  pieces.set(1);
+  s.uploads.partial(file.sha256, file.size, file.path, pieces);
   s.uploads.forget(file.sha256);
   t.strictSame(link.of('retract'), [{ type: 'retract', bases: [1] }]);
   const other = s.link();
