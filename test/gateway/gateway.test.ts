@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { existsSync, statSync } from 'node:fs';
 import { open, truncate, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -7,6 +8,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 
 import { parseSha256, type Sha256 } from '../../src/core/ids.ts';
+import { layoutOf } from '../../src/actors/store/layout.ts';
 import { hashOf, temporaryDirectory } from '../actors/fixtures/fetch-stack.ts';
 import { until } from '../kernel/contract.ts';
 import { randomBytes } from '../support/random.ts';
@@ -201,6 +203,27 @@ t.test('a slow reader of a large file costs little memory, and gets it all', asy
   t.ok(received > size, `${received} bytes`);
   t.ok(peak - before < 80 * MIB, `${Math.round((peak - before) / MIB)} MiB more`);
   socket.destroy();
+});
+
+t.test('a cached file that was changed on disk is hashed before it is sent', async (t) => {
+  const root = await temporaryDirectory(t);
+  const s = await startGateway(t, { root });
+  const data = randomBytes('on disk', 5 * MIB);
+  const path = await signed(s, 'pool/a.deb', data);
+  await s.get(path);
+  const cached = layoutOf(root).file(hashOf(data));
+  await until(() => existsSync(cached));
+  for (const at of [0, 5 * MIB - 1]) {
+    const file = await open(cached, 'r+');
+    await file.write(Buffer.from([(data[at] as number) ^ 1]), 0, 1, at);
+    await file.close();
+    const { ino } = statSync(cached);
+    t.match(await s.get(path), { status: 200, complete: true, body: data }, `byte ${at}`);
+    await until(() => existsSync(cached) && statSync(cached).ino !== ino);
+  }
+  s.web.forget();
+  t.match(await s.get(path), { status: 200, complete: true, body: data });
+  t.equal(s.web.log.length, 0);
 });
 
 t.test('a store that has no room makes it a plain proxy that still checks', async (t) => {

@@ -16,6 +16,7 @@ import { Fetching } from './fetching.ts';
 import type { ArrivingFile, FileHead, Progress, TransferId, TransferStatus, WholeFile } from './protocol.ts';
 import { Waiters } from './waiters.ts';
 import { keep, tellPeers } from './keeping.ts';
+import { readOn, statusOf } from './progress.ts';
 import { fromName, fromStore } from './whole-file.ts';
 
 export interface TransferDeps extends ContentDeps, Omit<FetchingDeps, 'register' | 'now'> {
@@ -87,6 +88,11 @@ export class Transfer {
     return this.#content.path !== '' && this.#content.size !== undefined;
   }
 
+  /** Its bytes are those of a cached file that may have been changed on disk. */
+  get rechecking(): boolean {
+    return this.#cached?.check === 'hash' && !this.ended;
+  }
+
   /** A mirror failed, so that headers may be followed by nothing. */
   get troubled(): boolean {
     return this.#fetching.troubled;
@@ -127,18 +133,11 @@ export class Transfer {
     };
   }
 
-  async wait(position: number, epoch: number): Promise<Progress> {
-    for (let waited = false; ; waited = true) {
-      if (epoch !== this.#content.epoch) return { kind: 'restarted', epoch: this.#content.epoch };
-      if (this.#result !== undefined) return this.#result;
-      if (this.#fault !== undefined) return { kind: 'failed', code: this.#fault.code, message: this.#fault.message };
-      const end = this.#content.available(position);
-      if (end > position || waited) {
-        this.#content.released.add(position, end);
-        return { kind: 'more', end, size: this.size };
-      }
-      await this.#waiters.wait(position);
-    }
+  wait(position: number, epoch: number): Promise<Progress> {
+    return readOn(this.#content, this.#waiters, position, epoch, () => {
+      if (this.#fault === undefined) return this.#result;
+      return { kind: 'failed', code: this.#fault.code, message: this.#fault.message };
+    });
   }
 
   /** Resolves when there is news of any kind, or after `ms` milliseconds, or some seconds. */
@@ -147,16 +146,7 @@ export class Transfer {
   }
 
   status(): TransferStatus {
-    return {
-      path: this.plan.url,
-      sha256: this.plan.sha256 ?? null,
-      size: this.size ?? null,
-      received: this.#content.have.bytes,
-      from_peers: this.#fetching.fromPeers,
-      from_mirror: this.#fetching.fromMirror,
-      waiting_clients: this.clients,
-      state: this.#state,
-    };
+    return statusOf(this.plan, this.#content, this.#fetching, this.clients, this.#state);
   }
 
   /** Where what sources say of this transfer's jobs goes. */

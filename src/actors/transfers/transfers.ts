@@ -178,7 +178,8 @@ export function createTransfers(deps: TransfersDeps): Transfers {
         // A small file is answered when it is whole: nothing can go wrong any more then.
         const small = found.size !== undefined && found.size <= SMALL_FILE_BYTES;
         const ready = (found.started || found.readable) && (!found.troubled || waited >= TROUBLED_MS);
-        if (ready && (late || (found.started && !small))) {
+        // Hashing a cached file takes less time than APT takes to recover from an answer that ends short.
+        if (ready && (late || (found.started && !small && !found.rechecking))) {
           found.clients += 1;
           return found.view();
         }
