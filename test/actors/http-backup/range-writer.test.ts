@@ -10,7 +10,7 @@ import { temporaryDirectory } from '../fixtures/fetch-stack.ts';
 
 const pieces = fc.array(
   fc
-    .oneof(fc.nat(100), fc.constant(16_384), fc.constant(700_000))
+    .oneof(fc.nat(100), fc.constantFrom(16_384, 32_768, 40_000, 65_536, 700_000))
     .chain((size) => fc.record({ size: fc.constant(size), pauseMs: fc.constantFrom(0, 0, 0, 1, 35) })),
   { maxLength: 12 },
 );
