@@ -5,13 +5,13 @@
 import type { ErrorCode } from '../core/errors.ts';
 import { DebtorrentError } from '../core/errors.ts';
 
-/** A question to one actor of the other thread. */
+/** One message to one actor of the other thread. */
 export interface Parcel {
   readonly actor: string;
   readonly kind: string;
   readonly args: readonly unknown[];
-  /** Milliseconds. The receiver gives up then too, so that it does not work for nobody. */
-  readonly deadlineMs: number;
+  /** Milliseconds; undefined for a tell. The receiver gives up then too, so that it does not work for nobody. */
+  readonly deadlineMs: number | undefined;
 }
 
 export interface Failure {
@@ -21,8 +21,8 @@ export interface Failure {
   readonly stack?: string | undefined;
 }
 
-/** A reply. */
-export type Envelope = { readonly value: unknown } | { readonly failure: Failure };
+/** A reply; undefined acknowledges a tell. */
+export type Envelope = { readonly value: unknown } | { readonly failure: Failure } | undefined;
 
 /** What is not a DebtorrentError gets the code given. */
 export function toFailure(error: unknown, code: ErrorCode): Failure {

@@ -18,14 +18,13 @@ import type { Clock } from '../core/clock.ts';
 import { DebtorrentError } from '../core/errors.ts';
 import type { Logger } from '../core/logging.ts';
 import { DropLog } from './drop-log.ts';
-import type { Envelope, Failure, Parcel } from './envelope.ts';
+import type { Envelope, Parcel } from './envelope.ts';
 import { fromFailure, toFailure } from './envelope.ts';
 import { kernelClock } from './kernel-clock.ts';
 import { PendingAsks } from './pending.ts';
 import type { ActorRef } from './protocol.ts';
 import type { AnyRef, Destination } from './ref.ts';
 import { DEFAULT_MAILBOX_LIMIT, destinationOf, refTo } from './ref.ts';
-import { TellSender, takeTells } from './tells.ts';
 
 /** What Comlink exposes: it calls deliver within the port's event, so the order of messages is kept. */
 interface Counter {
@@ -41,6 +40,10 @@ export function exportRefs(refs: Readonly<Record<string, AnyRef>>, port: Message
       if (destination === undefined) {
         return { failure: { code: 'INTERNAL', message: `no actor ${actor} is exported here` } };
       }
+      if (deadlineMs === undefined) {
+        destination.send(kind, args);
+        return undefined;
+      }
       return destination.request(kind, args, deadlineMs).then(
         (value) => ({ value }),
         (error: unknown) => ({ failure: toFailure(error, 'INTERNAL') }),
@@ -49,11 +52,7 @@ export function exportRefs(refs: Readonly<Record<string, AnyRef>>, port: Message
   };
   expose(
     counter,
-    endpoint(
-      port,
-      (message) => port.postMessage(message),
-      (message) => takeTells(message, table, port),
-    ),
+    endpoint(port, (message) => port.postMessage(message)),
   );
 }
 
@@ -85,21 +84,13 @@ class Line implements RemoteActors {
   readonly #port: MessagePort;
   readonly #deps: LineDeps;
   readonly #actors: RemoteActor[] = [];
-  readonly #tells: TellSender;
   readonly #deliver: (parcel: Parcel) => Promise<Envelope>;
   #open = true;
 
   constructor(port: MessagePort, { log, clock }: ImportDeps) {
     this.#port = port;
     this.#deps = { log, clock: clock ?? kernelClock };
-    this.#tells = new TellSender(port);
-    const remote = wrap<Counter>(
-      endpoint(
-        port,
-        (message, loopBack) => loopBack(message),
-        (message) => this.#tells.acknowledged(message),
-      ),
-    );
+    const remote = wrap<Counter>(endpoint(port, (message, loopBack) => loopBack(message)));
     this.#deliver = remote.deliver;
     this.closed = new Promise((resolve) => port.once('close', () => resolve(this.#settle())));
   }
@@ -114,18 +105,12 @@ class Line implements RemoteActors {
     return refTo<P>(actor);
   }
 
-  tell(tell: Parameters<TellSender['send']>[0], taken: (failure?: Failure) => void): void {
-    this.#tells.send(tell, taken);
-  }
-
   deliver(parcel: Parcel): Promise<Envelope> {
-    this.#tells.flush();
     return this.#deliver(parcel);
   }
 
   close(): void {
     this.#open = false;
-    this.#tells.flush();
     this.#port.close();
   }
 
@@ -161,11 +146,9 @@ class RemoteActor implements Destination {
       this.#drops.count(kind, this.#line.open ? 'mailbox full' : 'ended');
       return false;
     }
-    this.#outstanding += 1;
-    this.#line.tell({ actor: this.name, kind, args }, (failure) => {
-      this.#outstanding -= 1;
-      if (failure !== undefined)
-        this.#deps.log.error({ actor: this.name, kind, ...failure }, 'message could not be sent');
+    this.#deliver({ actor: this.name, kind, args, deadlineMs: undefined }, (envelope) => {
+      if (envelope === undefined || !('failure' in envelope)) return;
+      this.#deps.log.error({ actor: this.name, kind, ...envelope.failure }, 'message could not be sent');
     });
     return true;
   }
@@ -178,7 +161,8 @@ class RemoteActor implements Destination {
     return new Promise((resolve, reject) => {
       const ask = this.#asks.open(kind, deadlineMs, resolve, reject);
       this.#deliver({ actor: this.name, kind, args, deadlineMs }, (envelope) => {
-        if ('value' in envelope) this.#asks.resolve(ask, envelope.value);
+        if (envelope === undefined) this.#asks.resolve(ask, undefined);
+        else if ('value' in envelope) this.#asks.resolve(ask, envelope.value);
         else if (this.#asks.isOpen(ask)) this.#asks.reject(ask, fromFailure(envelope.failure));
       });
     });
@@ -214,12 +198,11 @@ interface Message {
 
 /**
  * A port as Comlink wants it. What cannot be cloned would leave an entry in Comlink's table for ever (call) or lose
- * its reason (reply); instead a failure with the same id is handed to `unsendable`. What is `own` is none of Comlink's.
+ * its reason (reply); instead a failure with the same id is handed to `unsendable`.
  */
 function endpoint(
   port: MessagePort,
   unsendable: (message: object, loopBack: (message: object) => void) => void,
-  own: (message: unknown) => boolean,
 ): Parameters<typeof expose>[1] & object {
   let listener: ((event: { data: unknown }) => void) | undefined;
   return {
@@ -234,9 +217,7 @@ function endpoint(
     },
     addEventListener(_type: string, handler: unknown): void {
       listener = handler as typeof listener;
-      port.on('message', (data: unknown) => {
-        if (!own(data)) listener?.({ data });
-      });
+      port.on('message', (data: unknown) => listener?.({ data }));
     },
     removeEventListener(): void {
       listener = undefined;

@@ -155,7 +155,7 @@ t.test('what cannot cross threads is refused and does no harm', async (tt) => {
 t.test('messages to a thread that is blocked are bounded, also after their deadline', async (tt) => {
   const { ref } = await scene(tt);
   const open = await block(ref);
-  const early = Array.from({ length: 8 }, () => ref.within(20).ask('hello'));
+  const early = Array.from({ length: 7 }, () => ref.within(20).ask('hello'));
   for (const ask of early) await rejectsWith(tt, ask, 'ASK_TIMEOUT');
   await rejectsWith(tt, ref.ask('hello'), 'MAILBOX_FULL');
   tt.equal(ref.tell('bump'), false);
