@@ -104,8 +104,7 @@ export class Asking {
     const found = lane.byIndex(index);
     if (found === undefined || !found.seller.have.set(found.piece)) return undefined;
     const { want } = found.seller;
-    want.together.delivered(lane.link.peerId, this.#deps.clock.now());
-    if (want.wanters.has(lane)) lane.keptWord();
+    this.#delivered(want, lane);
     if (found.seller.have.isFull) {
       found.seller.whole = true;
       this.askTrees(want);
@@ -155,12 +154,18 @@ export class Asking {
       seller.offered = true;
       seller.whole = bitmap.isFull;
       seller.have = bitmap;
-      if (!bitmap.isEmpty) want.together.delivered(lane.link.peerId, this.#deps.clock.now());
+      if (!bitmap.isEmpty) this.#delivered(want, lane);
       this.#answered(seller);
       this.askTrees(want);
       this.#deps.requester.soon();
       this.#flush();
     }
+  }
+
+  /** The peer has a piece that it had not before. */
+  #delivered(want: Want, lane: Lane): void {
+    want.together.delivered(lane.link.peerId, this.#deps.clock.now());
+    if (want.wanters.has(lane)) lane.keptWord();
   }
 
   #none(lane: Lane, file: number): void {

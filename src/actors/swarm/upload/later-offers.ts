@@ -1,7 +1,7 @@
 /**
  * Small files that came whole from a peer while others wanted them too: they are getting them from the same peer, so an
- * offer is for those who still want them a moment later. Among eight machines that fetch the same files at once nine of
- * ten messages about small files were offers that nobody needed.
+ * offer is for those who still want them a moment later. Of the offers of small files that eight machines make which fetch
+ * the same at once, six of seven are of this kind.
  */
 import type { Clock } from '../../../core/clock.ts';
 import type { SharedFile } from './shared-file.ts';

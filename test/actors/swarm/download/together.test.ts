@@ -185,6 +185,27 @@ t.test('who lets others wait in vain in some files is not waited for in the next
   await it.stop();
 });
 
+t.test('an offer of what fell to it keeps the word of a peer that wants the file too', async (t) => {
+  const it = scene();
+  const peer = it.peer('idle');
+  it.wanters.add(peer);
+  let waits = 0;
+  for (let id = 1; id <= 60; id++) {
+    const file = content(`file ${id}`, 1000);
+    const { elsewhere } = await it.settled(it.downloads.seek(it.wanted(file, id)));
+    if (elsewhere.length > 0) {
+      waits += 1;
+      if (waits === 3) {
+        peer.says({ type: 'offer', file: peer.numberOf(file.sha256) as number, base: 1_000, pieces: 1 });
+      }
+      await it.until(() => it.views.get(id)?.elsewhere.length === 0);
+    }
+    it.downloads.over(id, true);
+  }
+  t.equal(waits, 6, 'three broken words in a row');
+  await it.stop();
+});
+
 t.test('a bitmap of another size is a fault', async (t) => {
   const it = scene();
   const { file, peer } = await shared(it);
