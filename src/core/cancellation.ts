@@ -1,6 +1,6 @@
 /**
- * Says once that something is not wanted any more. An AbortSignal does the same by events, which for each of hundreds of
- * small requests takes as long as sending it.
+ * Says once that something is not wanted any more. An AbortSignal does the same by events, which took some 30 microseconds
+ * for each of hundreds of small requests, half as long as sending it.
  */
 export class Cancellation {
   #cancelled = false;

@@ -100,8 +100,8 @@ export class FlushQueue {
     fsync(fd, (error) => {
       this.#running -= 1;
       this.#runningBytes -= size;
-      closeSync(fd);
-      done(error);
+      const closing = closed(fd);
+      done(error ?? closing);
       this.#work();
     });
   }
@@ -117,5 +117,15 @@ export class FlushQueue {
       this.#waiting.length > MAX_WAITING ||
       this.#waitingBytes > MAX_WAITING_BYTES
     );
+  }
+}
+
+/** Closes it; what the system says, if it says anything. */
+function closed(fd: number): Error | null {
+  try {
+    closeSync(fd);
+    return null;
+  } catch (error) {
+    return error as Error;
   }
 }

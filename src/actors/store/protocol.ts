@@ -45,7 +45,7 @@ export interface StoreProtocol {
   openPartial(key: TransferKey, size: number | undefined, resume: boolean): PartialFile;
   /** Notes which ranges of a partial file are written, so that a transfer after a crash resumes. */
   checkpoint(key: TransferKey, ranges: readonly (readonly [number, number])[]): void;
-  /** Flushes a partial file whose hash was checked and renames it to a finished one. */
+  /** Flushes a partial file of `size` bytes whose hash was checked and renames it to a finished one. */
   commit(key: TransferKey, sha256: Sha256, size: number, lastModified: string | undefined): StoredFile;
   discardPartial(key: TransferKey): void;
   /** The transfer stops here; its partial file and the noted ranges stay for the next one. */

@@ -88,9 +88,9 @@ export class Transfer {
     return this.#content.path !== '' && this.#content.size !== undefined;
   }
 
-  /** Its bytes are those of a cached file that may have been changed on disk. */
+  /** Until it ends, its bytes are those of a cached file that may have been changed on disk. */
   get rechecking(): boolean {
-    return this.#cached?.check === 'hash' && !this.ended;
+    return this.#cached?.check === 'hash';
   }
 
   /** A mirror failed, so that headers may be followed by nothing. */

@@ -40,7 +40,8 @@ export class Asking {
   readonly #flushAsked = () => {
     for (const lane of this.#deps.lanes()) lane.flush();
   };
-  #flushAll: { clear(): void } | undefined;
+  /** Until all is flushed. */
+  #timer: { clear(): void } | undefined;
 
   constructor(deps: AskingDeps) {
     this.#deps = deps;
@@ -65,7 +66,7 @@ export class Asking {
   }
 
   stop(): void {
-    this.#flushAll?.clear();
+    this.#timer?.clear();
   }
 
   /** A lane is gone. */
@@ -219,8 +220,8 @@ export class Asking {
   }
 
   #flushLater(): void {
-    this.#flushAll ??= this.#deps.clock.setTimeout(() => {
-      this.#flushAll = undefined;
+    this.#timer ??= this.#deps.clock.setTimeout(() => {
+      this.#timer = undefined;
       for (const lane of this.#deps.lanes()) lane.flushAll();
     }, UNWANT_MS);
   }

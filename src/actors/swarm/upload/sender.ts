@@ -4,9 +4,9 @@
  * own, which is used again when the socket has taken it.
  */
 import type { Clock } from '../../../core/clock.ts';
+import { soon } from '../../../core/soon.ts';
 import { FairQueue } from '../../../core/swarm/fair-queue.ts';
 import type { TokenBucket } from '../../../core/swarm/token-bucket.ts';
-import { soon } from '../../../core/soon.ts';
 import type { BlockPool } from '../block-pool.ts';
 import type { BlockRef, Link } from '../link/link.ts';
 import type { FileHandles } from './file-handles.ts';
