@@ -11,9 +11,12 @@
  *     seeded/               what `debtorrent seed` put into files/ and the store has not counted yet
  */
 import { createHash } from 'node:crypto';
+import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { parseSha256, type MirrorUrl, type Sha256, type TransferKey } from '../../core/ids.ts';
+
+const FAN_OUT = 256;
 
 export interface Layout {
   readonly root: string;
@@ -44,4 +47,19 @@ export function layoutOf(root: string): Layout {
     partial: (key) => join(root, 'partial', parseSha256(key) ?? `url-${digest(key)}`),
     name: (url) => join(root, 'names', `${digest(url)}.json`),
   };
+}
+
+/**
+ * A new cache gets all its directories at once: a first rush of packages needs them all, and making one then is dear.
+ * What cannot be made now, on a full disk, is tried again when it is needed.
+ */
+export function makeFanOut(files: string): void {
+  try {
+    if (readdirSync(files).length >= FAN_OUT) return;
+    for (let index = 0; index < FAN_OUT; index++) {
+      mkdirSync(join(files, index.toString(16).padStart(2, '0')), { recursive: true, mode: 0o700 });
+    }
+  } catch {
+    // A file of the cache that has no directory yet makes its own.
+  }
 }

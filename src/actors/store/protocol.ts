@@ -55,5 +55,6 @@ export interface StoreProtocol {
   name(url: MirrorUrl): NameRecord | undefined;
   putName(record: NameRecord): void;
   dropName(url: MirrorUrl): void;
+  /** Includes what earlier runs left; a large directory may still be read: then they are missing. */
   stats(): StoreStats;
 }

@@ -6,18 +6,19 @@
  * them to the I/O threads measured 200 with both processors busy, a dozen times for each file. Flushes, which wait for
  * the disk, are handed over.
  */
-import { closeSync, futimesSync, mkdirSync, openSync, readdirSync, renameSync, statSync } from 'node:fs';
+import { closeSync, futimesSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs';
 import { chmod, mkdir, rm, stat, statfs, utimes } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 
 import type { Clock } from '../../core/clock.ts';
 import { DebtorrentError } from '../../core/errors.ts';
 import { parseSha256, type Sha256 } from '../../core/ids.ts';
 import type { Logger } from '../../core/logging.ts';
 import type { Behaviour } from '../../kernel/protocol.ts';
+import { settledWithin } from '../../kernel/settled-within.ts';
 import { FlushQueue } from './flush-queue.ts';
 import { InOrder } from './in-order.ts';
-import { layoutOf } from './layout.ts';
+import { layoutOf, makeFanOut } from './layout.ts';
 import { LeastRecentlyUsed } from './lru.ts';
 import { Names } from './names.ts';
 import { Partials } from './partials.ts';
@@ -47,23 +48,8 @@ const PIN_MS = 60_000;
 const TOUCH_MS = 3_600_000;
 const SAVE_MS = 60_000;
 const DISK_CHECK_MS = 1000;
-
-const FAN_OUT = 256;
-
-/**
- * A new cache gets all its directories at once: a first rush of packages needs them all, and making one then is dear.
- * What cannot be made now, on a full disk, is tried again when it is needed.
- */
-function makeFanOut(files: string): void {
-  try {
-    if (readdirSync(files).length >= FAN_OUT) return;
-    for (let index = 0; index < FAN_OUT; index++) {
-      mkdirSync(join(files, index.toString(16).padStart(2, '0')), { recursive: true, mode: 0o700 });
-    }
-  } catch {
-    // A file of the cache that has no directory yet makes its own.
-  }
-}
+/** Whoever asks what there is waits so long for the directory to be read; a large one takes longer. */
+const RECOVERY_WAIT_MS = 500;
 
 /** Opens a finished file, which gets the mirror's date as its time of change. `now` in milliseconds. */
 function openDated(path: string, now: number, lastModified: string | undefined): number {
@@ -279,7 +265,9 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
     name: (url) => names.get(url),
     putName: (record) => quietly(names.put(record), 'a name was not noted'),
     dropName: (url) => quietly(names.drop(url), 'a name was not removed'),
-    stats: () => {
+    stats: async () => {
+      // A daemon that has just started has the files of the last one.
+      if (!recovered) await settledWithin(recovery, RECOVERY_WAIT_MS, clock);
       seeded.take();
       return { files: files.files + flushes.files, bytes: files.bytes + flushes.bytes, limitBytes };
     },

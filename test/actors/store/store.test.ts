@@ -131,6 +131,18 @@ async function settled(ref: ActorRef<StoreProtocol>, files: number): Promise<voi
   while ((await ref.ask('stats')).files < files) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
+t.test('whoever asks what there is right after a start is told of all that earlier runs left', async (t) => {
+  const root = await temporaryDirectory(t);
+  const layout = layoutOf(root);
+  for (let index = 0; index < 300; index++) {
+    const path = layout.file(hashOf(content(`left ${index}`)));
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, 'x');
+  }
+  const { ref } = await open(t, root);
+  t.match(await ref.ask('stats'), { files: 300, bytes: 300 });
+});
+
 t.test('a use that touches the file does not cost its verification at the next start', async (t) => {
   const root = await temporaryDirectory(t);
   const clock = aheadClock();
