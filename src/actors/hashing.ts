@@ -15,27 +15,29 @@ export interface Hashing {
   pieceRoots(path: string, size: number): Promise<Uint8Array>;
   /** The root, 32 bytes, of the piece of `length` bytes (1 to 1 MiB) from `start` on. */
   pieceRoot(path: string, start: number, length: number): Promise<Uint8Array>;
+  /**
+   * There may be work soon: the threads that stay start in a moment, when whoever says so has done what it is busy with.
+   * Starting one takes a tenth of a second or more, in which nobody should wait for it. Idempotent.
+   */
+  prepare(): void;
   close(): Promise<void>;
 }
 
 export interface HashingOptions {
   /** Threads at most; they start when needed and end when idle. */
   readonly threads: number;
-  /**
-   * Threads that stay once they are there. They start a moment after the daemon, which is busy then, if no file is to be
-   * hashed before: starting one takes a tenth of a second or more, in which nobody should wait for it.
-   */
+  /** Threads that stay once they are there. */
   readonly kept?: number;
   /** Files that wait at most. */
   readonly maxQueue: number;
 }
 
 /** Of a daemon's thread. A second one takes more to start than it gains, unless there is a processor for it. */
-export const DAEMON_HASHING: HashingOptions = { threads: availableParallelism() > 2 ? 2 : 1, maxQueue: 4_096 };
+export const DAEMON_HASHING: HashingOptions = { threads: availableParallelism() > 2 ? 2 : 1, kept: 1, maxQueue: 4_096 };
 /** Threads without work end after this time, in milliseconds. */
 const IDLE_MS = 20_000;
-/** Threads that stay start so many milliseconds after the pool was made. */
-const KEPT_AFTER_MS = 2_000;
+/** Threads that stay start so many milliseconds after it was said that they may be needed. */
+const PREPARE_MS = 2_000;
 
 export function createHashing({ threads, maxQueue, kept = 0 }: HashingOptions): Hashing {
   const start = () =>
@@ -49,7 +51,7 @@ export function createHashing({ threads, maxQueue, kept = 0 }: HashingOptions): 
     });
   let pool: Piscina<unknown, unknown> | undefined;
   const started = () => (pool ??= start());
-  const early = kept === 0 ? undefined : setTimeout(started, KEPT_AFTER_MS).unref();
+  let early: NodeJS.Timeout | undefined;
   async function run(name: string, task: object): Promise<unknown> {
     if (started().queueSize >= maxQueue) throw new DebtorrentError('OVERLOADED', 'too many files wait to be hashed');
     try {
@@ -66,6 +68,9 @@ export function createHashing({ threads, maxQueue, kept = 0 }: HashingOptions): 
     },
     pieceRoots: async (path, size) => (await run('pieceRootsOfFile', { path, size })) as Uint8Array,
     pieceRoot: async (path, start, length) => (await run('pieceRootOfFile', { path, start, length })) as Uint8Array,
+    prepare() {
+      if (pool === undefined) early ??= setTimeout(started, PREPARE_MS).unref();
+    },
     async close() {
       clearTimeout(early);
       await pool?.close({ force: true });

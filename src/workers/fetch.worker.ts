@@ -42,7 +42,8 @@ runThread(async ({ boot, neighbour, log }) => {
     stop: () => store.stop(),
   });
 
-  const hashing = createHashing({ ...DAEMON_HASHING, kept: 1 });
+  const hashing = createHashing(DAEMON_HASHING);
+  hashing.prepare();
   // The source tells the transfers and the transfers ask the source: the reference is filled in below.
   const sink: Pick<ActorRef<SourceSinkProtocol>, 'tell'> = {
     tell: (kind, ...args) => transfersActor.ref.tell(kind, ...args),

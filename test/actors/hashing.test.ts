@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import t from 'tap';
@@ -49,6 +49,31 @@ t.test('roots of pieces are those that the file would have in memory', async (t)
   await rejectsWith(t, hashing.pieceRoot(path, 3 * PIECE_BYTES, 16_386), 'STORE_IO', /ends at/);
   await rejectsWith(t, hashing.pieceRoot(path, 0, 0), 'STORE_IO');
   await rejectsWith(t, hashing.pieceRoots(`${path}.none`, 1), 'STORE_IO');
+});
+
+t.test('threads that stay start when work is near, once, and end with the pool', async (t) => {
+  const threads = async () => (await readdir('/proc/self/task')).length;
+  const more = async (than: number) => {
+    const deadline = performance.now() + 20_000;
+    while ((await threads()) <= than && performance.now() < deadline) await new Promise((r) => setTimeout(r, 20));
+    return threads();
+  };
+  // What the process starts threads for on its own account is done.
+  const first = createHashing({ threads: 1, maxQueue: 3 });
+  await first.sha256('/dev/null', 0);
+  await first.close();
+  const before = await threads();
+  const hashing = createHashing({ threads: 1, kept: 1, maxQueue: 3 });
+  hashing.prepare();
+  hashing.prepare();
+  t.equal(await threads(), before, 'not at once');
+  t.equal(await more(before), before + 1);
+  t.equal(await hashing.sha256('/dev/null', 0), hashOf(Buffer.alloc(0)));
+  t.equal(await threads(), before + 1);
+  await hashing.close();
+  const unused = createHashing({ threads: 1, kept: 1, maxQueue: 3 });
+  unused.prepare();
+  await unused.close();
 });
 
 t.test('the queue has a bound, and closing settles what waits', async (t) => {

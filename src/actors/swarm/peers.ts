@@ -81,6 +81,7 @@ export async function createPeers(deps: PeersDeps): Promise<Peers> {
     swarmKey: settings.swarmKey,
     random: randomBytes,
     onLink(link) {
+      hashing.prepare();
       downloads.linkOpened(link);
       uploads.linkOpened(link);
       members.update(link, link.common);

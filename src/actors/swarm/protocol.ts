@@ -51,7 +51,7 @@ export interface PeerJob {
 
 /** What became of a job. Nobody writes into its range any more when this is said, after a cancellation within 2 s. */
 export type PeerOutcome =
-  /** The whole range is written. */
+  /** The whole range is written, also what was not told. */
   | { readonly kind: 'done' }
   /** No peer gives (the rest of) the range now; what was written has been told. Ask the mirror, or try again. */
   | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string };
@@ -116,7 +116,7 @@ export interface PeersProtocol {
 export interface PeersSinkProtocol {
   /** What peers can do for a want has changed. */
   offered(id: WantId, view: PeerView): void;
-  /** Bytes [start, end) of a peer job's file are written. */
+  /** Bytes [start, end) of a peer job's file are written; those with which the job is done need not be told. */
   peerWrote(id: JobId, start: number, end: number): void;
   /** How many links there are for each torrent: with none for a file's torrents nobody needs to be asked. */
   neighbours(links: Readonly<Record<InfoHash, number>>): void;

@@ -100,7 +100,7 @@ export class PeerJobs {
     if (running === undefined || start < running.job.start || end > running.job.end || end <= start) return undefined;
     running.idleLooks = 0;
     const before = running.own.bytes;
-    if (before === 0) this.#deps.directory.firstBytes(this.#deps.clock.now() - running.startedAt);
+    this.#begun(running);
     running.own.add(start, end);
     return running.own.bytes - before;
   }
@@ -122,9 +122,15 @@ export class PeerJobs {
     if (this.#running.size > 0) await new Promise<void>((resolve) => this.#drained.push(resolve));
   }
 
+  /** Bytes of it have come: notes how long the first of them took. */
+  #begun(running: RunningPeerJob): void {
+    if (running.own.bytes === 0) this.#deps.directory.firstBytes(this.#deps.clock.now() - running.startedAt);
+  }
+
   #ended(id: JobId, end: PeerJobEnd): void {
     const running = this.#running.get(id);
     if (running === undefined) return;
+    if (end.kind === 'done') this.#begun(running);
     running.overdue?.clear();
     this.#running.delete(id);
     this.#deps.unregister(id);

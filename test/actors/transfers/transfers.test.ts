@@ -365,7 +365,13 @@ t.test('a cached file that changed on disk is fetched again, by hash and by name
 
 t.test('that a file cannot be hashed now is no reason to remove it', async (t) => {
   const refuse = () => Promise.reject(new DebtorrentError('OVERLOADED', 'too many'));
-  const refusing = { sha256: refuse, pieceRoots: refuse, pieceRoot: refuse, close: () => Promise.resolve() };
+  const refusing = {
+    sha256: refuse,
+    pieceRoots: refuse,
+    pieceRoot: refuse,
+    prepare() {},
+    close: () => Promise.resolve(),
+  };
   const s = await scene(t, { hashing: refusing });
   const data = randomBytes('busy', 100_000);
   await s.publish('a', data);

@@ -140,7 +140,8 @@ export class JobRunner {
     if (!want.jobs.delete(job.job.id)) return;
     this.#wants.delete(job.job.id);
     this.#news.delete(job);
-    job.flush(this.#deps.wrote);
+    // That it is done says that all of it is there.
+    if (outcome.kind !== 'done') job.flush(this.#deps.wrote);
     job.end(outcome);
     if (want.jobs.size > 0) return;
     this.#deps.requester.idle(want);

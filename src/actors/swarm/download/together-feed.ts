@@ -29,7 +29,7 @@ interface Told {
 export class TogetherFeed {
   readonly #deps: TogetherFeedDeps;
   readonly #told = new WeakMap<Want, Told>();
-  readonly #timers = new WeakMap<Want, { clear(): void }>();
+  readonly #timers = new WeakMap<Want, { readonly at: number; clear(): void }>();
 
   constructor(deps: TogetherFeedDeps) {
     this.#deps = deps;
@@ -89,15 +89,23 @@ export class TogetherFeed {
     if (want.together.alone || want.pieces > MAX_SHARED_PIECES) return undefined;
     const plan = this.#plan(want, available);
     this.#judge(want);
-    this.#timers.get(want)?.clear();
-    if (plan.until < Infinity) {
-      const wait = Math.max(plan.until - this.#deps.clock.now(), 1);
-      this.#timers.set(
-        want,
-        want.later(wait, () => this.#deps.changed(want)),
-      );
-    }
+    this.#lookAgain(want, plan.until);
     return plan.elsewhere;
+  }
+
+  /** Has the plan made again at that time, if nothing happens before. */
+  #lookAgain(want: Want, at: number): void {
+    const timer = this.#timers.get(want);
+    if (timer?.at === at) return;
+    timer?.clear();
+    this.#timers.delete(want);
+    if (at === Infinity) return;
+    const wait = Math.max(at - this.#deps.clock.now(), 1);
+    const { clear } = want.later(wait, () => {
+      this.#timers.delete(want);
+      this.#deps.changed(want);
+    });
+    this.#timers.set(want, { at, clear });
   }
 
   /**
@@ -109,7 +117,9 @@ export class TogetherFeed {
     if (want.wanters.size === 0 || want.pieces > MAX_SHARED_PIECES) return false;
     const now = this.#deps.clock.now();
     const told = this.#told.get(want) ?? { claims: new Bitmap(want.pieces), at: -Infinity };
-    const claims = this.#claims(want);
+    const active = takesFromMirror(want, now);
+    if (!active && told.claims.isEmpty) return false;
+    const claims = active ? this.#plan(want, want.available).mine : new Bitmap(want.pieces);
     // Also what it leaves to others now: they may be waiting for word of that.
     const news = Buffer.compare(claims.toBytes(), told.claims.toBytes()) !== 0;
     if (!news && (!repeat || claims.isEmpty || now - told.at < REPEAT_MS)) return false;
@@ -136,12 +146,6 @@ export class TogetherFeed {
     lane.link.send({ type: 'fetching', file: seller.file, pieces: claims.toBytes() });
   }
 
-  #claims(want: Want): Bitmap {
-    const now = this.#deps.clock.now();
-    const active = want.mirror !== undefined && want.mirror.fetching.bytes > 0 && now - want.mirror.at <= SILENT_MS;
-    return active ? this.#plan(want, want.available).mine : new Bitmap(want.pieces);
-  }
-
   #plan(want: Want, available: Bitmap) {
     const { size } = want.file;
     const here = want.got.clone();
@@ -152,6 +156,10 @@ export class TogetherFeed {
     const begun = wellBegun(want, taking);
     return want.together.plan({ now: this.#deps.clock.now(), settled, taking, begun, pace: want.mirror?.pace });
   }
+}
+
+function takesFromMirror({ mirror }: Want, now: number): boolean {
+  return mirror !== undefined && mirror.fetching.bytes > 0 && now - mirror.at <= SILENT_MS;
 }
 
 function touched(want: Want, ranges: RangeSet | undefined): Bitmap {

@@ -88,10 +88,7 @@ export class Machine {
         this.#view = view;
         this.pump();
       },
-      wrote: (_, start, end) => {
-        this.have.add(start, end);
-        this.unwritten -= end - start;
-      },
+      wrote: (_, start, end) => this.#there(start, end),
       pieceRoot: () => Promise.reject(new Error('not here')),
       finalPath: options.path,
       takeTokens: () => 0,
@@ -177,12 +174,18 @@ export class Machine {
   #fetch(start: number, end: number): void {
     this.#peerJobs.add(start, end);
     this.#peerJobCount += 1;
-    void this.downloads.fetch({ id: this.#nextJob++, want: 1, start, end }).then(() => {
+    void this.downloads.fetch({ id: this.#nextJob++, want: 1, start, end }).then(({ kind }) => {
+      if (kind === 'done') this.#there(start, end);
       this.#peerJobs.remove(start, end);
       this.#peerJobCount -= 1;
       this.#done();
       this.pump();
     });
+  }
+
+  #there(start: number, end: number): void {
+    for (const gap of this.have.missing(start, end)) this.unwritten -= gap.end - gap.start;
+    this.have.add(start, end);
   }
 
   #done(): void {

@@ -15,7 +15,7 @@ t.test('a small file comes from the peer that has it', async (t) => {
   t.ok(it.clock.now() < 10, 'as soon as the answer is there');
   t.strictSame(await it.settled(fetchAll(it, wanted)), [{ kind: 'done' }]);
   t.ok(it.bytes(wanted).equals(file.data));
-  t.strictSame(it.wrote.get(1000)?.toJSON(), [[0, 60_000]], 'all is told before the outcome');
+  t.equal(it.wrote.get(1000), undefined, 'the outcome says it');
   t.strictSame(it.downloads.contributions(1), [
     { peer: { address: peer.address, peerId: peer.peerId }, start: 0, end: 60_000 },
   ]);
@@ -181,7 +181,9 @@ t.test('jobs may begin and end anywhere, and write only inside their range', asy
   const expected = Buffer.alloc(file.data.length);
   for (const [start, end] of ranges) file.data.copy(expected, start, start, end);
   t.ok(it.bytes(wanted).equals(expected));
-  for (const [n, range] of ranges.entries()) t.strictSame(it.wrote.get(n)?.toJSON(), [range]);
+  for (const [n, [start, end]] of ranges.entries()) {
+    for (const told of it.wrote.get(n)?.ranges ?? []) t.ok(told.start >= start && told.end <= end);
+  }
   t.match(await it.downloads.fetch({ id: 9, want: 1, start: 0, end: 4 * MIB }), { code: 'INTERNAL' });
   t.match(await it.downloads.fetch({ id: 9, want: 2, start: 0, end: 1 }), { code: 'CANCELLED' });
   await it.stop();
