@@ -28,16 +28,15 @@ export class ReadableFile {
   /** Undefined when there is none that can be read. */
   static async open(path: string): Promise<ReadableFile | undefined> {
     const began = performance.now();
+    const inPlace = disk.allows(began);
+    let fd: number | undefined;
     try {
-      if (!disk.allows(began)) {
-        const fd = await later.open(path, 'r');
-        return new ReadableFile(fd, await later.fstat(fd));
-      }
-      const fd = openSync(path, 'r');
-      const file = new ReadableFile(fd, fstatSync(fd));
-      disk.took(began, performance.now());
-      return file;
+      fd = inPlace ? openSync(path, 'r') : await later.open(path, 'r');
+      const stats = inPlace ? fstatSync(fd) : await later.fstat(fd);
+      if (inPlace) disk.took(began, performance.now());
+      return new ReadableFile(fd, stats);
     } catch {
+      if (fd !== undefined) closeSync(fd);
       return undefined;
     }
   }
