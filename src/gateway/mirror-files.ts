@@ -13,6 +13,7 @@ import type { ActorRef } from '../kernel/protocol.ts';
 import type { PackagesParserProtocol } from '../actors/packages-parser/packages-parser.ts';
 import type { ArrivingFile, TransfersProtocol, WholeFile } from '../actors/transfers/protocol.ts';
 import type { ClientExchange } from './exchange.ts';
+import { IndexUses } from './index-uses.ts';
 import { MAX_REMEMBERED_BYTES, MemoryCache } from './memory-cache.ts';
 import { passThrough, type PassThroughDeps } from './pass-through.ts';
 import { planFor, type Planned, type PlannerDeps } from './planner.ts';
@@ -23,7 +24,7 @@ import { openWhole, sendArriving, sendFileHead, sendWhole, wholeHeaders } from '
 
 export interface MirrorFilesDeps {
   readonly rules: HostRules;
-  readonly planner: PlannerDeps;
+  readonly planner: Omit<PlannerDeps, 'uses'>;
   readonly transfers: ActorRef<TransfersProtocol>;
   readonly parser: ActorRef<PackagesParserProtocol>;
   readonly passThrough: PassThroughDeps;
@@ -37,7 +38,6 @@ const OPEN_MS = 120_000;
 const RELEASE_MS = 20_000;
 const STORE_FAULTS = new Set<ErrorCode>(['STORE_FULL', 'STORE_IO', 'ACTOR_STOPPED', 'ACTOR_FAILED']);
 const EXPECTED = EXPECTED_HEADER.toLowerCase();
-const MAX_USED = 4096;
 /** Nobody waits for it: as long as a large file from a slow mirror takes, in milliseconds. */
 const PREFETCH_MS = 6 * 3_600_000;
 
@@ -47,13 +47,12 @@ export class MirrorFiles {
   readonly #recent = new RecentFiles();
   readonly #releases: ReleaseWatch;
   readonly #spoilt: Spoilt;
-  /** Metadata that the parser has been told of since the catalogue changed. */
-  #used = new Set<MirrorUrl>();
-  #usedGeneration = -1;
+  readonly #uses: IndexUses;
 
   constructor(deps: MirrorFilesDeps) {
     this.#deps = deps;
     this.#releases = new ReleaseWatch(deps);
+    this.#uses = new IndexUses(deps.parser, deps.planner.catalogue);
     this.#spoilt = new Spoilt(deps.now);
   }
 
@@ -109,8 +108,8 @@ export class MirrorFiles {
   async #plan(url: MirrorUrl, expected: Sha256 | undefined): Promise<Planned> {
     const { host, port } = mirrorRequest(url);
     checkHost(this.#deps.rules, host, port);
-    const planned = await planFor(this.#deps.planner, url, expected);
-    this.#noteUse(planned, url);
+    const planned = await planFor({ ...this.#deps.planner, uses: this.#uses }, url, expected);
+    this.#uses.note(planned.hit, url);
     return planned;
   }
 
@@ -230,18 +229,6 @@ export class MirrorFiles {
     const known = { size: plan.size, sha256: plan.sha256, lastModified: undefined, etag: undefined };
     sendFileHead(client, { ...known, contentType: undefined, source: 'mirror' }, true, this.#deps.now());
     return true;
-  }
-
-  #noteUse({ hit }: Planned, url: MirrorUrl): void {
-    const { parser, planner } = this.#deps;
-    if (hit === undefined || (hit.kind !== 'index' && hit.kind !== 'metadata')) return;
-    if (this.#usedGeneration !== planner.catalogue.generation || this.#used.size > MAX_USED) {
-      this.#used = new Set();
-      this.#usedGeneration = planner.catalogue.generation;
-    }
-    if (this.#used.has(url)) return;
-    this.#used.add(url);
-    parser.tell('indexUsed', url);
   }
 }
 

@@ -7,6 +7,7 @@ import { locate } from '../core/archive/location.ts';
 import type { Catalogue, CatalogueHit } from '../core/archive/catalogue.ts';
 import type { FetchPlan } from '../core/fetch-plan.ts';
 import { alternatesOf, type AlternateMirror } from '../core/http/alternates.ts';
+import type { IndexUses } from './index-uses.ts';
 import { parseSha256, type MirrorUrl, type Sha256 } from '../core/ids.ts';
 
 export interface Planned {
@@ -20,6 +21,7 @@ export interface Planned {
 export interface PlannerDeps {
   readonly catalogue: Catalogue;
   readonly alternates: readonly AlternateMirror[];
+  readonly uses: Pick<IndexUses, 'pendingFor'>;
   /** Resolves when the catalogue has changed or after `ms` milliseconds. */
   catalogueChanged(ms: number): Promise<void>;
   now(): number;
@@ -39,8 +41,12 @@ export async function planFor(deps: PlannerDeps, url: MirrorUrl, expected?: Sha2
   const location = locate(url);
   const deadline = deps.now() + INDEX_WAIT_MS;
   let hit = catalogue.lookup(url);
-  while ((hit === undefined || hit.stale) && catalogue.pendingFor(url) && deps.now() < deadline) {
-    await deps.catalogueChanged(deadline - deps.now());
+  while ((hit === undefined || hit.stale) && deps.now() < deadline) {
+    // An index that somebody has been told of a moment ago may not even be known to be in use.
+    const used = location.kind === 'other' ? deps.uses.pendingFor(url) : undefined;
+    if (used !== undefined) await used;
+    else if (catalogue.pendingFor(url)) await deps.catalogueChanged(deadline - deps.now());
+    else break;
     hit = catalogue.lookup(url);
   }
   const configured = alternatesOf(url, deps.alternates);

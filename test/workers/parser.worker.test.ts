@@ -72,7 +72,7 @@ t.test('the parser in its thread', { skip: skipWithout('gpg', 'gpgv', 'xz') }, a
   const verdict = await parser.ask('releaseFetched', { url: url('InRelease'), inRelease });
   t.match(verdict, { adopted: true, changed: true, archive: { public: false } });
   t.equal(update?.archives.length, 1, 'the gateway knew before the verdict came');
-  parser.tell('indexUsed', url('main/binary-amd64/Packages.xz'));
+  await parser.ask('indexUsed', url('main/binary-amd64/Packages.xz'));
   await until('the index is loaded', () => update?.archives[0]?.indexes[0]?.status === 'loaded');
   t.strictSame(await parser.ask('archives'), update?.archives);
   const segments = [...(update?.segments.values() ?? [])].map((memory) => Segment.opened(memory));

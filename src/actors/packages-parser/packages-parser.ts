@@ -27,8 +27,11 @@ import { SignatureVerifier } from './signature.ts';
 export interface PackagesParserProtocol {
   /** Resolves when the Release is in force everywhere, or rejected. */
   releaseFetched(input: FetchedRelease): ReleaseVerdict;
-  /** Somebody uses this index, in whatever form: it is loaded if it is not. Other metadata is nothing to it. */
-  indexUsed(url: MirrorUrl): void;
+  /**
+   * Somebody uses this index, in whatever form: it is loaded if it is not. Other metadata is nothing to it. Replies when
+   * the gateway's catalogue says whether it is being loaded.
+   */
+  indexUsed(url: MirrorUrl): true;
   /** The client has this Release already: what is used of it is loaded, or what this machine would use. */
   releaseConfirmed(url: MirrorUrl): void;
   archives(): ArchiveState[];
@@ -136,7 +139,11 @@ export async function createPackagesParser(deps: PackagesParserDeps): Promise<Pa
   return {
     behaviour: {
       releaseFetched: (input) => intake.take(input),
-      indexUsed: (url) => indexes.used(url),
+      async indexUsed(url) {
+        indexes.used(url);
+        await publisher.told();
+        return true as const;
+      },
       releaseConfirmed(url) {
         confirm(url).catch((error: unknown) =>
           log.error({ url, err: asDebtorrentError(error) }, 'Release not looked at'),

@@ -56,6 +56,11 @@ export class Publisher {
     return this.#telling.run();
   }
 
+  /** Resolves when the gateway goes by what was published last, or could not be reached; never rejects. */
+  told(): Promise<void> {
+    return this.#telling.idle();
+  }
+
   /** Resolves when what was published last is on disk, or cannot be; never rejects. */
   async saved(): Promise<void> {
     if (this.#saved !== this.#state && !this.#stopped) await this.#saving.run();

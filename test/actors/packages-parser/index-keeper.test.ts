@@ -126,8 +126,8 @@ t.test('indexes', { skip }, async (t) => {
       await s.close();
       archive.close();
     });
-    s.parser.tell('indexUsed', s.byHash(`${PACKAGES}.xz`));
-    s.parser.tell('indexUsed', s.url('pool/main/h/hello/hello_1_amd64.deb'));
+    await s.parser.ask('indexUsed', s.byHash(`${PACKAGES}.xz`));
+    await s.parser.ask('indexUsed', s.url('pool/main/h/hello/hello_1_amd64.deb'));
     await s.release();
     await s.loaded();
     t.ok(s.size(pool(s, 'hello')));

@@ -146,7 +146,7 @@ export class ParserScene {
 
   /** A client uses the index; resolves when it is loaded. */
   async use(url: MirrorUrl): Promise<void> {
-    this.parser.tell('indexUsed', url);
+    await this.parser.ask('indexUsed', url);
     await this.loaded();
   }
 

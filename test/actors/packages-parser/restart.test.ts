@@ -76,7 +76,7 @@ t.test('restarts', { skip }, async (t) => {
     });
     await s.release();
     s.gatewayWaits = new Promise((resolve) => (go = resolve));
-    s.parser.tell('indexUsed', s.meta(`${PACKAGES}.xz`));
+    void s.parser.ask('indexUsed', s.meta(`${PACKAGES}.xz`)).catch(() => undefined);
     const state = (): string => readFileSync(join(s.catalogueDir, 'state.json'), 'utf8');
     await until('it is in the state', () => state().includes(`"name":"${PACKAGES}"`));
     t.pass();
