@@ -48,11 +48,13 @@ export class MirrorFiles {
   readonly #releases: ReleaseWatch;
   readonly #spoilt: Spoilt;
   readonly #uses: IndexUses;
+  readonly #planner: PlannerDeps;
 
   constructor(deps: MirrorFilesDeps) {
     this.#deps = deps;
     this.#releases = new ReleaseWatch(deps);
     this.#uses = new IndexUses(deps.parser, deps.planner.catalogue);
+    this.#planner = { ...deps.planner, uses: this.#uses };
     this.#spoilt = new Spoilt(deps.now);
   }
 
@@ -108,7 +110,7 @@ export class MirrorFiles {
   async #plan(url: MirrorUrl, expected: Sha256 | undefined): Promise<Planned> {
     const { host, port } = mirrorRequest(url);
     checkHost(this.#deps.rules, host, port);
-    const planned = await planFor({ ...this.#deps.planner, uses: this.#uses }, url, expected);
+    const planned = await planFor(this.#planner, url, expected);
     this.#uses.note(planned.hit, url);
     return planned;
   }

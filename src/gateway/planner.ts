@@ -7,8 +7,8 @@ import { locate } from '../core/archive/location.ts';
 import type { Catalogue, CatalogueHit } from '../core/archive/catalogue.ts';
 import type { FetchPlan } from '../core/fetch-plan.ts';
 import { alternatesOf, type AlternateMirror } from '../core/http/alternates.ts';
-import type { IndexUses } from './index-uses.ts';
 import { parseSha256, type MirrorUrl, type Sha256 } from '../core/ids.ts';
+import type { IndexUses } from './index-uses.ts';
 
 export interface Planned {
   readonly plan: FetchPlan;

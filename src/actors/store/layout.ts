@@ -16,8 +16,6 @@ import { join } from 'node:path';
 
 import { parseSha256, type MirrorUrl, type Sha256, type TransferKey } from '../../core/ids.ts';
 
-const FAN_OUT = 256;
-
 export interface Layout {
   readonly root: string;
   readonly files: string;
@@ -48,6 +46,9 @@ export function layoutOf(root: string): Layout {
     name: (url) => join(root, 'names', `${digest(url)}.json`),
   };
 }
+
+/** Directories below `files`: one for each first byte of a hash. */
+const FAN_OUT = 256;
 
 /**
  * A new cache gets all its directories at once: a first rush of packages needs them all, and making one then is dear.

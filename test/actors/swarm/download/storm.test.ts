@@ -75,8 +75,9 @@ async function storm(it: Scene, seed: string): Promise<{ jobs: Running[]; done: 
     const { data } = files[want - 1] as (typeof files)[0];
     const isDone = outcome?.kind === 'done';
     if (isDone) done += 1;
+    const told = it.wrote.get(n + 1)?.ranges ?? [];
     // That a job is done says that all of its range is there.
-    for (const range of isDone ? [{ start, end }] : (it.wrote.get(n + 1)?.ranges ?? [])) {
+    for (const range of isDone ? [...told, { start, end }] : told) {
       if (range.start < start || range.end > end) throw new Error(`job ${n + 1} wrote outside`);
       if (!it.bytes(wanted).subarray(range.start, range.end).equals(data.subarray(range.start, range.end))) {
         throw new Error(`job ${n + 1} wrote something else`);
