@@ -1,14 +1,15 @@
 /**
  * How many blocks one link is asked for at once, and how long an answer may take. The window holds what the link
- * delivers in two of its shortest round trips and 50 ms more: enough to keep it busy, little enough that what is asked
- * next comes soon and that nothing much is lost when the peer leaves. Pure: times in milliseconds come with each call.
+ * delivers in two of its shortest round trips and 20 ms more: enough to keep it busy, little enough that what is asked
+ * next comes soon and that nothing much is lost when the peer leaves. What a peer says of the next file comes behind
+ * these blocks, and a mirror is asked when that takes 50 ms. Pure: times in milliseconds come with each call.
  */
 import { BLOCK_BYTES } from './pieces.ts';
 
 export const FIRST_WINDOW = 8;
 export const MIN_WINDOW = 4;
 export const MAX_WINDOW = 64;
-const SLACK_MS = 50;
+const SLACK_MS = 20;
 /** The rate is measured over spans of at least this time. */
 const SPAN_MS = 40;
 /** Weight of the newest span and of the newest answer. */
@@ -63,7 +64,7 @@ export class RequestWindow {
     this.#rate = this.#rate === 0 ? rate : this.#rate + NEW_SPAN * (rate - this.#rate);
     this.#spanStart = now;
     this.#spanBytes = 0;
-    const wanted = Math.ceil((this.#rate / 1000 / BLOCK_BYTES) * (2 * this.#shortest + SLACK_MS)) + MIN_WINDOW;
+    const wanted = Math.ceil((this.#rate / 1000 / BLOCK_BYTES) * (2 * this.#shortest + SLACK_MS));
     // At most doubled at once: the rate of a burst out of some buffer does not last.
     this.#size = Math.min(Math.max(wanted, MIN_WINDOW), 2 * this.#size, MAX_WINDOW);
   }

@@ -42,6 +42,15 @@ t.test('the window grows until it fills a fast link far away, and stays small on
   t.end();
 });
 
+t.test('an answer waits no longer behind what a near link was asked for than peers have to give it', (t) => {
+  // 0.13 is a seventh of a line of 1 Gbit/s, 8 the whole of one of 10
+  for (const blocksPerMs of [0.13, 0.25, 0.9, 8]) {
+    const behindMs = run(1, blocksPerMs, 2000).size / blocksPerMs;
+    t.ok(behindMs <= 40, `${behindMs} ms at ${blocksPerMs} blocks a millisecond`);
+  }
+  t.end();
+});
+
 t.test('windows and deadlines keep to their bounds whatever happens', (t) => {
   const event = fc.record({ wait: fc.nat(20_000), took: fc.nat(20_000), late: fc.boolean(), small: fc.boolean() });
   fc.assert(
