@@ -106,6 +106,7 @@ export async function createPeers(deps: PeersDeps): Promise<Peers> {
     finalPath: (sha256) => layout.file(sha256),
     takeTokens: (bytes) => downloadLimit.take(bytes, clock.now()),
     wanters: (sha256) => uploads.wantersOf(sha256),
+    earlier: (sha256) => uploads.earlier(sha256),
     pieceAgreed: (sha256, piece) => offerable.agreed(sha256, piece),
   });
   const uploads = new Uploads({

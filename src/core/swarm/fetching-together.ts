@@ -25,6 +25,9 @@ const SLOWER = 2;
 export const MAX_TAKERS = 32;
 export const MAX_SHARED_PIECES = 4_096;
 
+/** One that came to the file earlier is presumed to take it, or to have it, for this time, or until it answers. */
+export const PRESUME_MS = 1_000;
+
 /** Higher goes first; the same on all machines. */
 export type Weigh = (piece: number, peer: string) => bigint;
 
@@ -56,6 +59,8 @@ export class FetchingTogether {
   /** Made when somebody else wants the file: most files are nobody else's business. */
   #own: BigUint64Array | undefined;
   readonly #takers = new Map<string, Taker>();
+  /** Until when. */
+  readonly #presumed = new Map<string, number>();
   #stallMs = STALL_MS;
   /** For each piece those who come before this machine, by weight. */
   #before: Taker[][] | undefined;
@@ -66,9 +71,9 @@ export class FetchingTogether {
     this.#self = options.self;
   }
 
-  /** Nobody else has ever wanted the file, or was expected to. */
+  /** Nobody else has ever wanted the file, or was thought to. */
   get alone(): boolean {
-    return this.#takers.size === 0;
+    return this.#takers.size + this.#presumed.size === 0;
   }
 
   /** Another machine wants the file too, from now on. */
@@ -84,6 +89,16 @@ export class FetchingTogether {
    */
   expect(peer: string, now: number): void {
     if (!this.#takers.has(peer)) this.#add(peer, now, now + EXPECT_MS);
+  }
+
+  /** It wanted the file before this machine did, so it is taking it, or has it, until it says what it takes and has. */
+  presume(peer: string, now: number): void {
+    if (this.#pieces > 0 && this.#presumed.size < MAX_TAKERS) this.#presumed.set(peer, now + PRESUME_MS);
+  }
+
+  /** It has said so. */
+  answered(peer: string): void {
+    this.#presumed.delete(peer);
   }
 
   /** It has answered, and does not want the file. False when it was not expected to. */
@@ -174,9 +189,11 @@ export class FetchingTogether {
     });
   }
 
-  /** For each piece until when somebody's naming of it counts; undefined when nobody's does. */
+  /** For each piece until when somebody's naming of it, or being presumed to take it, counts; undefined when nobody's does. */
   #namedUntil(now: number): Float64Array | undefined {
     let until: Float64Array | undefined;
+    const presumed = Math.max(0, ...this.#presumed.values());
+    if (presumed > now) until = new Float64Array(this.#pieces).fill(presumed);
     for (const taker of this.#takers.values()) {
       if (taker.gone || taker.named.isEmpty) continue;
       const stalls = taker.stallsAt(this.#stallMs);

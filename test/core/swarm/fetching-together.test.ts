@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import t from 'tap';
 
 import { Bitmap } from '../../../src/core/swarm/bitmap.ts';
-import { FetchingTogether, SMALL_STALL_MS, STALL_MS } from '../../../src/core/swarm/fetching-together.ts';
+import { FetchingTogether, PRESUME_MS, SMALL_STALL_MS, STALL_MS } from '../../../src/core/swarm/fetching-together.ts';
 import { EXPECT_MS, NAME_MS, SILENT_MS } from '../../../src/core/swarm/taker.ts';
 
 const weigh = (piece: number, peer: string) =>
@@ -165,6 +165,19 @@ t.test('machines that expect each other share the pieces before they have heard 
       return takers.every((count) => count === 1);
     }),
   );
+  t.end();
+});
+
+t.test('who came to the file earlier is left all of it until it has said what it takes, or gone silent', (t) => {
+  for (const answer of [true, false]) {
+    const together = new FetchingTogether({ self: 'self', pieces: 40, weigh });
+    together.presume('other', 100);
+    t.notOk(together.alone);
+    const plan = planOf(together, 40, 100);
+    t.strictSame([plan.mine.count, plan.elsewhere.count, plan.until], [0, 40, 100 + PRESUME_MS]);
+    if (answer) together.answered('other');
+    t.equal(planOf(together, 40, answer ? 101 : 100 + PRESUME_MS).mine.count, 40);
+  }
   t.end();
 });
 

@@ -30,6 +30,8 @@ export interface DownloadsDeps {
   takeTokens(bytes: number): number;
   /** Links whose peers want the file themselves at this moment. */
   wanters(sha256: Sha256): Iterable<Link>;
+  /** Links whose peers came to the file earlier: they are getting it, or have got it just now. */
+  earlier(sha256: Sha256): ReadonlySet<Link>;
   /** A piece is written whose root is the agreed tree's: it may be offered to others. */
   pieceAgreed(sha256: Sha256, piece: number): void;
 }

@@ -101,7 +101,7 @@ export class Downloads {
       fault: (lane, message) => this.#ban(lane.peer, { kind: 'protocol', message }),
     });
     this.#slowness = new Slowness({ clock, log: deps.log, requester, changed });
-    this.#together = new TogetherFeed({ clock, changed });
+    this.#together = new TogetherFeed({ clock, changed, earlier: (sha256) => deps.earlier(sha256) });
     this.#views = new Views({
       clock,
       turn,
@@ -193,7 +193,7 @@ export class Downloads {
     if (lane === undefined) return;
     this.#lanes.delete(link);
     this.#asking.left(lane);
-    for (const want of this.#wants.values()) if (want.wanters.has(lane)) this.#together.wanting(want, lane, false);
+    for (const want of this.#wants.values()) this.#together.left(want, lane);
     this.#requester.soon();
   }
 

@@ -33,6 +33,8 @@ const MAX_DISTRUST_MS = 3_600_000;
 const IN_STEP_MS = 500;
 /** Files in a row that it does not want, or much later, until it is out of step. */
 const MAX_STEPS = 4;
+/** Files in a row that it wanted and said nothing of, until that it wants one does not mean that it takes it. */
+const MAX_UNANSWERED = 4;
 /** Pieces that were promised and then refused, more than blocks that came, until the peer is at fault. */
 const MAX_BROKEN = 64;
 
@@ -59,6 +61,7 @@ export class Lane {
   #distrustMs = FIRST_DISTRUST_MS;
   #distrustedUntil = 0;
   #steps = 0;
+  #unanswered = 0;
 
   constructor(link: Link) {
     this.link = link;
@@ -130,6 +133,19 @@ export class Lane {
   /** Both want a file, and the peer has said so within so many milliseconds; Infinity: it does not want it. */
   step(ms: number): void {
     this.#steps = ms <= IN_STEP_MS ? Math.min(this.#steps + 1, MAX_STEPS) : Math.max(this.#steps - 1, 0);
+  }
+
+  /** It wants files and does not say what it has and takes of them. */
+  get mute(): boolean {
+    return this.#unanswered >= MAX_UNANSWERED;
+  }
+
+  answered(): void {
+    this.#unanswered = 0;
+  }
+
+  gaveNoAnswer(): void {
+    this.#unanswered += 1;
   }
 
   /** Notes that the link is to be asked for a file; `flush` sends it. */

@@ -3,11 +3,13 @@
  * file, hears what they take, and keeps the plan of who takes what.
  */
 import type { Clock } from '../../../core/clock.ts';
+import type { Sha256 } from '../../../core/ids.ts';
 import { RangeSet } from '../../../core/range-set.ts';
 import { Bitmap } from '../../../core/swarm/bitmap.ts';
-import { BEGUN_PART, MAX_SHARED_PIECES } from '../../../core/swarm/fetching-together.ts';
+import { BEGUN_PART, MAX_SHARED_PIECES, PRESUME_MS } from '../../../core/swarm/fetching-together.ts';
 import { PIECE_BYTES, piecesTouching, wholePieces } from '../../../core/swarm/pieces.ts';
 import { EXPECT_MS, SILENT_MS } from '../../../core/swarm/taker.ts';
+import type { Link } from '../link/link.ts';
 import type { Ranges } from '../protocol.ts';
 import type { Lane } from './lane.ts';
 import type { Want } from './want.ts';
@@ -16,6 +18,8 @@ export interface TogetherFeedDeps {
   readonly clock: Clock;
   /** What others take may have changed. */
   changed(want: Want): void;
+  /** Links whose peers came to the file earlier. */
+  earlier(sha256: Sha256): ReadonlySet<Link>;
 }
 
 /** The same is not said again within this time, in milliseconds; a little below the protocol's 500. */
@@ -50,21 +54,43 @@ export class TogetherFeed {
     this.announce(want, true);
   }
 
-  /** Links were asked for the file: those in step with this machine will want it too. */
+  /**
+   * Links were asked for the file: those in step with this machine will want it too, and those that came to it earlier are
+   * taking it, or have it, which they say in their answers.
+   */
   asked(want: Want): void {
     const now = this.#deps.clock.now();
+    this.#presume(want, now);
     const expected = [...want.sellers.keys()].filter((lane) => lane.inStep && !lane.distrusted(now));
     if (expected.length === 0) return;
     for (const { link } of expected) want.together.expect(link.peerId, now);
     // Who says nothing is not expected for ever.
     want.later(EXPECT_MS, () => {
-      for (const lane of expected) this.answered(want, lane);
+      for (const lane of expected) this.#hadItsTime(want, lane);
       this.#deps.changed(want);
     });
   }
 
-  /** A link has answered, or has had its time. Whoever has said that it wants the file is not only expected to. */
+  /** A link has answered. */
   answered(want: Want, lane: Lane): void {
+    lane.answered();
+    want.together.answered(lane.link.peerId);
+    this.#hadItsTime(want, lane);
+  }
+
+  #presume(want: Want, now: number): void {
+    const earlier = this.#deps.earlier(want.file.sha256);
+    if (earlier.size === 0) return;
+    const isPresumed = (lane: Lane) => earlier.has(lane.link) && !lane.distrusted(now) && !lane.mute;
+    const presumed = [...want.sellers.keys()].filter(isPresumed);
+    for (const { link } of presumed) want.together.presume(link.peerId, now);
+    want.later(PRESUME_MS, () => {
+      for (const lane of presumed) if (want.sellers.get(lane)?.answered === false) lane.gaveNoAnswer();
+    });
+  }
+
+  /** Whoever has said that it wants the file is not only expected to. */
+  #hadItsTime(want: Want, lane: Lane): void {
     if (want.together.unexpect(lane.link.peerId, this.#deps.clock.now())) lane.step(Infinity);
   }
 
@@ -82,6 +108,12 @@ export class TogetherFeed {
       want.together.leave(lane.link.peerId, now);
     }
     this.#deps.changed(want);
+  }
+
+  /** The link is gone. */
+  left(want: Want, lane: Lane): void {
+    want.together.answered(lane.link.peerId);
+    if (want.wanters.has(lane)) this.wanting(want, lane, false);
   }
 
   /** Pieces that others are taking, apart from what anybody has; also sees to it that changes in time are noticed. */

@@ -21,6 +21,8 @@ export class Want {
   /** Torrents in common that contain the file. While there are none it is as if this machine had never heard of it. */
   torrents: readonly InfoHash[] = [];
   isOpen = true;
+  /** Milliseconds. */
+  readonly openedAt: number;
   /** Milliseconds; when the store was, or was to be, asked. */
   askedAt = 0;
   /** Offer or none has been sent, or is about to be. */
@@ -29,11 +31,12 @@ export class Want {
   isSpent = false;
   offered: { readonly shared: SharedFile; readonly lease: Lease<Want> } | undefined;
 
-  constructor(peer: Peer, { file, sha256, size }: WantedEntry) {
+  constructor(peer: Peer, { file, sha256, size }: WantedEntry, now: number) {
     this.peer = peer;
     this.file = file;
     this.sha256 = sha256;
     this.size = size;
+    this.openedAt = now;
   }
 }
 

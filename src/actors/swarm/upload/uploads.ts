@@ -154,6 +154,11 @@ export class Uploads {
     return this.#wants.links(sha256);
   }
 
+  /** Links whose peer is thought to be getting this file, or to have got it just now. */
+  earlier(sha256: Sha256): ReadonlySet<Link> {
+    return this.#wants.earlier(sha256);
+  }
+
   /** Files that others want, by torrent. */
   wanted(): ReadonlyMap<InfoHash, number> {
     return this.#wants.counts();

@@ -54,6 +54,10 @@ export class Wants {
     return this.#index.links(sha256);
   }
 
+  earlier(sha256: Sha256): ReadonlySet<Link> {
+    return this.#index.earlier(sha256, this.#deps.clock.now());
+  }
+
   counts(): ReadonlyMap<InfoHash, number> {
     return this.#index.count();
   }
@@ -73,7 +77,7 @@ export class Wants {
       }
       // Its indexes may have run out on the way.
       if (peer.isGone) return;
-      const want = new Want(peer, entry);
+      const want = new Want(peer, entry, clock.now());
       wants.set(entry.file, want);
       // A second offer of the same file would cost a have for each piece again.
       want.isSpent = this.#index.of(want.sha256).some((other) => other.peer === peer);
@@ -92,7 +96,7 @@ export class Wants {
       // Still unanswered, it is not to be answered any more.
       want.answered = true;
       peer.wants.delete(file);
-      this.#index.delete(want);
+      this.#index.delete(want, this.#deps.clock.now());
       want.isOpen = false;
       this.#endLease(want);
       this.#setTorrents(want, []);

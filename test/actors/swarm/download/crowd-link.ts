@@ -19,6 +19,8 @@ export class End implements Link {
   far!: End;
   /** The number under which the machine at the other end wants the file. */
   wantedBy: number | undefined;
+  /** When it said so for the first time. */
+  wantedAt = Infinity;
   #open = true;
   #leased = false;
   readonly #waiting = new Map<string, { clear(): void }>();
@@ -129,6 +131,7 @@ export class End implements Link {
     switch (message.type) {
       case 'want':
         this.wantedBy = message.files[0]?.file;
+        this.wantedAt = this.#options.clock.now();
         if (this.#self.offers.isEmpty) this.send({ type: 'none', files: message.files.map(({ file }) => file) });
         else this.#offer();
         downloads.remoteWant(this, sha256, true);

@@ -93,6 +93,7 @@ export class Machine {
       finalPath: options.path,
       takeTokens: () => 0,
       wanters: () => [...this.links].filter(({ wantedBy }) => wantedBy !== undefined),
+      earlier: () => new Set([...this.links].filter(({ wantedAt }) => this.#options.clock.now() - wantedAt >= 50)),
       pieceAgreed: () => undefined,
     });
   }

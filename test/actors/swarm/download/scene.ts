@@ -28,6 +28,7 @@ export interface Scene {
   readonly bans: { readonly peerId: string; readonly fault: LinkFault }[];
   readonly agreed: Set<number>;
   readonly wanters: Set<Link>;
+  readonly earlier: Set<Link>;
   /** Milliseconds to wait before the next bytes may be asked for. */
   limit: () => number;
   peer(name: string, files?: readonly FakeFile[]): FakePeer;
@@ -59,6 +60,7 @@ export function scene(): Scene {
     bans: [],
     agreed: new Set(),
     wanters: new Set(),
+    earlier: new Set(),
     limit: () => 0,
     downloads: new Downloads({
       clock,
@@ -90,6 +92,7 @@ export function scene(): Scene {
       finalPath: (name) => join(directory, `final-${name}`),
       takeTokens: () => it.limit(),
       wanters: () => it.wanters,
+      earlier: () => it.earlier,
       pieceAgreed: (_, piece) => it.agreed.add(piece),
     }),
     peer(name, files = []) {

@@ -1,6 +1,7 @@
 import t from 'tap';
 
 import { Bitmap } from '../../../../src/core/swarm/bitmap.ts';
+import { PRESUME_MS } from '../../../../src/core/swarm/fetching-together.ts';
 import { EXPECT_MS, NAME_MS, SILENT_MS } from '../../../../src/core/swarm/taker.ts';
 import { rank } from '../../../../src/core/swarm/weights.ts';
 import type { FakePeer } from './fake-peer.ts';
@@ -97,6 +98,40 @@ t.test('one in step with this machine is reckoned with before it has said what i
   await elsewhere(8);
   peer.mute = true;
   t.equal(await elsewhere(9), 0, 'and so is who answers and does not want them');
+  await it.stop();
+});
+
+t.test('who came to a file earlier is taken to be getting it until it says so', async (t) => {
+  const it = scene();
+  const peer = it.peer('other');
+  it.earlier.add(peer);
+  peer.mute = true;
+  const whole = [[0, 8 * MIB]];
+  const waited = async (id: number, end: () => void) => {
+    const file = content(`earlier ${id}`, 8 * MIB);
+    const begun = it.clock.now();
+    const { elsewhere } = await it.settled(it.downloads.seek(it.wanted(file, id)));
+    t.strictSame(elsewhere, whole);
+    end();
+    await it.until(() => it.views.get(id)?.elsewhere.length === 0);
+    return it.clock.now() - begun;
+  };
+  const none = (id: number) =>
+    peer.says({ type: 'none', files: [peer.numberOf(content(`earlier ${id}`, 8 * MIB).sha256) as number] });
+  const told = await waited(1, () => none(1));
+  t.ok(told < 100, `what it says counts: ${told} ms`);
+  for (let id = 2; id <= 5; id++) {
+    const silent = await waited(id, () => undefined);
+    t.ok(silent >= PRESUME_MS && silent <= PRESUME_MS + 20, `it is silent: ${silent} ms`);
+  }
+  const seek = async (id: number) =>
+    (await it.settled(it.downloads.seek(it.wanted(content(`earlier ${id}`, 8 * MIB), id)))).elsewhere;
+  t.strictSame(await seek(6), [], 'nothing is left any more to who says nothing of four files');
+  none(6);
+  t.strictSame(await seek(7), whole, 'until it answers');
+  peer.close({ kind: 'closed', message: 'gone' });
+  await it.until(() => it.views.get(7)?.elsewhere.length === 0);
+  t.ok(it.clock.now() < 6 * PRESUME_MS);
   await it.stop();
 });
 

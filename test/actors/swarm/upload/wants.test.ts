@@ -87,6 +87,31 @@ t.test('more torrents in common, or a new catalogue, answer wants that were none
   t.equal(link.of('reject').length, 1, 'and nothing of it is given any more');
 });
 
+t.test('who came to a file earlier is getting it, or has got it just now', async (t) => {
+  const s = await uploadScene(t);
+  const file = s.publish('both', 100);
+  const hidden = s.publish('hidden', 100, [OTHER]);
+  const [a, b] = [s.link(), s.link()];
+  const [number, other] = s.want(a, file, hidden);
+  t.strictSame([...s.uploads.earlier(file.sha256)], [], 'both may have begun at the same time');
+  s.clock.advance(50);
+  s.want(b, file);
+  t.strictSame([...s.uploads.earlier(file.sha256)], [a]);
+  t.strictSame([...s.uploads.earlier(hidden.sha256)], [], 'not what is in no torrent in common');
+  s.uploads.message(a, { type: 'unwant', files: [number as number, other as number] });
+  t.strictSame([...s.uploads.earlier(file.sha256)], [a]);
+  s.clock.advance(2_000);
+  t.strictSame([...s.uploads.earlier(file.sha256)].sort(), [a, b].sort());
+  s.clock.advance(1);
+  t.strictSame([...s.uploads.earlier(file.sha256)], [b], 'for some time');
+  s.uploads.linkClosed(b);
+  t.strictSame([...s.uploads.earlier(file.sha256)], [], 'a link that is gone says nothing');
+  // what is remembered is bounded
+  for (let n = 0; n < 1_100; n++) s.uploads.message(a, { type: 'unwant', files: s.want(a, s.publish(`${n}`, 10)) });
+  t.equal(s.uploads.earlier(s.publish('0', 10).sha256).size, 0);
+  t.equal(s.uploads.earlier(s.publish('1099', 10).sha256).size, 1);
+});
+
 t.test('who wants what is told and counted as long as it is so', async (t) => {
   const s = await uploadScene(t);
   const both = s.publish('both', 100, [TORRENT, OTHER]);
