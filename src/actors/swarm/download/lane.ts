@@ -33,8 +33,10 @@ const MAX_DISTRUST_MS = 3_600_000;
 const IN_STEP_MS = 500;
 /** Files in a row that it does not want, or much later, until it is out of step. */
 const MAX_STEPS = 4;
-/** Files in a row that it wanted and said nothing of, until that it wants one does not mean that it takes it. */
+/** Files that it wanted and said nothing of, until that it wants one does not mean that it takes it; */
 const MAX_UNANSWERED = 4;
+/** and answers that make good for one of them. */
+const ANSWERS_FOR_SILENCE = 4;
 /** Pieces that were promised and then refused, more than blocks that came, until the peer is at fault. */
 const MAX_BROKEN = 64;
 
@@ -141,7 +143,7 @@ export class Lane {
   }
 
   answered(): void {
-    this.#unanswered = 0;
+    this.#unanswered = Math.max(this.#unanswered - 1 / ANSWERS_FOR_SILENCE, 0);
   }
 
   gaveNoAnswer(): void {

@@ -83,6 +83,7 @@ export class TogetherFeed {
     if (earlier.size === 0) return;
     const isPresumed = (lane: Lane) => earlier.has(lane.link) && !lane.distrusted(now) && !lane.mute;
     const presumed = [...want.sellers.keys()].filter(isPresumed);
+    if (presumed.length === 0) return;
     for (const { link } of presumed) want.together.presume(link.peerId, now);
     want.later(PRESUME_MS, () => {
       for (const lane of presumed) if (want.sellers.get(lane)?.answered === false) lane.gaveNoAnswer();

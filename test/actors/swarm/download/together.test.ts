@@ -129,9 +129,16 @@ t.test('who came to a file earlier is taken to be getting it until it says so', 
   t.strictSame(await seek(6), [], 'nothing is left any more to who says nothing of four files');
   none(6);
   t.strictSame(await seek(7), whole, 'until it answers');
+  await it.pass(PRESUME_MS + 10);
+  for (let id = 8; id <= 11; id++) {
+    t.strictSame(await seek(id), [], 'four times for each silence');
+    none(id);
+  }
+  t.strictSame(await seek(12), whole);
   peer.close({ kind: 'closed', message: 'gone' });
-  await it.until(() => it.views.get(7)?.elsewhere.length === 0);
-  t.ok(it.clock.now() < 6 * PRESUME_MS);
+  const left = it.clock.now();
+  await it.until(() => it.views.get(12)?.elsewhere.length === 0);
+  t.ok(it.clock.now() - left < 100, 'nor to one that is gone');
   await it.stop();
 });
 
