@@ -28,8 +28,8 @@ export interface PackagesParserProtocol {
   /** Resolves when the Release is in force everywhere, or rejected. */
   releaseFetched(input: FetchedRelease): ReleaseVerdict;
   /**
-   * Somebody uses this index, in whatever form: it is loaded if it is not. Other metadata is nothing to it. Replies when
-   * the gateway's catalogue says whether it is being loaded.
+   * Somebody uses this index, in whatever form: it is loaded if it is not. Other metadata is nothing to it. Replies
+   * when the gateway's catalogue says whether it is being loaded.
    */
   indexUsed(url: MirrorUrl): true;
   /** The client has this Release already: what is used of it is loaded, or what this machine would use. */

@@ -10,6 +10,9 @@ import type { JobId } from '../source.ts';
 /** One file that this machine wants from peers, from `seek` until `over`. Chosen by the transfers, never reused. */
 export type WantId = number;
 
+/** Nobody waits longer for the first answers of peers, in milliseconds: then the mirror is asked. */
+export const SEEK_MS = 50;
+
 /** Half-open ranges of bytes, ascending and disjoint. */
 export type Ranges = readonly (readonly [start: number, end: number])[];
 
@@ -86,7 +89,7 @@ export interface PeersStatus {
 export interface PeersProtocol {
   /**
    * Opens a want and asks all links that share one of its torrents. Replies as soon as somebody has the whole file, or
-   * everybody has answered, or SEEK_MS (50 ms) have passed; at once when there is nobody to ask. Later changes are told
+   * everybody has answered, or SEEK_MS have passed; at once when there is nobody to ask. Later changes are told
    * to the sink (`offered`).
    */
   seek(file: WantedFile): PeerView;

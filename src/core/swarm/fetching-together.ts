@@ -189,7 +189,7 @@ export class FetchingTogether {
     });
   }
 
-  /** For each piece until when somebody's naming of it, or being presumed to take it, counts; undefined when nobody's does. */
+  /** For each piece until when somebody names it, or is presumed to take it; undefined when nobody does. */
   #namedUntil(now: number): Float64Array | undefined {
     let until: Float64Array | undefined;
     const presumed = Math.max(0, ...this.#presumed.values());

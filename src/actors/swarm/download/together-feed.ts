@@ -55,8 +55,8 @@ export class TogetherFeed {
   }
 
   /**
-   * Links were asked for the file: those in step with this machine will want it too, and those that came to it earlier are
-   * taking it, or have it, which they say in their answers.
+   * Links were asked for the file: those in step with this machine will want it too, and those that came to it earlier
+   * are taking it, or have it, which they say in their answers.
    */
   asked(want: Want): void {
     const now = this.#deps.clock.now();

@@ -1,7 +1,7 @@
 /** What peers can do for each want, told to the transfers when it changes, at most once in a turn of the event loop. */
 import type { Clock } from '../../../core/clock.ts';
 import { rangesOf, sameRanges, union } from '../../../core/swarm/peer-view.ts';
-import type { PeerView, WantId } from '../protocol.ts';
+import { type PeerView, SEEK_MS, type WantId } from '../protocol.ts';
 import type { EachTurn } from './each-turn.ts';
 import type { TogetherFeed } from './together-feed.ts';
 import type { Want } from './want.ts';
@@ -13,9 +13,7 @@ export interface ViewsDeps {
   offered(id: WantId, view: PeerView): void;
 }
 
-/** Nobody waits longer for the first answers, in milliseconds. */
-export const SEEK_MS = 50;
-/** Its last part: a thread that was busy meanwhile reads what has come before it says that nobody answered. */
+/** The last part of SEEK_MS: a thread that was busy meanwhile reads what has come before it says that nobody answered. */
 const LAST_LOOK_MS = 5;
 /** With others who want the same, what they say of it is waited for so long after the last answer, in milliseconds. */
 const HEAR_MS = 10;

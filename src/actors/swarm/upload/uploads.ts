@@ -84,7 +84,7 @@ export class Uploads {
     this.#toReconsider.delete(peer);
     this.#sender.drop(link);
     this.#choking.closed(link);
-    this.#wants.closed(peer, [...peer.wants.keys()]);
+    this.#wants.left(peer);
   }
 
   /** The torrents in common have changed. */

@@ -1,17 +1,16 @@
 /** All open wants of all peers, by file. */
 import type { InfoHash, Sha256 } from '../../../core/ids.ts';
 import type { Link } from '../link/link.ts';
+import { SEEK_MS } from '../protocol.ts';
 import type { Want } from './peer.ts';
 
-/** Who has wanted a file for so long has begun with it, in milliseconds: all may be asked before a mirror is. */
-const BEGUN_MS = 50;
 /** What peers wanted lately is remembered for this time, in milliseconds, and for so many files. */
 const LATELY_MS = 2_000;
 const MAX_LATELY = 1_024;
 
 export class WantIndex {
-  /** Files that peers wanted until a moment ago, the oldest first. */
-  readonly #lately = new Map<Sha256, { readonly at: number; readonly links: Set<Link> }>();
+  /** When the wants of each link ended lately, in milliseconds; the files whose last one ended longest ago first. */
+  readonly #lately = new Map<Sha256, Map<Link, number>>();
   /** No set is empty. */
   readonly #bySha = new Map<Sha256, Set<Want>>();
 
@@ -39,27 +38,30 @@ export class WantIndex {
   }
 
   /**
-   * Links whose peer came to the file earlier: it has wanted it for a while, so it is getting it, or has wanted it lately
-   * and does not any more, so it has it, as a rule.
+   * Links whose peer came to the file earlier: it has wanted it for so long that it does not wait for peers any more, so
+   * it is getting it, or has wanted it lately and does not any more, so it has it, as a rule.
    */
   earlier(sha256: Sha256, now: number): ReadonlySet<Link> {
-    const ended = this.#lately.get(sha256);
-    const links = new Set(ended === undefined || now - ended.at > LATELY_MS ? [] : ended.links);
+    const links = new Set<Link>();
+    for (const [link, at] of this.#lately.get(sha256) ?? []) if (now - at <= LATELY_MS) links.add(link);
     for (const { torrents, peer, openedAt } of this.#bySha.get(sha256) ?? []) {
-      if (torrents.length > 0 && now - openedAt >= BEGUN_MS) links.add(peer.link);
+      if (torrents.length > 0 && now - openedAt >= SEEK_MS) links.add(peer.link);
     }
     return links;
   }
 
+  /** The link has closed, and its wants have ended. */
+  forget(link: Link): void {
+    for (const links of this.#lately.values()) links.delete(link);
+  }
+
   #remember({ sha256, peer, torrents }: Want, now: number): void {
-    if (torrents.length === 0 || peer.isGone) return;
-    const links = this.#lately.get(sha256)?.links ?? new Set<Link>();
+    if (torrents.length === 0) return;
+    const links = this.#lately.get(sha256) ?? new Map<Link, number>();
     this.#lately.delete(sha256);
-    this.#lately.set(sha256, { at: now, links: links.add(peer.link) });
-    for (const [oldest, { at }] of this.#lately) {
-      if (this.#lately.size <= MAX_LATELY && now - at <= LATELY_MS) return;
-      this.#lately.delete(oldest);
-    }
+    this.#lately.set(sha256, links.set(peer.link, now));
+    const [oldest] = this.#lately.keys();
+    if (this.#lately.size > MAX_LATELY && oldest !== undefined) this.#lately.delete(oldest);
   }
 
   /** Files that peers want, by torrent in common. */

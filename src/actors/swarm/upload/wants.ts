@@ -103,6 +103,12 @@ export class Wants {
     }
   }
 
+  /** The peer's link has closed. */
+  left(peer: Peer): void {
+    this.closed(peer, [...peer.wants.keys()]);
+    this.#index.forget(peer.link);
+  }
+
   /** What is in common with the peer, or what the catalogue knows, may have changed. */
   reconsider(peer: Peer): void {
     for (const want of peer.wants.values()) {

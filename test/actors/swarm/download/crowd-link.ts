@@ -19,7 +19,7 @@ export class End implements Link {
   far!: End;
   /** The number under which the machine at the other end wants the file. */
   wantedBy: number | undefined;
-  /** When it said so for the first time. */
+  /** When it said so last. */
   wantedAt = Infinity;
   #open = true;
   #leased = false;

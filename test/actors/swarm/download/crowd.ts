@@ -9,7 +9,7 @@ import { Bitmap } from '../../../../src/core/swarm/bitmap.ts';
 import { PIECE_BYTES, pieceCount, wholePieces } from '../../../../src/core/swarm/pieces.ts';
 import { BlockPool } from '../../../../src/actors/swarm/block-pool.ts';
 import { Downloads } from '../../../../src/actors/swarm/download/downloads.ts';
-import type { PeerView, WantedFile } from '../../../../src/actors/swarm/protocol.ts';
+import { type PeerView, SEEK_MS, type WantedFile } from '../../../../src/actors/swarm/protocol.ts';
 import type { ManualClock } from '../../../kernel/fixtures/manual-clock.ts';
 import type { End } from './crowd-link.ts';
 import type { FakeFile } from './fake-peer.ts';
@@ -93,7 +93,7 @@ export class Machine {
       finalPath: options.path,
       takeTokens: () => 0,
       wanters: () => [...this.links].filter(({ wantedBy }) => wantedBy !== undefined),
-      earlier: () => new Set([...this.links].filter(({ wantedAt }) => this.#options.clock.now() - wantedAt >= 50)),
+      earlier: () => new Set([...this.links].filter(({ wantedAt }) => this.#options.clock.now() - wantedAt >= SEEK_MS)),
       pieceAgreed: () => undefined,
     });
   }

@@ -101,11 +101,16 @@ t.test('who came to a file earlier is getting it, or has got it just now', async
   s.uploads.message(a, { type: 'unwant', files: [number as number, other as number] });
   t.strictSame([...s.uploads.earlier(file.sha256)], [a]);
   s.clock.advance(2_000);
-  t.strictSame([...s.uploads.earlier(file.sha256)].sort(), [a, b].sort());
+  t.strictSame([...s.uploads.earlier(file.sha256)], [a, b]);
   s.clock.advance(1);
   t.strictSame([...s.uploads.earlier(file.sha256)], [b], 'for some time');
   s.uploads.linkClosed(b);
   t.strictSame([...s.uploads.earlier(file.sha256)], [], 'a link that is gone says nothing');
+  const c = s.link();
+  s.uploads.message(c, { type: 'unwant', files: s.want(c, file) });
+  t.strictSame([...s.uploads.earlier(file.sha256)], [c]);
+  s.uploads.linkClosed(c);
+  t.strictSame([...s.uploads.earlier(file.sha256)], [], 'nor one that went when it had got it');
   // what is remembered is bounded
   for (let n = 0; n < 1_100; n++) s.uploads.message(a, { type: 'unwant', files: s.want(a, s.publish(`${n}`, 10)) });
   t.equal(s.uploads.earlier(s.publish('0', 10).sha256).size, 0);
