@@ -14,8 +14,15 @@ interface Waiting {
   readonly done: (error: Error | null) => void;
 }
 
-/** A rush is over when nothing has come for this long, in milliseconds. */
+/** A few files are flushed when nothing has been asked for and nothing has come for this long, in milliseconds. */
 const QUIET_MS = 100;
+/** More than so many are what a rush leaves. */
+const FEW = 16;
+/**
+ * A rush is over after this time, in milliseconds. It has pauses: everybody takes bytes of one large file, or all was
+ * asked for at the beginning. Flushes in them cost those who download together with whoever uses the disk besides.
+ */
+const RUSH_QUIET_MS = 1_000;
 /** A file waits at most about this long, in milliseconds. */
 const LONGEST_MS = 10_000;
 const MAX_WAITING = 512;
@@ -61,10 +68,17 @@ export class FlushQueue {
       const done = (error: Error | null) => (error === null ? resolve() : reject(error));
       const waiting = { open, size, since: urgent ? Number.NEGATIVE_INFINITY : this.#clock.now(), done };
       if (urgent) this.#waiting.unshift(waiting);
-      else this.#waiting.push(waiting);
+      else {
+        this.#waiting.push(waiting);
+        this.rush();
+      }
       this.#waitingBytes += size;
       this.#work();
     });
+  }
+
+  get #quietMs(): number {
+    return this.#waiting.length > FEW ? RUSH_QUIET_MS : QUIET_MS;
   }
 
   /** What waits is flushed now, and what comes later at once. */
@@ -112,7 +126,7 @@ export class FlushQueue {
     const now = this.#clock.now();
     return (
       this.#closing ||
-      now - this.#lastRush >= QUIET_MS ||
+      now - this.#lastRush >= this.#quietMs ||
       now - first.since >= LONGEST_MS ||
       this.#waiting.length > MAX_WAITING ||
       this.#waitingBytes > MAX_WAITING_BYTES
