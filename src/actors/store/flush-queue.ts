@@ -14,13 +14,14 @@ interface Waiting {
   readonly done: (error: Error | null) => void;
 }
 
-/** A few files are flushed when nothing has been asked for and nothing has come for this long, in milliseconds. */
+/** A few files are flushed when nothing has been asked for for this long, in milliseconds. */
 const QUIET_MS = 100;
 /** More than so many are what a rush leaves. */
 const FEW = 16;
 /**
- * A rush is over after this time, in milliseconds. It has pauses: everybody takes bytes of one large file, or all was
- * asked for at the beginning. Flushes in them cost those who download together with whoever uses the disk besides.
+ * A rush is over when nothing has been asked for and nothing has come for this long, in milliseconds. It has pauses:
+ * everybody takes bytes of one large file, or all was asked for at the beginning. Flushes in them cost those who
+ * download together with whoever uses the disk besides.
  */
 const RUSH_QUIET_MS = 1_000;
 /** A file waits at most about this long, in milliseconds. */
@@ -70,7 +71,7 @@ export class FlushQueue {
       if (urgent) this.#waiting.unshift(waiting);
       else {
         this.#waiting.push(waiting);
-        this.rush();
+        if (this.#waiting.length > FEW) this.rush();
       }
       this.#waitingBytes += size;
       this.#work();
