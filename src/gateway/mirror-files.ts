@@ -13,6 +13,7 @@ import type { ActorRef } from '../kernel/protocol.ts';
 import type { PackagesParserProtocol } from '../actors/packages-parser/packages-parser.ts';
 import type { ArrivingFile, TransfersProtocol, WholeFile } from '../actors/transfers/protocol.ts';
 import type { ClientExchange } from './exchange.ts';
+import { FetchedAhead } from './fetched-ahead.ts';
 import { IndexUses } from './index-uses.ts';
 import { MAX_REMEMBERED_BYTES, MemoryCache } from './memory-cache.ts';
 import { passThrough, type PassThroughDeps } from './pass-through.ts';
@@ -47,6 +48,7 @@ export class MirrorFiles {
   readonly #recent = new RecentFiles();
   readonly #releases: ReleaseWatch;
   readonly #spoilt: Spoilt;
+  readonly #ahead = new FetchedAhead();
   readonly #uses: IndexUses;
   readonly #planner: PlannerDeps;
 
@@ -65,7 +67,7 @@ export class MirrorFiles {
     if (remembered === undefined) return false;
     const { file, bytes, headers, signed } = remembered;
     if ((expectedBy(client) ?? file.sha256) !== file.sha256) return false;
-    if (client.head || client.conditional) {
+    if (client.head || client.conditional || this.#ahead.has(file.sha256)) {
       this.#sendBytes(client, file, bytes, signed);
       return true;
     }
@@ -102,6 +104,7 @@ export class MirrorFiles {
     const planned = await this.#plan(url, expected);
     if (planned.location.kind === 'release') return;
     const file = await this.#deps.transfers.within(PREFETCH_MS).ask('fetch', planned.plan);
+    this.#ahead.fetched(file);
     if (file.size > MAX_REMEMBERED_BYTES) return;
     const bytes = readNow(file);
     if (bytes !== undefined) this.#remember(planned, file, bytes);
@@ -175,7 +178,7 @@ export class MirrorFiles {
       if (readable === undefined) return false;
       if (plan.sha256 !== undefined && identity === undefined)
         this.#recent.sent(file, readable.identity, this.#deps.now());
-      await sendWhole(this.#deps, client, file, readable, signed);
+      await sendWhole(this.#deps, client, this.#described(client, file), readable, signed);
     }
     if (location.kind === 'release' && client.res.statusCode === 304) this.#releases.confirmed(location, plan.url);
     return true;
@@ -211,8 +214,12 @@ export class MirrorFiles {
     return this.#deps.transfers.within(600_000).ask('fetch', plan);
   }
 
+  #described(client: ClientExchange, file: WholeFile): WholeFile {
+    return client.head ? file : this.#ahead.given(file);
+  }
+
   #sendBytes(client: ClientExchange, file: WholeFile, bytes: Buffer, signed: boolean): void {
-    const extent = sendFileHead(client, file, signed, this.#deps.now());
+    const extent = sendFileHead(client, this.#described(client, file), signed, this.#deps.now());
     if (extent === undefined) return;
     const end = extent.end ?? bytes.length;
     const body = extent.start === 0 && end === bytes.length ? bytes : bytes.subarray(extent.start, end);

@@ -128,8 +128,10 @@ export class Apt {
   #methods(): string {
     const folder = join(this.root, 'methods');
     mkdirSync(folder);
-    for (const name of readdirSync(APT_METHODS)) symlinkSync(join(APT_METHODS, name), join(folder, name));
-    symlinkSync(METHOD, join(folder, 'debtorrent'));
+    // Where the program is installed, a debtorrent is among them: the one to be tested takes its place.
+    const methods = new Map(readdirSync(APT_METHODS).map((name) => [name, join(APT_METHODS, name)]));
+    methods.set('debtorrent', METHOD);
+    for (const [name, target] of methods) symlinkSync(target, join(folder, name));
     return folder;
   }
 
