@@ -1,18 +1,12 @@
 /** A methods folder for APT: links to its own methods and to ours, or wrappers that note the processor time of each. */
-import { chmod, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-
-const APT_METHODS = '/usr/lib/apt/methods';
-/** Seen from dist/scripts/bench/method. */
-export const LAUNCHER = fileURLToPath(new URL('../../../../bin/apt-method', import.meta.url));
+import { methodTargets } from '../../support/apt-methods.ts';
 
 /** The line of apt.conf that makes APT use it. */
 export async function methodsFolder(directory: string, timesLog?: string): Promise<string> {
   await mkdir(directory, { recursive: true });
-  const real = new Map((await readdir(APT_METHODS)).map((name) => [name, join(APT_METHODS, name)]));
-  real.set('debtorrent', LAUNCHER);
-  for (const [name, target] of real) {
+  for (const [name, target] of await methodTargets()) {
     const path = join(directory, name);
     if (timesLog === undefined || (name !== 'http' && name !== 'debtorrent')) await symlink(target, path);
     else {

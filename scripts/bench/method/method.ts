@@ -3,12 +3,13 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { LAUNCHER } from '../../support/apt-methods.ts';
 import { startNginx } from '../../support/nginx.ts';
 import { type Scope, withScope } from '../../support/scope.ts';
 import type { BenchContext, Benchmark } from '../benchmark.ts';
 import { type Contestant, type ContestantOptions, daemonContestant, plainApt } from '../contestants.ts';
 import { type Figure, type Target, compare } from '../figures.ts';
-import { LAUNCHER, methodsFolder, methodSeconds } from './folder.ts';
+import { methodsFolder, methodSeconds } from './folder.ts';
 
 const START_ROUNDS = 21;
 const ROUNDS = 5;

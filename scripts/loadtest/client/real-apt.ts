@@ -1,8 +1,8 @@
 /** Real apt-get as clients, each with a root of its own: what users run, at the price of processes. */
-import { mkdir, readdir, rm, symlink } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { linkMethods } from '../../support/apt-methods.ts';
 import { type AptRoot, createAptRoot } from '../../support/apt-root.ts';
 import type { Scope } from '../../support/scope.ts';
 import type { LoadArchive, PackageFacts } from '../archive/load-archive.ts';
@@ -10,10 +10,6 @@ import { type Load, sessionOf, startOf } from '../load/load.ts';
 import type { Sampler } from '../load/popularity.ts';
 import type { Tally } from '../measure/tally.ts';
 import { type Route, sourceOf } from './route.ts';
-
-const APT_METHODS = '/usr/lib/apt/methods';
-/** Seen from dist/scripts/loadtest/client. */
-const METHOD = fileURLToPath(new URL('../../../../bin/apt-method', import.meta.url));
 
 export interface RealAptOptions {
   readonly load: Load;
@@ -44,20 +40,11 @@ export async function prepareRealApt(scope: Scope, options: RealAptOptions): Pro
       sources: [`deb ${signed}${source} ${archive.suite} main`],
       proxy,
       retries: 3,
-      ...(method ? { methods: await methodsFolder(join(directory, 'methods')) } : {}),
+      ...(method ? { methods: await linkMethods(join(directory, 'methods')) } : {}),
     });
     roots.push(root);
   }
   return async () => void (await Promise.all(roots.map((root, client) => useApt(root, client, options))));
-}
-
-/** A folder with APT's own methods and ours; made once. */
-async function methodsFolder(folder: string): Promise<string> {
-  const made = await mkdir(folder, { recursive: true });
-  if (made === undefined) return folder;
-  for (const name of await readdir(APT_METHODS)) await symlink(join(APT_METHODS, name), join(folder, name));
-  await symlink(METHOD, join(folder, 'debtorrent'));
-  return folder;
 }
 
 async function useApt(root: AptRoot, client: number, options: RealAptOptions): Promise<void> {
