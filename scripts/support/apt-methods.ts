@@ -1,5 +1,5 @@
 /** A methods folder for APT: its own methods, and ours of this checkout in the place of one that is installed. */
-import { mkdir, readdir, symlink } from 'node:fs/promises';
+import { mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -7,16 +7,11 @@ const APT_METHODS = '/usr/lib/apt/methods';
 /** Seen from dist/scripts/support. */
 export const LAUNCHER = fileURLToPath(new URL('../../../bin/apt-method', import.meta.url));
 
-/** Where each method of the folder is, by name. */
-export async function methodTargets(): Promise<Map<string, string>> {
-  const targets = new Map((await readdir(APT_METHODS)).map((name) => [name, join(APT_METHODS, name)]));
-  return targets.set('debtorrent', LAUNCHER);
-}
-
 /** Makes the folder, with links; one that is there already is left as it is. */
-export async function linkMethods(folder: string): Promise<string> {
-  const made = await mkdir(folder, { recursive: true });
-  if (made === undefined) return folder;
-  for (const [name, target] of await methodTargets()) await symlink(target, join(folder, name));
+export function linkMethods(folder: string): string {
+  if (mkdirSync(folder, { recursive: true }) === undefined) return folder;
+  const targets = new Map(readdirSync(APT_METHODS).map((name) => [name, join(APT_METHODS, name)]));
+  targets.set('debtorrent', LAUNCHER);
+  for (const [name, target] of targets) symlinkSync(target, join(folder, name));
   return folder;
 }

@@ -214,6 +214,7 @@ export class MirrorFiles {
     return this.#deps.transfers.within(600_000).ask('fetch', plan);
   }
 
+  /** As the headers are to have it; the first answer with a body is told apart from the next. */
   #described(client: ClientExchange, file: WholeFile): WholeFile {
     return client.head ? file : this.#ahead.given(file);
   }

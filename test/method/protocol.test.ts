@@ -22,7 +22,7 @@ import t from 'tap';
 
 import { CAPABILITIES } from '../../src/method/main.ts';
 import { run, skipWithout } from '../support/process.ts';
-import { METHOD } from '../support/apt.ts';
+import { LAUNCHER } from '../../scripts/support/apt-methods.ts';
 import { skipWithoutMount } from '../support/tmpfs.ts';
 import { FakeDaemon } from './fixtures/fake-daemon.ts';
 import { MethodProcess } from './fixtures/method-process.ts';
@@ -59,14 +59,14 @@ async function stage(
 }
 
 t.test('the launcher says what the method can do, and ends with its input', async (t) => {
-  const launched = await run(METHOD, [], { input: '' });
+  const launched = await run(LAUNCHER, [], { input: '' });
   t.equal(launched.output, CAPABILITIES);
   t.equal(launched.code, 0);
 });
 
 t.test('what gives up the rights of root has no warnings', { skip: skipWithout('perl') }, async (t) => {
-  const { code, output } = await run('perl', ['-wc', `${METHOD}-as-user`]);
-  t.equal(output.trim(), `${METHOD}-as-user syntax OK`);
+  const { code, output } = await run('perl', ['-wc', `${LAUNCHER}-as-user`]);
+  t.equal(output.trim(), `${LAUNCHER}-as-user syntax OK`);
   t.equal(code, 0);
 });
 

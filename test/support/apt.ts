@@ -4,27 +4,14 @@
  * through the APT method.
  */
 import { createHash } from 'node:crypto';
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { linkMethods } from '../../scripts/support/apt-methods.ts';
 import { run } from './process.ts';
 import type { RunResult } from './process.ts';
 
 export type Form = 'direct' | 'prefix' | 'proxy' | 'method';
-
-/** The launcher of the APT method, seen from dist/test/support. */
-export const METHOD = fileURLToPath(new URL('../../../bin/apt-method', import.meta.url));
-const APT_METHODS = '/usr/lib/apt/methods';
 
 export interface AptOptions {
   /** `http://127.0.0.1:PORT/debian`, as seen without the daemon. */
@@ -104,7 +91,7 @@ export class Apt {
       `APT::Architecture "amd64"; APT::Architectures { ${architectures.map((name) => `"${name}";`).join(' ')} };`,
       `APT::Sandbox::User "root"; APT::Get::AllowUnauthenticated "false"; APT::Install-Recommends "false";`,
       `Acquire::Languages "${languages}"; APT::Color "0"; Dpkg::Use-Pty "0"; Acquire::Retries "3";`,
-      ...(form === 'method' ? [`Dir::Bin::methods "${this.#methods()}";`] : []),
+      ...(form === 'method' ? [`Dir::Bin::methods "${linkMethods(join(this.root, 'methods'))}";`] : []),
       ...(form === 'proxy' ? [`Acquire::http::Proxy "${daemon}";`] : []),
       ...(options.extras === true ? [EXTRAS] : []),
       ...(options.conf ?? []),
@@ -122,17 +109,6 @@ export class Apt {
   /** What APT needs to know of this root, for other programs than apt-get. */
   get env(): NodeJS.ProcessEnv {
     return this.#env;
-  }
-
-  /** A methods folder with APT's own and ours. */
-  #methods(): string {
-    const folder = join(this.root, 'methods');
-    mkdirSync(folder);
-    // Where the program is installed, a debtorrent is among them: the one to be tested takes its place.
-    const methods = new Map(readdirSync(APT_METHODS).map((name) => [name, join(APT_METHODS, name)]));
-    methods.set('debtorrent', METHOD);
-    for (const [name, target] of methods) symlinkSync(target, join(folder, name));
-    return folder;
   }
 
   get(args: readonly string[], cwd = join(this.root, 'work')): Promise<RunResult> {

@@ -1,19 +1,18 @@
 /** A methods folder for APT: links to its own methods and to ours, or wrappers that note the processor time of each. */
-import { chmod, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { chmod, readFile, readlink, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { methodTargets } from '../../support/apt-methods.ts';
+import { linkMethods } from '../../support/apt-methods.ts';
 
 /** The line of apt.conf that makes APT use it. */
 export async function methodsFolder(directory: string, timesLog?: string): Promise<string> {
-  await mkdir(directory, { recursive: true });
-  for (const [name, target] of await methodTargets()) {
+  linkMethods(directory);
+  for (const name of timesLog === undefined ? [] : ['http', 'debtorrent']) {
     const path = join(directory, name);
-    if (timesLog === undefined || (name !== 'http' && name !== 'debtorrent')) await symlink(target, path);
-    else {
-      // APT ends a method by SIGINT, but the method also ends when its input does, and then it can be accounted for
-      await writeFile(path, `#!/bin/bash\ntrap '' INT\n'${target}'\ntimes >>'${timesLog}'\n`);
-      await chmod(path, 0o755);
-    }
+    const target = await readlink(path);
+    await unlink(path);
+    // APT ends a method by SIGINT, but the method also ends when its input does, and then it can be accounted for
+    await writeFile(path, `#!/bin/bash\ntrap '' INT\n'${target}'\ntimes >>'${timesLog}'\n`);
+    await chmod(path, 0o755);
   }
   return `Dir::Bin::methods "${directory}";`;
 }

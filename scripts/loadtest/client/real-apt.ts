@@ -40,7 +40,7 @@ export async function prepareRealApt(scope: Scope, options: RealAptOptions): Pro
       sources: [`deb ${signed}${source} ${archive.suite} main`],
       proxy,
       retries: 3,
-      ...(method ? { methods: await linkMethods(join(directory, 'methods')) } : {}),
+      ...(method ? { methods: linkMethods(join(directory, 'methods')) } : {}),
     });
     roots.push(root);
   }

@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { methodFailure } from '../../../src/commands/setup/try-method.ts';
-import { METHOD } from '../../support/apt.ts';
+import { LAUNCHER } from '../../../scripts/support/apt-methods.ts';
 import { skipWithoutApt } from '../../support/process.ts';
 
 t.test('this one works, as whoever APT makes it', { skip: skipWithoutApt }, async (t) => {
-  t.equal(methodFailure(METHOD, process.env), undefined);
+  t.equal(methodFailure(LAUNCHER, process.env), undefined);
 });
 
 t.test('what goes wrong is said in one line', { skip: skipWithoutApt }, async (t) => {
@@ -27,5 +27,5 @@ t.test('what goes wrong is said in one line', { skip: skipWithoutApt }, async (t
   t.equal(method('exit 0'), undefined);
   rmSync(join(home, 'bin/apt-method'));
   t.match(methodFailure(join(home, 'bin/apt-method'), process.env), /ENOENT/);
-  t.match(methodFailure(METHOD, { ...process.env, DEBTORRENT_NODE: '/nonexistent/node' }), /nonexistent/);
+  t.match(methodFailure(LAUNCHER, { ...process.env, DEBTORRENT_NODE: '/nonexistent/node' }), /nonexistent/);
 });
