@@ -5,12 +5,18 @@ import { Piscina } from 'piscina';
 
 import { DebtorrentError } from '../core/errors.ts';
 import { parseSha256, type Sha256 } from '../core/ids.ts';
+import type { ReadyMark } from '../core/ready-mark.ts';
 import { workerUrl } from '../kernel/worker-url.ts';
 
 /** All reject with OVERLOADED when too many wait, and with STORE_IO when the file is not there or too short. */
 export interface Hashing {
   /** Hashes the first `size` bytes. */
   sha256(path: string, size: number): Promise<Sha256>;
+  /**
+   * Hashes a file of `size` bytes while it is written, as far as the mark says. Undefined when the mark becomes void or
+   * stands still, so that others do not wait behind it.
+   */
+  sha256Along(path: string, size: number, mark: ReadyMark): Promise<Sha256 | undefined>;
   /** Roots of all pieces of the first `size` bytes (docs/PROTOCOL.md), 32 bytes each. */
   pieceRoots(path: string, size: number): Promise<Uint8Array>;
   /** The root, 32 bytes, of the piece of `length` bytes (1 to 1 MiB) from `start` on. */
@@ -65,6 +71,10 @@ export function createHashing({ threads, maxQueue, kept = 0 }: HashingOptions): 
       const sha256 = parseSha256(String(await run('sha256OfFile', { path, size })));
       if (sha256 === undefined) throw new DebtorrentError('INTERNAL', 'the hashing pool gave no digest');
       return sha256;
+    },
+    async sha256Along(path, size, { memory }) {
+      const sha256 = await run('sha256Along', { path, size, memory });
+      return typeof sha256 === 'string' ? parseSha256(sha256) : undefined;
     },
     pieceRoots: async (path, size) => (await run('pieceRootsOfFile', { path, size })) as Uint8Array,
     pieceRoot: async (path, start, length) => (await run('pieceRootOfFile', { path, start, length })) as Uint8Array,

@@ -5,6 +5,7 @@
 import { DebtorrentError } from '../core/errors.ts';
 import { evaluateConditions } from '../core/http/conditional.ts';
 import { contentRange, evaluateRange, unsatisfiedRange } from '../core/http/range.ts';
+import { ReadyMark } from '../core/ready-mark.ts';
 import type { ActorRef } from '../kernel/protocol.ts';
 import type { ArrivingFile, FileHead, TransfersProtocol, WholeFile } from '../actors/transfers/protocol.ts';
 import { etagOf, fileHeaders } from './answer.ts';
@@ -148,19 +149,23 @@ export async function sendArriving(
     if (extent === undefined) return true;
     // node:http keeps headers back until there is a body to go with them, which a stalled mirror may not send for long
     flush = setTimeout(() => client.res.flushHeaders(), FLUSH_MS);
+    const ready = new ReadyMark(file.ready);
     let position = extent.start;
     let end = extent.end;
     while (end === undefined || position < end) {
-      const progress = await transfers.within(30_000).ask('wait', file.id, position, file.epoch);
-      if (client.gone) return true;
-      if (progress.kind === 'failed') throw new DebtorrentError(progress.code, progress.message);
-      if (progress.kind === 'restarted') {
-        // With a hash, what comes now is the same file, and nothing of it has been given to the client.
-        if (client.bytes === 0 && file.sha256 !== undefined) return false;
-        throw new DebtorrentError('HASH_MISMATCH', 'the file changed on its way');
+      let available = ready.end;
+      if (available <= position) {
+        const progress = await transfers.within(30_000).ask('wait', file.id, position, file.epoch);
+        if (client.gone) return true;
+        if (progress.kind === 'failed') throw new DebtorrentError(progress.code, progress.message);
+        if (progress.kind === 'restarted') {
+          // With a hash, what comes now is the same file, and nothing of it has been given to the client.
+          if (client.bytes === 0 && file.sha256 !== undefined) return false;
+          throw new DebtorrentError('HASH_MISMATCH', 'the file changed on its way');
+        }
+        if (progress.kind === 'file') end ??= progress.size;
+        available = progress.kind === 'file' ? progress.size : progress.end;
       }
-      if (progress.kind === 'file') end ??= progress.size;
-      const available = progress.kind === 'file' ? progress.size : progress.end;
       const until = Math.min(available, end ?? available);
       if (until > position && !(await sendRange(client, readable, position, until))) {
         client.cutShort();

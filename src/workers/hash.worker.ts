@@ -2,16 +2,24 @@
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
 
+import { ReadyMark } from '../core/ready-mark.ts';
 import { PIECE_BYTES } from '../core/swarm/pieces.ts';
 import { pieceRoot, RootHasher } from '../core/swarm/tree.ts';
 
 const BUFFER_BYTES = PIECE_BYTES;
+/** So long the thread waits for bytes of one file in all, in milliseconds: others are to be hashed, too. */
+const PATIENCE_MS = 250;
 let buffer: Buffer | undefined;
 
 export interface HashTask {
   readonly path: string;
   /** Bytes to hash from the beginning; a shorter file gives an error. */
   readonly size: number;
+}
+
+export interface AlongTask extends HashTask {
+  /** Of a ReadyMark. */
+  readonly memory: SharedArrayBuffer;
 }
 
 export interface PieceTask {
@@ -25,6 +33,29 @@ export interface PieceTask {
 export function sha256OfFile({ path, size }: HashTask): string {
   const hash = createHash('sha256');
   read(path, 0, size, (bytes) => hash.update(bytes));
+  return hash.digest('hex');
+}
+
+/**
+ * Of a file that is being written, as far as the mark says, until all of it is there. Undefined when the mark becomes
+ * void, or what comes has to be waited for too long.
+ */
+export function sha256Along({ path, size, memory }: AlongTask): string | undefined {
+  const mark = new ReadyMark(memory);
+  const hash = createHash('sha256');
+  let position = 0;
+  for (let patience = PATIENCE_MS; position < size;) {
+    const end = Math.min(mark.end, size);
+    if (mark.isVoid || patience <= 0) return undefined;
+    if (end <= position) {
+      const began = performance.now();
+      mark.wait(end, patience);
+      patience -= performance.now() - began;
+      continue;
+    }
+    read(path, position, end - position, (bytes) => hash.update(bytes));
+    position = end;
+  }
   return hash.digest('hex');
 }
 

@@ -1,8 +1,9 @@
-import { readdir, writeFile } from 'node:fs/promises';
+import { open, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import t from 'tap';
 
+import { ReadyMark } from '../../src/core/ready-mark.ts';
 import { PIECE_BYTES } from '../../src/core/swarm/pieces.ts';
 import { pieceRoot, RootHasher } from '../../src/core/swarm/tree.ts';
 import { createHashing } from '../../src/actors/hashing.ts';
@@ -24,6 +25,42 @@ t.test('files are hashed as far as asked, in threads of their own', async (t) =>
   t.equal(await hashing.sha256(join(directory, String(sizes.at(-1))), 1), hashOf(randomBytes('x', 1)));
   await rejectsWith(t, hashing.sha256(join(directory, '1'), 2), 'STORE_IO', /ends at 1 of 2/);
   await rejectsWith(t, hashing.sha256(join(directory, 'none'), 1), 'STORE_IO');
+});
+
+t.test('a file that arrives in steps has the hash of the whole', async (t) => {
+  const hashing = createHashing({ threads: 1, maxQueue: 100 });
+  t.teardown(() => hashing.close());
+  const path = join(await temporaryDirectory(t), 'f');
+  const data = randomBytes('steps', 5 * PIECE_BYTES + 7);
+  const part = await open(path, 'w');
+  t.teardown(() => part.close());
+  const mark = new ReadyMark();
+  const sha256 = hashing.sha256Along(path, data.length, mark);
+  for (let position = 0; position < data.length; position += 700_001) {
+    await part.write(data, position, Math.min(700_001, data.length - position), position);
+    mark.advance(Math.min(position + 700_001, data.length));
+  }
+  mark.complete(data.length);
+  t.equal(await sha256, hashOf(data));
+});
+
+t.test('what stands still or is void keeps no thread from others', async (t) => {
+  const hashing = createHashing({ threads: 1, maxQueue: 100 });
+  t.teardown(() => hashing.close());
+  const path = join(await temporaryDirectory(t), 'f');
+  const data = randomBytes('still', 100_000);
+  await writeFile(path, data);
+  const still = new ReadyMark();
+  still.advance(50_000);
+  const gone = new ReadyMark();
+  const alongs = [still, gone].map((mark) => hashing.sha256Along(path, data.length, mark));
+  const behind = hashing.sha256(path, data.length);
+  gone.void();
+  t.strictSame(await Promise.all(alongs), [undefined, undefined]);
+  t.equal(await behind, hashOf(data));
+  const long = new ReadyMark();
+  long.complete(data.length + 1);
+  await rejectsWith(t, hashing.sha256Along(path, data.length + 1, long), 'STORE_IO', /ends at/);
 });
 
 t.test('roots of pieces are those that the file would have in memory', async (t) => {

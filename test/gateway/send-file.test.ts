@@ -9,6 +9,7 @@ import { request } from 'undici';
 
 import type { ArrivingFile, Progress, TransfersProtocol } from '../../src/actors/transfers/protocol.ts';
 import { asDebtorrentError } from '../../src/core/errors.ts';
+import { ReadyMark } from '../../src/core/ready-mark.ts';
 import { ClientExchange } from '../../src/gateway/exchange.ts';
 import { sendArriving } from '../../src/gateway/send-file.ts';
 import { spawn } from '../../src/kernel/actor.ts';
@@ -18,8 +19,15 @@ import { randomBytes } from '../support/random.ts';
 
 const data = randomBytes('arriving', 100_000);
 
+interface Following {
+  readonly ready?: ReadyMark;
+  /** Hears from where it was asked to wait. */
+  waited?(position: number): void;
+}
+
 /** A server that answers as the gateway does, from transfers that say these things, one after the other. */
-async function serve(t: Test, progress: readonly Progress[], known = true) {
+async function serve(t: Test, progress: readonly Progress[], known = true, following: Following = {}) {
+  const { ready = new ReadyMark(), waited } = following;
   const directory = await temporaryDirectory(t);
   const said = [...progress];
   const sent: unknown[] = [];
@@ -29,7 +37,10 @@ async function serve(t: Test, progress: readonly Progress[], known = true) {
     name: 'transfers',
     log: new Recorder(),
     behaviour: {
-      wait: () => said.shift() ?? { kind: 'more', end: data.length, size: data.length },
+      wait(_id, position) {
+        waited?.(position);
+        return said.shift() ?? { kind: 'more', end: data.length, size: data.length };
+      },
       leave: () => undefined,
       open: refuse,
       fetch: refuse,
@@ -47,6 +58,7 @@ async function serve(t: Test, progress: readonly Progress[], known = true) {
       id: 1,
       path,
       epoch,
+      ready: ready.memory,
       size: data.length,
       sha256: known ? hashOf(data) : undefined,
       lastModified: undefined,
@@ -110,4 +122,15 @@ t.test('without a hash nobody knows that it is the same file', async (t) => {
   const { url, results } = await serve(t, [{ kind: 'restarted', epoch: 1 }], false);
   await t.rejects(request(url).then(({ body }) => body.arrayBuffer()));
   t.strictSame(await results(), ['HASH_MISMATCH']);
+});
+
+t.test('a reader that is behind goes on without asking, and asks for what is not there', async (t) => {
+  const ready = new ReadyMark();
+  ready.advance(8192);
+  const asked: number[] = [];
+  const { url, results } = await serve(t, [], true, { ready, waited: (position) => asked.push(position) });
+  const { body } = await request(url);
+  t.equal((await body.arrayBuffer()).byteLength, data.length);
+  t.strictSame(await results(), [true]);
+  t.strictSame(asked, [8192]);
 });

@@ -4,22 +4,27 @@
  */
 import { closeSync, openSync } from 'node:fs';
 
+import type { Clock } from '../../core/clock.ts';
+import type { ReadyMark } from '../../core/ready-mark.ts';
 import { RangeSet, type ByteRange } from '../../core/range-set.ts';
 import type { Sha256, TransferKey } from '../../core/ids.ts';
 import type { ActorRef } from '../../kernel/protocol.ts';
 import type { StoredFile, StoreProtocol } from '../store/protocol.ts';
-import { FrontierHash, hashNow } from './frontier-hash.ts';
+import { HashAlong } from './hash-along.ts';
+import { hashNow } from './hash-now.ts';
 
 /** Bytes at the end of a file that wait for its hash. */
 export const LAST_BLOCK_BYTES = 16 * 1024;
 const CHECKPOINT_BYTES = 16 * 1024 * 1024;
 const COMMIT_MS = 60_000;
 /** Files up to this size from several sources are hashed at once: handing them over takes longer. */
-const HASH_NOW_BYTES = 256 * 1024;
+const HASH_NOW_BYTES = 1024 * 1024;
 
 export interface ContentDeps {
   readonly store: ActorRef<StoreProtocol>;
   sha256(path: string, size: number): Promise<Sha256>;
+  sha256Along(path: string, size: number, mark: ReadyMark): Promise<Sha256 | undefined>;
+  readonly clock: Clock;
 }
 
 export class Content {
@@ -47,7 +52,7 @@ export class Content {
   hold: ByteRange | undefined;
   /** What readers were told that they may read, in this epoch. */
   readonly released = new RangeSet();
-  #frontier: FrontierHash | undefined;
+  #along: HashAlong | undefined;
 
   constructor(deps: ContentDeps, key: TransferKey, expected: Sha256 | undefined, size: number | undefined) {
     this.#deps = deps;
@@ -131,10 +136,13 @@ export class Content {
   /** Hashes what has come in order while the rest is on its way. */
   follow(): void {
     if (this.#expected === undefined || this.size === undefined || this.size <= HASH_NOW_BYTES) return;
-    const end = this.#settledEnd(0);
-    if (end === 0) return;
-    this.#frontier ??= new FrontierHash(this.#path);
-    this.#frontier.advance(end);
+    this.#along ??= new HashAlong({
+      path: this.#path,
+      size: this.size,
+      along: (path, size, mark) => this.#deps.sha256Along(path, size, mark),
+      now: this.#deps.clock.now,
+    });
+    this.#along.advance(this.#settledEnd(0), this.#have.bytes);
   }
 
   /** End of what a reader at `position` may have now. */
@@ -148,11 +156,14 @@ export class Content {
 
   /** SHA-256 of the whole file as it is on disk. */
   async hash(size: number): Promise<Sha256> {
-    if (this.wholeSha256 !== undefined && !this.mixed) return this.wholeSha256;
+    if (this.wholeSha256 !== undefined && !this.mixed) {
+      this.#unfollow();
+      return this.wholeSha256;
+    }
     if (this.mixed && size <= HASH_NOW_BYTES) return hashNow(this.#path, size);
-    const followed = await this.#frontier?.finish(size);
-    this.#frontier = undefined;
-    return followed ?? this.#deps.sha256(this.#path, size);
+    const along = await this.#along?.finish();
+    this.#along = undefined;
+    return along ?? this.#deps.sha256(this.#path, size);
   }
 
   async commit(sha256: Sha256, size: number, lastModified: string | undefined): Promise<StoredFile> {
@@ -180,7 +191,7 @@ export class Content {
   }
 
   #unfollow(): void {
-    this.#frontier?.close();
-    this.#frontier = undefined;
+    this.#along?.close();
+    this.#along = undefined;
   }
 }

@@ -11,6 +11,7 @@ import type { Content } from './content.ts';
 import type { FetchingDeps, FetchingEvents, FetchingOptions } from './fetching-deps.ts';
 import { MirrorSide } from './mirror-side.ts';
 import { PeerSide } from './peer-side.ts';
+import { isWhole } from './range-job.ts';
 import { Together } from './together.ts';
 
 /** Times that one file may be begun anew. */
@@ -42,8 +43,9 @@ export class Fetching {
       },
       path: () => this.#path(),
       started: () => events.started(),
-      wrote: (_job, start, end) => {
+      wrote: (job, start, end) => {
         this.#together?.mirrorWrote(start, end);
+        if (!isWhole(job, this.#content.size)) this.#content.follow();
         events.progressed();
       },
       ready: () => this.#pump(),

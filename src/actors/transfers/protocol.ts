@@ -32,7 +32,7 @@ export interface WholeFile extends FileHead {
   readonly freshUntil: number;
 }
 
-/** A file that is arriving: read `path` as far as `wait` allows. */
+/** A file that is arriving: read `path` as far as `wait` or `ready` allows. */
 export interface ArrivingFile extends FileHead {
   readonly kind: 'arriving';
   readonly id: TransferId;
@@ -40,6 +40,8 @@ export interface ArrivingFile extends FileHead {
   readonly source: SourceLabel;
   /** Changes when what was read so far must not be followed by what comes next. */
   readonly epoch: number;
+  /** Of a ReadyMark: so much can be read from the beginning on in this epoch. Void in the next. */
+  readonly ready: SharedArrayBuffer;
 }
 
 export type Progress =

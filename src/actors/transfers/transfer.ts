@@ -17,6 +17,7 @@ import type { ArrivingFile, FileHead, Progress, TransferId, TransferStatus, Whol
 import { Waiters } from './waiters.ts';
 import { keep, tellPeers } from './keeping.ts';
 import { readOn, statusOf } from './progress.ts';
+import { ReadyBytes } from './ready-bytes.ts';
 import { fromName, fromStore } from './whole-file.ts';
 
 export interface TransferDeps extends ContentDeps, Omit<FetchingDeps, 'register' | 'now'> {
@@ -32,6 +33,7 @@ export class Transfer {
   readonly #content: Content;
   readonly #fetching: Fetching;
   readonly #waiters: Waiters;
+  readonly #ready: ReadyBytes;
   #cached: Cached | undefined;
   #state: TransferStatus['state'] = 'starting';
   #kept: Promise<void> | undefined;
@@ -50,13 +52,17 @@ export class Transfer {
     this.#over = new Promise((resolve) => (this.#end = resolve));
     this.#waiters = new Waiters(deps.clock);
     this.#content = new Content(deps, key, plan.sha256, plan.size);
+    this.#ready = new ReadyBytes(this.#content);
     const revalidate = cached?.check === 'mirror' ? validatorsOf(cached.record) : undefined;
     this.#fetching = new Fetching(
       { ...deps, now: deps.clock.now, register: (job: JobId) => deps.register(job, this) },
       { plan, content: this.#content, focus: from, revalidate },
       {
         started: () => this.#started(),
-        progressed: () => this.#waiters.progressed((position) => this.#content.available(position)),
+        progressed: () => {
+          this.#ready.progressed();
+          this.#waiters.progressed((position) => this.#content.available(position));
+        },
         complete: (size) => void this.#verify(size),
         restarted: () => this.#restarted(),
         notModified: (info) => this.#notModified(info),
@@ -128,6 +134,7 @@ export class Transfer {
       id: this.id,
       path: this.#content.readable(),
       epoch,
+      ready: this.#ready.memory(),
       source: this.#source(),
       ...this.#head(),
     };
@@ -190,6 +197,7 @@ export class Transfer {
   }
 
   #restarted(): void {
+    this.#ready.restarted();
     if (!this.ended) this.#state = 'starting';
     this.#waiters.wakeAll();
   }

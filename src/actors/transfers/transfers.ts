@@ -76,6 +76,7 @@ export function createTransfers(deps: TransfersDeps): Transfers {
     connections: deps.connections,
     maxSize: MAX_UNSIGNED_BYTES,
     sha256: (path, size) => deps.hashing.sha256(path, size),
+    sha256Along: (path, size, mark) => deps.hashing.sha256Along(path, size, mark),
     nextJobId: () => nextJobId++,
     register: (id, transfer) => byJob.set(id, transfer),
     unregister: (id) => byJob.delete(id),

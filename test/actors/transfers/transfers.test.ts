@@ -367,6 +367,7 @@ t.test('that a file cannot be hashed now is no reason to remove it', async (t) =
   const refuse = () => Promise.reject(new DebtorrentError('OVERLOADED', 'too many'));
   const refusing = {
     sha256: refuse,
+    sha256Along: refuse,
     pieceRoots: refuse,
     pieceRoot: refuse,
     prepare() {},
