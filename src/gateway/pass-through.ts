@@ -23,10 +23,14 @@ export interface PassThroughDeps {
 }
 
 const MAX_BYTES = 64 * 1024 ** 3;
+/** Bytes that wait for the client until the mirror is paused, and until it goes on. */
 const HIGH_WATER = 4 * 1024 * 1024;
+const LOW_WATER = HIGH_WATER / 2;
 
 /** @throws DebtorrentError when nothing, or not all, could be sent; the caller ends the answer. */
 export async function passThrough(deps: PassThroughDeps, client: ClientExchange, plan: FetchPlan): Promise<void> {
+  // One that waits behind others would keep a connection to the mirror that these may need.
+  await client.next();
   const exchanger = await deps.exchanger();
   let writer: ClientWriter | undefined;
   let failure = new DebtorrentError('MIRROR_UNREACHABLE', 'no mirror is left to ask');
@@ -76,6 +80,8 @@ class ClientWriter implements BodyWriter {
   #heldBytes = 0;
   #heldFrom = 0;
   #headersOnly = false;
+  /** Bytes that are not with the kernel yet. */
+  #unsent = 0;
   #paused = false;
   #sending: Promise<void> = Promise.resolve();
   error: Error | undefined;
@@ -120,14 +126,6 @@ class ClientWriter implements BodyWriter {
     this.#held.push(Buffer.from(chunk));
     this.#heldBytes += chunk.length;
     this.#flush(this.#plan.sha256 === undefined ? 0 : LAST_BLOCK_BYTES);
-    if (!this.#paused && this.#client.res.writableLength > HIGH_WATER) {
-      this.#paused = true;
-      this.#options.pause();
-      this.#client.res.once('drain', () => {
-        this.#paused = false;
-        this.#options.resume();
-      });
-    }
   }
 
   finish(): Promise<void> {
@@ -157,8 +155,24 @@ class ClientWriter implements BodyWriter {
     const start = Math.max(this.#from - at, 0);
     const end = Math.min(this.#until - at, chunk.length);
     if (this.#headersOnly || start >= end) return;
-    const sent = this.#client.write(chunk.subarray(start, end));
-    this.#sending = this.#sending.then(() => sent).then(() => undefined);
+    const bytes = end - start;
+    this.#unsent += bytes;
+    const sent = this.#client.write(chunk.subarray(start, end)).then(() => this.#sent(bytes));
+    this.#sending = this.#sending.then(() => sent);
+    if (this.#paused || this.#unsent <= HIGH_WATER) return;
+    this.#paused = true;
+    this.#options.pause();
+  }
+
+  /**
+   * Counted here, as `drain` says too little: node:http also tells an answer of it when those before it on the connection
+   * are through, and then says nothing when its own bytes are.
+   */
+  #sent(bytes: number): void {
+    this.#unsent -= bytes;
+    if (!this.#paused || this.#unsent > LOW_WATER) return;
+    this.#paused = false;
+    this.#options.resume();
   }
 }
 

@@ -1,0 +1,52 @@
+/** Files that the store has no room for, many of them on one connection. */
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import t from 'tap';
+
+import { until } from '../kernel/contract.ts';
+import { AnswerParser, exchange, openSocket, requestText } from '../support/raw-http.ts';
+import { randomBytes } from '../support/random.ts';
+import { ARCHIVE, startGateway } from './fixtures/gateway-scene.ts';
+
+const MIB = 1024 * 1024;
+t.setTimeout(120_000);
+
+t.test('answers that wait for their turn keep nothing from the one whose turn it is', async (t) => {
+  const s = await startGateway(t, { limitBytes: 100_000 });
+  const known: Record<string, Buffer> = {};
+  for (let n = 0; n < 8; n++) known[`pool/f${n}.deb`] = randomBytes(`file ${n}`, 9 * MIB + n);
+  for (const [name, data] of Object.entries(known)) await s.publish(`${ARCHIVE}/${name}`, data);
+  s.index(known);
+  // The first one comes to the mirror with its second request: the others are there before it.
+  await s.publish('moved.deb', known['pool/f0.deb'] as Buffer);
+  s.web.rule(`/${ARCHIVE}/pool/f0.deb`, { redirect: `${s.web.url}/moved.deb`, delayMs: 200 });
+  const paths = Object.keys(known).map((name) => `/${s.web.host}/${ARCHIVE}/${name}`);
+  const texts = paths.map((path) => requestText('GET', path, s.host)).join('');
+  const answers = await exchange(s.target, texts, { answers: paths.length });
+  t.strictSame(
+    Object.values(known).map((data, n) => answers[n]?.body.equals(data)),
+    paths.map(() => true),
+  );
+});
+
+t.test('a client that takes nothing holds its file back, as long as it likes, and gets it when it does', async (t) => {
+  const s = await startGateway(t, { limitBytes: 100_000 });
+  const data = randomBytes('slow', 64 * MIB);
+  const name = `${ARCHIVE}/pool/a.deb`;
+  await s.publish(name, data);
+  s.index({ 'pool/a.deb': data });
+  const socket = openSocket(s.target);
+  t.teardown(() => socket.destroy());
+  socket.pause();
+  socket.write(requestText('GET', `/${s.web.host}/${name}`, s.host));
+  await until(() => s.web.bytes(`/${name}`) > 0);
+  // Longer than a mirror may be silent.
+  await sleep(2_500);
+  const sent = s.web.bytes(`/${name}`);
+  t.ok(sent < data.length, `${sent} bytes left the mirror`);
+  const parser = new AnswerParser([]);
+  socket.on('data', (bytes) => parser.push(bytes));
+  socket.resume();
+  await until(() => parser.answers.length > 0);
+  t.ok(parser.answers[0]?.body.equals(data));
+});
