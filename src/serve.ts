@@ -28,6 +28,7 @@ import { figuresOf } from './gateway/method/figures.ts';
 import { MethodSessions } from './gateway/method/sessions.ts';
 import { ownNames } from './gateway/own-names.ts';
 import { OwnPages } from './gateway/own-pages.ts';
+import { PassedBytes } from './gateway/passed-bytes.ts';
 import { loadHistory } from './gateway/status/history-file.ts';
 import { History } from './gateway/status/history.ts';
 import { Observer } from './gateway/status/observe.ts';
@@ -97,6 +98,7 @@ async function run(config: Config, ownLog: Logger): Promise<number> {
   let listeners: Listeners | undefined;
   let ready = false;
 
+  const passed = new PassedBytes();
   const files = new MirrorFiles({
     rules,
     transfers,
@@ -109,11 +111,17 @@ async function run(config: Config, ownLog: Logger): Promise<number> {
       catalogueChanged: (ms) => view.changed(ms),
       now: Date.now,
     },
-    passThrough: { exchanger: passThroughExchanger, rules, userAgent, now: Date.now, received: () => undefined },
+    passThrough: {
+      exchanger: passThroughExchanger,
+      rules,
+      userAgent,
+      now: Date.now,
+      received: (host, bytes) => passed.add(host, bytes),
+    },
   });
   const layout = layoutOf(config.cacheDir);
   const history = new History(Date.now(), await loadHistory(layout.history, log));
-  const observer = new Observer({ transfers, store, mirror, peers, now: Date.now });
+  const observer = new Observer({ transfers, store, mirror, passed, peers, now: Date.now });
   const listening = () => listeners?.address ?? formatAuthority(config.listen.host, config.listen.port);
   const reporter = new Reporter({
     version,

@@ -50,3 +50,21 @@ t.test('a client that takes nothing holds its file back, as long as it likes, an
   await until(() => parser.answers.length > 0);
   t.ok(parser.answers[0]?.body.equals(data));
 });
+
+t.test('what passes by the store came from its mirror', async (t) => {
+  const s = await startGateway(t, { limitBytes: 100_000 });
+  const [data, kept] = [randomBytes('passes', 3 * MIB), randomBytes('kept', 50_000)];
+  await s.publish(`${ARCHIVE}/pool/a.deb`, data);
+  await s.publish(`${ARCHIVE}/pool/b.deb`, kept);
+  s.index({ 'pool/a.deb': data, 'pool/b.deb': kept });
+  for (const name of ['a', 'b']) t.equal((await s.get(`${ARCHIVE}/pool/${name}.deb`)).status, 200);
+  const [page] = await exchange(s.target, requestText('GET', '/status.json', s.host));
+  const { totals, mirrors } = JSON.parse(page?.body.toString() ?? '') as {
+    totals: Record<string, number>;
+    mirrors: { host: string; bytes: number; errors: number }[];
+  };
+  const all = data.length + kept.length;
+  t.match(totals, { served_bytes: all, from_mirror_bytes: all, from_cache_bytes: 0 });
+  t.match(mirrors, [{ host: '127.0.0.1', bytes: all, errors: 0 }]);
+  t.equal(mirrors.length, 1);
+});

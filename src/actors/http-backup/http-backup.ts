@@ -11,6 +11,7 @@ import type { JobId, RangeJob, RangeOutcome, SourceProtocol, SourceSinkProtocol 
 import { createExchanger } from './exchange.ts';
 import { fetchRange } from './fetch-range.ts';
 import { MirrorQueue } from './mirror-queue.ts';
+import { rowFor } from './mirror-rows.ts';
 import type { MirrorTimeouts } from './timeouts.ts';
 
 export interface MirrorStats {
@@ -44,10 +45,6 @@ export interface HttpBackup {
 
 type Figures = { -readonly [K in Exclude<keyof MirrorStats, 'host'>]: MirrorStats[K] };
 
-/** Mirrors whose figures are kept; the rest are counted together under this name. */
-const MAX_HOSTS = 256;
-const OTHERS = 'other';
-
 export function createHttpBackup(deps: HttpBackupDeps): HttpBackup {
   const exchanger = createExchanger(deps);
   const queues = new Map<string, MirrorQueue>();
@@ -55,7 +52,7 @@ export function createHttpBackup(deps: HttpBackupDeps): HttpBackup {
   const figures = new Map<string, Figures>();
 
   const figuresOf = (host: string) => {
-    const name = figures.has(host) || figures.size < MAX_HOSTS ? host : OTHERS;
+    const name = rowFor(figures, host);
     let entry = figures.get(name);
     if (entry === undefined) figures.set(name, (entry = { bytes: 0, errors: 0, failing: false, last_error: null }));
     return entry;

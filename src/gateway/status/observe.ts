@@ -4,11 +4,14 @@ import type { StoreProtocol, StoreStats } from '../../actors/store/protocol.ts';
 import type { PeersProtocol, PeersStatus } from '../../actors/swarm/protocol.ts';
 import type { TransfersProtocol, TransferStatus, TransferTotals } from '../../actors/transfers/protocol.ts';
 import type { ActorRef } from '../../kernel/protocol.ts';
+import type { PassedBytes } from '../passed-bytes.ts';
 
 export interface ObserverDeps {
   readonly transfers: ActorRef<TransfersProtocol>;
   readonly store: ActorRef<StoreProtocol>;
   readonly mirror: ActorRef<HttpBackupProtocol>;
+  /** What came from mirrors without the transfers. */
+  readonly passed: PassedBytes;
   /** Absent when peers are off. */
   readonly peers?: ActorRef<PeersProtocol> | undefined;
   now(): number;
@@ -47,6 +50,7 @@ export class Observer {
   async now(): Promise<Observation> {
     const silent = { ...NO_PEERS, silent: true };
     const swarm = this.peers().catch(() => silent);
+    const { passed } = this.#deps;
     const [transfers, cache, mirrors, peers] = await Promise.all([
       this.#transfers(),
       this.#store(),
@@ -57,7 +61,7 @@ export class Observer {
       at: this.#deps.now(),
       ...transfers,
       cache,
-      mirrors,
+      mirrors: passed.with(mirrors),
       swarm: peers,
       peers: peers === silent ? 'silent' : this.#deps.peers === undefined ? 'off' : 'on',
     };
@@ -80,8 +84,10 @@ export class Observer {
     return (await this.#deps.peers?.within(ASK_MS).ask('status')) ?? NO_PEERS;
   }
 
-  #transfers() {
-    return this.#deps.transfers.within(ASK_MS).ask('status');
+  async #transfers() {
+    const { passed, transfers } = this.#deps;
+    const { totals, ...status } = await transfers.within(ASK_MS).ask('status');
+    return { ...status, totals: { ...totals, fromMirrorBytes: totals.fromMirrorBytes + passed.total } };
   }
 
   #store(): Promise<StoreStats> {
