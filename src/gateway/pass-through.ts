@@ -5,6 +5,7 @@
 import { DebtorrentError } from '../core/errors.ts';
 import type { HostRules } from '../core/host-rules.ts';
 import type { FetchPlan } from '../core/fetch-plan.ts';
+import { SMALL_FILE_BYTES } from '../core/job-size.ts';
 import type { Exchanger } from '../actors/http-backup/exchange.ts';
 import { fetchRange } from '../actors/http-backup/fetch-range.ts';
 import type { BodyWriter, BodyWriterOptions } from '../actors/http-backup/range-writer.ts';
@@ -29,8 +30,8 @@ const LOW_WATER = HIGH_WATER / 2;
 
 /** @throws DebtorrentError when nothing, or not all, could be sent; the caller ends the answer. */
 export async function passThrough(deps: PassThroughDeps, client: ClientExchange, plan: FetchPlan): Promise<void> {
-  // One that waits behind others would keep a connection to the mirror that these may need.
-  await client.next();
+  // One that is paused behind others would keep a connection to the mirror that these may need; a small one never is.
+  if (plan.size === undefined || plan.size > SMALL_FILE_BYTES) await client.next();
   const exchanger = await deps.exchanger();
   let writer: ClientWriter | undefined;
   let failure = new DebtorrentError('MIRROR_UNREACHABLE', 'no mirror is left to ask');

@@ -8,7 +8,7 @@ import { pieceRoot, RootHasher } from '../core/swarm/tree.ts';
 
 const BUFFER_BYTES = PIECE_BYTES;
 /** So long the thread waits for bytes of one file in all, in milliseconds: others are to be hashed, too. */
-const PATIENCE_MS = 250;
+const PATIENCE_MS = 1_000;
 let buffer: Buffer | undefined;
 
 export interface HashTask {

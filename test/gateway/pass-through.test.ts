@@ -14,7 +14,7 @@ t.setTimeout(120_000);
 t.test('answers that wait for their turn keep nothing from the one whose turn it is', async (t) => {
   const s = await startGateway(t, { limitBytes: 100_000 });
   const known: Record<string, Buffer> = {};
-  for (let n = 0; n < 8; n++) known[`pool/f${n}.deb`] = randomBytes(`file ${n}`, 9 * MIB + n);
+  for (let n = 0; n < 8; n++) known[`pool/f${n}.deb`] = randomBytes(`file ${n}`, n === 4 ? 20_000 : 9 * MIB + n);
   for (const [name, data] of Object.entries(known)) await s.publish(`${ARCHIVE}/${name}`, data);
   s.index(known);
   // The first one comes to the mirror with its second request: the others are there before it.
@@ -27,6 +27,9 @@ t.test('answers that wait for their turn keep nothing from the one whose turn it
     Object.values(known).map((data, n) => answers[n]?.body.equals(data)),
     paths.map(() => true),
   );
+  const asked = s.web.log.map(({ path }) => path).filter((path) => path.startsWith(`/${ARCHIVE}/`));
+  const small = `/${ARCHIVE}/pool/f4.deb`;
+  t.ok(asked.indexOf(small) < asked.indexOf(`/${ARCHIVE}/pool/f1.deb`), 'a small one does not wait for its turn');
 });
 
 t.test('a client that takes nothing holds its file back, as long as it likes, and gets it when it does', async (t) => {

@@ -1,6 +1,6 @@
 /**
- * SHA-256 of a file that is still arriving: the hashing pool begins when the rest is likely to be there before it has
- * come to it, so that little is left to hash when the last byte comes, and no thread of the pool waits for long.
+ * SHA-256 of a file that is still arriving: the hashing pool begins when the rest is likely to be there not long after it
+ * has come to it, so that little is left to hash when the last byte comes, and no thread of the pool waits for long.
  */
 import type { Sha256 } from '../../core/ids.ts';
 import { ReadyMark } from '../../core/ready-mark.ts';
@@ -13,10 +13,10 @@ export interface HashAlongDeps {
   now(): number;
 }
 
-/** What is hashed in a millisecond, in bytes; a guess on the safe side. */
+/** What is hashed in a millisecond, in bytes, where nobody else needs the processor. */
 const HASHED_IN_MS = 1_000_000;
-/** The pool may wait so long for bytes, in milliseconds. */
-const WAIT_MS = 50;
+/** The pool may wait so long for bytes in all, in milliseconds; with busy processors it does not come to that. */
+const WAIT_MS = 500;
 
 export class HashAlong {
   readonly #deps: HashAlongDeps;
@@ -52,7 +52,7 @@ export class HashAlong {
     const came = bytes - began.bytes;
     if (came <= 0 || at <= began.at) return false;
     const restMs = ((size - bytes) * (at - began.at)) / came;
-    return restMs <= WAIT_MS + bytes / HASHED_IN_MS;
+    return restMs <= WAIT_MS + size / HASHED_IN_MS;
   }
 
   #begin(): void {
