@@ -10,21 +10,30 @@ import { RangeSet, type ByteRange } from '../../core/range-set.ts';
 import type { Sha256, TransferKey } from '../../core/ids.ts';
 import type { ActorRef } from '../../kernel/protocol.ts';
 import type { StoredFile, StoreProtocol } from '../store/protocol.ts';
+import { FrontierHash, hashNow } from './frontier-hash.ts';
 import { HashAlong } from './hash-along.ts';
-import { hashNow } from './hash-now.ts';
 
 /** Bytes at the end of a file that wait for its hash. */
 export const LAST_BLOCK_BYTES = 16 * 1024;
 const CHECKPOINT_BYTES = 16 * 1024 * 1024;
 const COMMIT_MS = 60_000;
 /** Files up to this size from several sources are hashed at once: handing them over takes longer. */
-const HASH_NOW_BYTES = 1024 * 1024;
+const HASH_NOW_BYTES = 256 * 1024;
 
 export interface ContentDeps {
   readonly store: ActorRef<StoreProtocol>;
   sha256(path: string, size: number): Promise<Sha256>;
   sha256Along(path: string, size: number, mark: ReadyMark): Promise<Sha256 | undefined>;
   readonly clock: Clock;
+}
+
+/** Hashes a file while it arrives. */
+interface Follower {
+  /** Bytes before `end` will not change any more; `bytes` have come in all. */
+  advance(end: number, bytes: number): void;
+  /** The hash of all `size` bytes, which are there; undefined when it is to be begun anew. It is used up then. */
+  finish(size: number): Promise<Sha256 | undefined>;
+  close(): void;
 }
 
 export class Content {
@@ -52,7 +61,7 @@ export class Content {
   hold: ByteRange | undefined;
   /** What readers were told that they may read, in this epoch. */
   readonly released = new RangeSet();
-  #along: HashAlong | undefined;
+  #follower: Follower | undefined;
 
   constructor(deps: ContentDeps, key: TransferKey, expected: Sha256 | undefined, size: number | undefined) {
     this.#deps = deps;
@@ -133,16 +142,14 @@ export class Content {
     this.#unfollow();
   }
 
-  /** Hashes what has come in order while the rest is on its way. */
-  follow(): void {
+  /**
+   * Hashes what has come in order while the rest is on its way. What peers bring in this thread, which has little else to
+   * do then, and from the processor's cache; what mirrors bring in the pool, as this thread reads it from them.
+   */
+  follow(who: 'peers' | 'mirrors'): void {
     if (this.#expected === undefined || this.size === undefined || this.size <= HASH_NOW_BYTES) return;
-    this.#along ??= new HashAlong({
-      path: this.#path,
-      size: this.size,
-      along: (path, size, mark) => this.#deps.sha256Along(path, size, mark),
-      now: this.#deps.clock.now,
-    });
-    this.#along.advance(this.#settledEnd(0), this.#have.bytes);
+    this.#follower ??= who === 'peers' ? new FrontierHash(this.#path) : this.#along(this.size);
+    this.#follower.advance(this.#settledEnd(0), this.#have.bytes);
   }
 
   /** End of what a reader at `position` may have now. */
@@ -161,9 +168,9 @@ export class Content {
       return this.wholeSha256;
     }
     if (this.mixed && size <= HASH_NOW_BYTES) return hashNow(this.#path, size);
-    const along = await this.#along?.finish();
-    this.#along = undefined;
-    return along ?? this.#deps.sha256(this.#path, size);
+    const followed = await this.#follower?.finish(size);
+    this.#follower = undefined;
+    return followed ?? this.#deps.sha256(this.#path, size);
   }
 
   async commit(sha256: Sha256, size: number, lastModified: string | undefined): Promise<StoredFile> {
@@ -190,8 +197,13 @@ export class Content {
     return Math.max(position, Math.min(end, this.hold.start));
   }
 
+  #along(size: number): Follower {
+    const { clock, sha256Along: along } = this.#deps;
+    return new HashAlong({ path: this.#path, size, along, now: clock.now });
+  }
+
   #unfollow(): void {
-    this.#along?.close();
-    this.#along = undefined;
+    this.#follower?.close();
+    this.#follower = undefined;
   }
 }

@@ -45,7 +45,7 @@ export class Fetching {
       started: () => events.started(),
       wrote: (job, start, end) => {
         this.#together?.mirrorWrote(start, end);
-        if (!isWhole(job, this.#content.size)) this.#content.follow();
+        if (!isWhole(job, this.#content.size)) this.#content.follow('mirrors');
         events.progressed();
       },
       ready: () => this.#pump(),

@@ -76,7 +76,7 @@ export class Together {
       },
       wrote: () => {
         this.#hedging.settle();
-        content.follow();
+        content.follow('peers');
         host.progressed();
       },
       ready: () => host.ready(),
@@ -90,7 +90,7 @@ export class Together {
       peers: this.#peers,
       changed: () => host.ready(),
       released: () => {
-        content.follow();
+        content.follow('peers');
         host.progressed();
       },
     });
@@ -210,7 +210,7 @@ export class Together {
     }
     this.#hedging.settle();
     if (this.#arbitration !== undefined) this.#compare(this.#arbitration);
-    else if (this.#peers.came.bytes > 0) this.#content.follow();
+    else if (this.#peers.came.bytes > 0) this.#content.follow('peers');
   }
 
   jobWrote(id: JobId, start: number, end: number): void {
