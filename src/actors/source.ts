@@ -71,3 +71,8 @@ export interface SourceSinkProtocol {
   /** Bytes [start, end) of the job's file are written. */
   wrote(id: JobId, start: number, end: number): void;
 }
+
+/** It asks for all of a file, as far as its size is known: one answer brings it, and its source hashes it on the way. */
+export function isWhole({ start, end, size }: RangeJob): boolean {
+  return start === 0 && (end === undefined || end === size);
+}

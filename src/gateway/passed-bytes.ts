@@ -16,7 +16,6 @@ export class PassedBytes {
 
   /** The figures of mirrors with these bytes. */
   with(mirrors: readonly MirrorStats[]): readonly MirrorStats[] {
-    if (this.total === 0) return mirrors;
     const rest = new Map(this.#hosts);
     const known = mirrors.map((mirror) => {
       const passed = rest.get(mirror.host) ?? 0;

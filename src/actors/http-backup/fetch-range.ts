@@ -7,7 +7,7 @@ import { DebtorrentError } from '../../core/errors.ts';
 import { mirrorRequest } from '../../core/http/mirror-url.ts';
 import type { HostRules } from '../../core/host-rules.ts';
 import type { MirrorUrl } from '../../core/ids.ts';
-import type { RangeJob, RangeOutcome, SourceSinkProtocol } from '../source.ts';
+import { isWhole, type RangeJob, type RangeOutcome, type SourceSinkProtocol } from '../source.ts';
 import type { ActorRef } from '../../kernel/protocol.ts';
 import { readAnswer } from './answer.ts';
 import { BodySink } from './body-sink.ts';
@@ -164,8 +164,7 @@ async function oneHop(deps: FetchRangeDeps, job: RangeJob, url: MirrorUrl, cance
 
 function requestHeaders(job: RangeJob, userAgent: string): Record<string, string> {
   const headers: Record<string, string> = { 'user-agent': userAgent, accept: '*/*', 'accept-encoding': 'identity' };
-  const whole = job.start === 0 && (job.end === undefined || job.end === job.size);
-  if (!whole) {
+  if (!isWhole(job)) {
     headers['range'] = `bytes=${job.start}-${job.end === undefined ? '' : job.end - 1}`;
     if (job.ifRange !== undefined) headers['if-range'] = job.ifRange;
   }

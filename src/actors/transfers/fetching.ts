@@ -5,13 +5,12 @@
 import { asDebtorrentError } from '../../core/errors.ts';
 import type { SourceLabel } from '../../core/fetch-plan.ts';
 import type { MirrorUrl } from '../../core/ids.ts';
-import type { FileInfo, JobId } from '../source.ts';
+import { type FileInfo, isWhole, type JobId } from '../source.ts';
 import type { Fault } from './candidates.ts';
 import type { Content } from './content.ts';
 import type { FetchingDeps, FetchingEvents, FetchingOptions } from './fetching-deps.ts';
 import { MirrorSide } from './mirror-side.ts';
 import { PeerSide } from './peer-side.ts';
-import { isWhole } from './range-job.ts';
 import { Together } from './together.ts';
 
 /** Times that one file may be begun anew. */
@@ -45,7 +44,7 @@ export class Fetching {
       started: () => events.started(),
       wrote: (job, start, end) => {
         this.#together?.mirrorWrote(start, end);
-        if (!isWhole(job, this.#content.size)) this.#content.follow('mirrors');
+        if (!isWhole(job)) this.#content.follow('mirrors');
         events.progressed();
       },
       ready: () => this.#pump(),

@@ -16,11 +16,6 @@ export function rangeJob({ end, size, ifRange, revalidate, ...rest }: JobParts):
   };
 }
 
-/** One answer is to bring all of a file, which its source hashes on the way. */
-export function isWhole({ start, end }: RangeJob, size: number | undefined): boolean {
-  return start === 0 && (end === undefined || end === size);
-}
-
 /** What If-Range may carry: a strong ETag, else the date (RFC 9110 section 13.1.5). */
 export function strongValidator(info: FileInfo | undefined): string | undefined {
   if (info?.etag?.startsWith('"') === true) return info.etag;
