@@ -24,7 +24,6 @@ import { createGateway, type GatewayProtocol } from './gateway/gateway.ts';
 import { listen, type Listeners } from './gateway/listeners.ts';
 import { createMetrics } from './gateway/metrics.ts';
 import { MirrorFiles } from './gateway/mirror-files.ts';
-import { figuresOf } from './gateway/method/figures.ts';
 import { MethodSessions } from './gateway/method/sessions.ts';
 import { ownNames } from './gateway/own-names.ts';
 import { OwnPages } from './gateway/own-pages.ts';
@@ -154,7 +153,7 @@ async function run(config: Config, ownLog: Logger): Promise<number> {
   const sessions = new MethodSessions({
     locate: (target) => mirrorTarget(target, own()),
     prefetch: (url, expected) => files.prefetch(url, expected),
-    figures: () => figuresOf(transfers, peers),
+    figures: () => observer.figures(),
     // so that a transaction does not evict what it has fetched ahead
     aheadBytes: config.cacheSize === 0 ? Number.MAX_SAFE_INTEGER : config.cacheSize / 4,
   });

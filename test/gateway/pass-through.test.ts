@@ -70,4 +70,5 @@ t.test('what passes by the store came from its mirror', async (t) => {
   t.match(totals, { served_bytes: all, from_mirror_bytes: all, from_cache_bytes: 0 });
   t.match(mirrors, [{ host: '127.0.0.1', bytes: all, errors: 0 }]);
   t.equal(mirrors.length, 1);
+  t.strictSame(await s.observer.figures(), { peers: 0, fromPeers: 0, fromMirror: all }, 'also for the APT method');
 });

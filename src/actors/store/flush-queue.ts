@@ -95,11 +95,14 @@ export class FlushQueue {
       this.#waitingBytes -= next.size;
       this.#flush(next);
     }
-    if (this.#waiting.length === 0 || this.#running > 0 || this.#timer !== undefined) return;
+    const [first] = this.#waiting;
+    if (first === undefined || this.#running > 0 || this.#timer !== undefined) return;
+    // A rush that goes on meanwhile is noticed then.
+    const at = Math.min(this.#lastRush + this.#quietMs, first.since + LONGEST_MS);
     this.#timer = this.#clock.setTimeout(() => {
       this.#timer = undefined;
       this.#work();
-    }, QUIET_MS);
+    }, at - this.#clock.now());
   }
 
   #flush({ open, size, done }: Waiting): void {

@@ -2,7 +2,7 @@
  * Which address of a file to ask next, and when. Pure. Faults that may pass are tried again with back-off, elsewhere
  * first; final answers cross an address out; when all are crossed out, the first one's answer is the client's.
  */
-import type { ErrorCode } from '../../core/errors.ts';
+import { asDebtorrentError, type ErrorCode } from '../../core/errors.ts';
 import type { MirrorUrl } from '../../core/ids.ts';
 
 export interface Fault {
@@ -10,6 +10,12 @@ export interface Fault {
   readonly message: string;
   /** The same request may succeed later. */
   readonly transient: boolean;
+}
+
+/** Of something that went wrong on this machine: it may be right the next time. */
+export function faultOf(error: unknown): Fault {
+  const { code, message } = asDebtorrentError(error);
+  return { code, message, transient: true };
 }
 
 interface Candidate {

@@ -3,13 +3,13 @@
  * It lives until the file is in the store or no source is left, whoever waits for it meanwhile. Its bytes can be read
  * as they come, but for the last block, which waits for the SHA-256 of the whole.
  */
-import { asDebtorrentError, DebtorrentError } from '../../core/errors.ts';
+import { DebtorrentError } from '../../core/errors.ts';
 import type { FetchPlan } from '../../core/fetch-plan.ts';
 import type { Sha256, TransferKey } from '../../core/ids.ts';
 import type { FileInfo, JobId } from '../source.ts';
 import type { StoredFile } from '../store/protocol.ts';
 import { checkCached, validatorsOf, type Cached } from './cached.ts';
-import type { Fault } from './candidates.ts';
+import { faultOf, type Fault } from './candidates.ts';
 import { Content, type ContentDeps } from './content.ts';
 import type { FetchingDeps } from './fetching-deps.ts';
 import { Fetching } from './fetching.ts';
@@ -18,7 +18,7 @@ import { Waiters } from './waiters.ts';
 import { keep, tellPeers } from './keeping.ts';
 import { readOn, statusOf } from './progress.ts';
 import { ReadyBytes } from './ready-bytes.ts';
-import { fromName, fromStore } from './whole-file.ts';
+import { fromName, fromSources, fromStore } from './whole-file.ts';
 
 export interface TransferDeps extends ContentDeps, Omit<FetchingDeps, 'register' | 'now'> {
   register(id: JobId, transfer: Transfer): void;
@@ -115,8 +115,7 @@ export class Transfer {
       if (this.#cached === undefined && !this.ended) await this.#open();
       if (!this.ended) this.#fetching.start();
     } catch (error) {
-      const { code, message } = asDebtorrentError(error);
-      this.#fail({ code, message, transient: true });
+      this.#fail(faultOf(error));
     }
     await this.#over;
   }
@@ -235,8 +234,7 @@ export class Transfer {
     try {
       actual = await this.#content.hash(size);
     } catch (error) {
-      const { code, message } = asDebtorrentError(error);
-      this.#fail({ code, message, transient: true });
+      this.#fail(faultOf(error));
       return;
     }
     if (this.ended) return;
@@ -245,17 +243,14 @@ export class Transfer {
       return;
     }
     const freshMs = plan.sha256 === undefined ? (this.#fetching.info?.freshMs ?? 0) : Number.POSITIVE_INFINITY;
-    const file: WholeFile = {
-      kind: 'file',
-      ...this.#head(),
+    const file = fromSources(this.#head(), {
       size,
       sha256: actual,
       path: this.#content.path,
       finalPath: this.#deps.finalPath(actual),
       source: this.#source(),
-      stale: false,
       freshUntil: this.#deps.clock.now() + freshMs,
-    };
+    });
     if (!this.#fetching.verified()) tellPeers(this.#deps, this.plan, file);
     this.#kept = this.#keep(file);
     this.#succeed(file);

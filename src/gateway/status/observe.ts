@@ -1,4 +1,8 @@
-/** Asks every part of the daemon how it is. What the status page, its stream, /status.json and /metrics are made from. */
+/**
+ * Asks every part of the daemon how it is. What the status page, its stream, /status.json and /metrics are made from, and
+ * what the APT method is told.
+ */
+import type { DaemonFigures } from '../../core/method/control.ts';
 import type { HttpBackupProtocol, MirrorStats } from '../../actors/http-backup/http-backup.ts';
 import type { StoreProtocol, StoreStats } from '../../actors/store/protocol.ts';
 import type { PeersProtocol, PeersStatus } from '../../actors/swarm/protocol.ts';
@@ -78,6 +82,16 @@ export class Observer {
   /** Resolves when all that the daemon cannot do without answers; rejects after two seconds. */
   async answers(): Promise<void> {
     await Promise.all([this.#transfers(), this.#store(), this.#mirrors()]);
+  }
+
+  /** What people are shown while APT downloads. Rejects when the transfers do not answer; swarms that do not are none. */
+  async figures(): Promise<DaemonFigures> {
+    const linked = this.peers().then(
+      (status) => status.peers.length,
+      () => 0,
+    );
+    const { totals } = await this.#transfers();
+    return { peers: await linked, fromPeers: totals.fromPeersBytes, fromMirror: totals.fromMirrorBytes };
   }
 
   async peers(): Promise<PeersStatus> {
