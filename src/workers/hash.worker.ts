@@ -32,7 +32,7 @@ export interface PieceTask {
 /** 64 hexadecimal digits. */
 export function sha256OfFile({ path, size }: HashTask): string {
   const hash = createHash('sha256');
-  read(path, 0, size, (bytes) => hash.update(bytes));
+  opened(path, (fd) => read({ path, fd }, 0, size, (bytes) => hash.update(bytes)));
   return hash.digest('hex');
 }
 
@@ -43,57 +43,65 @@ export function sha256OfFile({ path, size }: HashTask): string {
 export function sha256Along({ path, size, memory }: AlongTask): string | undefined {
   const mark = new ReadyMark(memory);
   const hash = createHash('sha256');
-  let position = 0;
-  for (let patience = PATIENCE_MS; position < size;) {
-    const end = Math.min(mark.end, size);
-    if (mark.isVoid || patience <= 0) return undefined;
-    if (end <= position) {
-      const began = performance.now();
-      mark.wait(end, patience);
-      patience -= performance.now() - began;
-      continue;
+  return opened(path, (fd) => {
+    let patience = PATIENCE_MS;
+    for (let position = 0; position < size;) {
+      const end = Math.min(mark.end, size);
+      if (mark.isVoid || patience <= 0) return undefined;
+      if (end <= position) {
+        const began = performance.now();
+        mark.wait(end, patience);
+        patience -= performance.now() - began;
+        continue;
+      }
+      read({ path, fd }, position, end - position, (bytes) => hash.update(bytes));
+      position = end;
     }
-    read(path, position, end - position, (bytes) => hash.update(bytes));
-    position = end;
-  }
-  return hash.digest('hex');
+    return hash.digest('hex');
+  });
 }
 
 /** Roots of all pieces (docs/PROTOCOL.md), 32 bytes each. */
 export function pieceRootsOfFile({ path, size }: HashTask): Uint8Array {
   const hasher = new RootHasher();
-  read(path, 0, size, (bytes) => hasher.update(bytes));
+  opened(path, (fd) => read({ path, fd }, 0, size, (bytes) => hasher.update(bytes)));
   return hasher.finish();
 }
 
 /** The root of one piece, 32 bytes. */
 export function pieceRootOfFile({ path, start, length }: PieceTask): Uint8Array {
   let root: Uint8Array | undefined;
-  read(path, start, length, (bytes) => {
-    root = pieceRoot(bytes);
-  });
+  opened(path, (fd) =>
+    read({ path, fd }, start, length, (bytes) => {
+      root = pieceRoot(bytes);
+    }),
+  );
   if (root === undefined) throw new RangeError('a piece has at least one byte');
   return root;
 }
 
-/** Gives the bytes in chunks of BUFFER_BYTES, the last one aside. */
-function read(path: string, start: number, length: number, take: (bytes: Buffer) => void): void {
-  buffer ??= Buffer.allocUnsafeSlow(BUFFER_BYTES);
-  const end = start + length;
+function opened<T>(path: string, use: (fd: number) => T): T {
   const fd = openSync(path, 'r');
   try {
-    for (let position = start; position < end;) {
-      const wanted = Math.min(BUFFER_BYTES, end - position);
-      let filled = 0;
-      while (filled < wanted) {
-        const count = readSync(fd, buffer, filled, wanted - filled, position + filled);
-        if (count === 0) throw new Error(`${path} ends at ${position + filled} of ${end} bytes`);
-        filled += count;
-      }
-      take(buffer.subarray(0, filled));
-      position += filled;
-    }
+    return use(fd);
   } finally {
     closeSync(fd);
+  }
+}
+
+/** Gives the bytes in chunks of BUFFER_BYTES, the last one aside. */
+function read(file: { path: string; fd: number }, start: number, length: number, take: (bytes: Buffer) => void): void {
+  buffer ??= Buffer.allocUnsafeSlow(BUFFER_BYTES);
+  const end = start + length;
+  for (let position = start; position < end;) {
+    const wanted = Math.min(BUFFER_BYTES, end - position);
+    let filled = 0;
+    while (filled < wanted) {
+      const count = readSync(file.fd, buffer, filled, wanted - filled, position + filled);
+      if (count === 0) throw new Error(`${file.path} ends at ${position + filled} of ${end} bytes`);
+      filled += count;
+    }
+    take(buffer.subarray(0, filled));
+    position += filled;
   }
 }
