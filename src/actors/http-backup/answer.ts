@@ -40,12 +40,19 @@ export function readAnswer(job: RangeJob, status: number, headers: Headers, now:
   }
   if (status === 200) return wholeAnswer(job, headers, now);
   if (status === 206) return rangeAnswer(job, headers, now);
-  if (status === 416 && job.start > 0) return { outcome: { kind: 'changed' } };
+  if (status === 416 && job.start > 0) return { outcome: nothingLeft(job, headers) };
   const code = FINAL[status];
   if (code !== undefined) return failed(code, `the mirror answered ${status}`, false);
   if (!TRANSIENT.has(status)) return failed('MIRROR_PROTOCOL', `the mirror answered ${status}`, false);
   const retryAfterMs = retryAfter(one(headers, 'retry-after'), now);
   return failed('MIRROR_ERROR', `the mirror answered ${status}`, true, retryAfterMs);
+}
+
+/** Of a file whose size was not known, all may be there already: its hash, which is known then, decides. */
+function nothingLeft(job: RangeJob, headers: Headers): RangeOutcome {
+  const whole = job.size === undefined && job.ifRange === undefined;
+  if (!whole || one(headers, 'content-range')?.trim() !== `bytes */${job.start}`) return { kind: 'changed' };
+  return { kind: 'done', info: { size: job.start, storable: true, freshMs: 0 }, end: job.start };
 }
 
 function wholeAnswer(job: RangeJob, headers: Headers, now: number): Answer {

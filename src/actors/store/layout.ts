@@ -12,6 +12,7 @@
  */
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { parseSha256, type MirrorUrl, type Sha256, type TransferKey } from '../../core/ids.ts';
@@ -45,6 +46,13 @@ export function layoutOf(root: string): Layout {
     partial: (key) => join(root, 'partial', parseSha256(key) ?? `url-${digest(key)}`),
     name: (url) => join(root, 'names', `${digest(url)}.json`),
   };
+}
+
+/** Those that have to be there; mode 0700. */
+export async function makeDirectories({ root, files, partials, names, catalogue }: Layout): Promise<void> {
+  for (const directory of [root, files, partials, names, catalogue]) {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+  }
 }
 
 /** Directories below `files`: one for each first byte of a hash. */

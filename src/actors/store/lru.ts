@@ -50,14 +50,14 @@ export class LeastRecentlyUsed {
   }
 
   /**
-   * The files to remove so that at most `limit` bytes stay, least recently used first. Files used at or after
-   * `pinnedSince` stay whatever the limit says: a client or a transfer is likely still reading them.
+   * The files to remove so that at most `limit` bytes stay, least recently used first. Those that `pinned` says stay
+   * whatever the limit says: a client or a transfer is likely still reading them.
    */
-  evictable(limit: number, pinnedSince: number): Sha256[] {
+  evictable(limit: number, pinned: (entry: FileEntry) => boolean): Sha256[] {
     const chosen: Sha256[] = [];
     let bytes = this.#bytes;
     for (const [sha256, entry] of this.#entries) {
-      if (bytes <= limit || entry.usedAt >= pinnedSince) break;
+      if (bytes <= limit || pinned(entry)) break;
       chosen.push(sha256);
       bytes -= entry.size;
     }

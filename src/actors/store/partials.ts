@@ -58,6 +58,7 @@ export class Partials {
    */
   open(key: TransferKey, size: number, resume: boolean, makeRoom: () => Promise<void>): Promise<PartialFile> {
     return this.#inOrder(key, async (path) => {
+      const parked = this.#parked.get(path);
       this.#parked.delete(path);
       this.#reserved.set(path, size);
       try {
@@ -65,6 +66,8 @@ export class Partials {
         return await this.#open(path, size, resume);
       } catch (error) {
         this.#reserved.delete(path);
+        // It is there as before, to make room for others.
+        if (parked !== undefined) this.#parked.set(path, parked);
         throw error;
       }
     });
@@ -81,8 +84,9 @@ export class Partials {
     this.#release(key);
     await this.#inOrder(key, async (path) => {
       this.#reserved.delete(path);
-      await this.#writeNote(path, ranges);
+      // Before the note, which a full disk has no room for: just then this file has to make room for others.
       this.#parked.set(path, RangeSet.from(ranges).bytes);
+      await this.#writeNote(path, ranges);
     });
     while (this.#parked.size > KEEP_FILES) await this.dropOldest();
   }
@@ -131,7 +135,9 @@ export class Partials {
       const stats = await stat(path).catch(() => undefined);
       const resumes = names.has(`${name}.json`) || parseSha256(name) !== undefined;
       if (stats?.isFile() === true && resumes) {
-        resumable.push({ path, modified: stats.mtimeMs, bytes: stats.blocks * BLOCK_BYTES });
+        // A finished one has its mirror's date before it is flushed: when it was changed says how old it is.
+        const modified = Math.max(stats.mtimeMs, stats.ctimeMs);
+        resumable.push({ path, modified, bytes: stats.blocks * BLOCK_BYTES });
       } else {
         await rm(path, { force: true, recursive: true });
       }

@@ -9,6 +9,8 @@ export interface StoredFile {
   readonly lastModified: string;
   /** False when the file changed, or may have changed, since its hash was last checked: hash it before trusting it. */
   readonly verified: boolean;
+  /** What the file system said of it when it was looked up; another one is another file, or other bytes. */
+  readonly fingerprint: string;
 }
 
 /** What an URL that no signed index knows last led to; the file itself is kept under its SHA-256. */
@@ -50,8 +52,10 @@ export interface StoreProtocol {
   discardPartial(key: TransferKey): void;
   /** The transfer stops here; its partial file and the noted ranges stay for the next one. */
   parkPartial(key: TransferKey, ranges: readonly (readonly [number, number])[]): void;
-  /** The hash of a finished file was checked and is right, or wrong: then it is removed. */
-  checked(sha256: Sha256, right: boolean): void;
+  /** The hash of a finished file was checked and is right, for what it was when it was looked up. */
+  right(file: StoredFile): void;
+  /** It is wrong: the file is removed. */
+  wrong(sha256: Sha256): void;
   name(url: MirrorUrl): NameRecord | undefined;
   putName(record: NameRecord): void;
   dropName(url: MirrorUrl): void;

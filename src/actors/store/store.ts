@@ -7,7 +7,7 @@
  * the disk, are handed over.
  */
 import { closeSync, futimesSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs';
-import { chmod, mkdir, rm, stat, statfs, utimes } from 'node:fs/promises';
+import { chmod, rm, stat, statfs, utimes } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import type { Clock } from '../../core/clock.ts';
@@ -18,8 +18,8 @@ import type { Behaviour } from '../../kernel/protocol.ts';
 import { settledWithin } from '../../kernel/settled-within.ts';
 import { FlushQueue } from './flush-queue.ts';
 import { InOrder } from './in-order.ts';
-import { layoutOf, makeFanOut } from './layout.ts';
-import { LeastRecentlyUsed } from './lru.ts';
+import { layoutOf, makeDirectories, makeFanOut } from './layout.ts';
+import { LeastRecentlyUsed, type FileEntry } from './lru.ts';
 import { Names } from './names.ts';
 import { Partials } from './partials.ts';
 import type { StoredFile, StoreProtocol } from './protocol.ts';
@@ -64,6 +64,16 @@ function openDated(path: string, now: number, lastModified: string | undefined):
   }
 }
 
+function moveTo(to: string, from: string): void {
+  try {
+    renameSync(from, to);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    mkdirSync(dirname(to), { recursive: true, mode: 0o700 });
+    renameSync(from, to);
+  }
+}
+
 /** Opens the cache directory, creating it (mode 0700) when needed; STORE_IO when that cannot be done. */
 export async function openStore(deps: StoreDeps): Promise<Store> {
   const { clock, log, limitBytes } = deps;
@@ -73,15 +83,12 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
   const names = new Names(layout, inOrder);
   const partials = new Partials({ layout, log, inOrder });
   const flushes = new FlushQueue(clock);
-  const madeDirectories = new Set<string>();
   let disk = { checkedAt: 0, freeBytes: 0 };
   let dirty = false;
   let recovered = false;
 
   try {
-    for (const directory of [layout.root, layout.files, layout.partials, layout.names, layout.catalogue]) {
-      await mkdir(directory, { recursive: true, mode: 0o700 });
-    }
+    await makeDirectories(layout);
     await chmod(layout.partials, 0o700);
   } catch (error) {
     throw new DebtorrentError('STORE_IO', `cache-dir ${deps.root}: ${(error as Error).message}`);
@@ -110,6 +117,8 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
   };
   let timer = clock.setTimeout(tick, SAVE_MS);
   function tick() {
+    // Somebody may have emptied the cache by hand.
+    quietly(makeDirectories(layout), 'the cache directory cannot be made');
     seeded.take();
     quietly(names.prune(clock.now()), 'old names were not removed');
     void save();
@@ -120,14 +129,19 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
     work.catch((error: unknown) => log.warn({ err: error }, what));
   }
 
+  /** Used lately. A time to come is of a clock that has been set back since. */
+  function pinned({ usedAt }: FileEntry): boolean {
+    const ago = clock.now() - usedAt;
+    return ago >= 0 && ago <= PIN_MS;
+  }
+
   /** Removes files until at most so many bytes are left: what was interrupted before what is finished. */
   async function evict(toBytes: number): Promise<void> {
     while (files.bytes + partials.parkedBytes > toBytes && (await partials.dropOldest()));
-    const pinnedSince = clock.now() - PIN_MS;
-    for (const sha256 of files.evictable(Math.max(toBytes, 0), pinnedSince)) {
+    for (const sha256 of files.evictable(Math.max(toBytes, 0), pinned)) {
       const entry = files.get(sha256);
       // Somebody may have found it while the ones before it were removed.
-      if (entry === undefined || entry.usedAt >= pinnedSince) continue;
+      if (entry === undefined || pinned(entry)) continue;
       log.debug({ sha256, size: entry.size }, 'evicted');
       files.delete(sha256);
       dirty = true;
@@ -186,16 +200,18 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
     // A file whose bytes may have changed keeps no fingerprint until somebody has hashed it.
     files.put(sha256, { size, usedAt: now, fingerprint: verified ? fingerprint : undefined });
     const lastModified = new Date(Number(found.mtimeMs)).toUTCString();
-    return { sha256, path, size, lastModified, verified };
+    return { sha256, path, size, lastModified, verified, fingerprint };
   }
 
   function remember(sha256: Sha256): StoredFile {
     const path = layout.file(sha256);
     const found = statSync(path, { bigint: true });
     const size = Number(found.size);
-    files.put(sha256, { size, usedAt: clock.now(), fingerprint: fingerprintOf(found) });
+    const fingerprint = fingerprintOf(found);
+    files.put(sha256, { size, usedAt: clock.now(), fingerprint });
     dirty = true;
-    return { sha256, path, size, lastModified: new Date(Number(found.mtimeMs)).toUTCString(), verified: true };
+    const lastModified = new Date(Number(found.mtimeMs)).toUTCString();
+    return { sha256, path, size, lastModified, verified: true, fingerprint };
   }
 
   async function commit(
@@ -208,12 +224,8 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
     const to = layout.file(sha256);
     // Not before its turn: until then clients wait for other files.
     await flushes.flush(() => openDated(from, clock.now(), lastModified), size, urgent);
-    if (!madeDirectories.has(dirname(to))) {
-      mkdirSync(dirname(to), { recursive: true, mode: 0o700 });
-      madeDirectories.add(dirname(to));
-    }
     return inOrder.run(to, async () => {
-      renameSync(from, to);
+      moveTo(to, from);
       return remember(sha256);
     });
   }
@@ -248,15 +260,14 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
       ),
     discardPartial: (key) => quietly(partials.discard(key), 'a partial file was not removed'),
     parkPartial: (key, ranges) => quietly(partials.park(key, ranges), 'a partial file was not noted'),
-    checked: async (sha256, right) => {
-      if (right) {
-        try {
-          remember(sha256);
-        } catch {
-          // It has been evicted meanwhile.
-        }
-        return;
-      }
+    right: ({ sha256, path, fingerprint }) => {
+      const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+      // Evicted, or written to since.
+      if (found === undefined || fingerprintOf(found) !== fingerprint) return;
+      files.put(sha256, { size: Number(found.size), usedAt: clock.now(), fingerprint });
+      dirty = true;
+    },
+    wrong: async (sha256) => {
       files.delete(sha256);
       dirty = true;
       const path = layout.file(sha256);

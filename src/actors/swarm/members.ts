@@ -1,12 +1,13 @@
 /** Which links take part in which torrents: the swarm actors and the transfers are told when that changes. */
 import type { InfoHash } from '../../core/ids.ts';
 import type { Link } from './link/link.ts';
+import type { LinkCounts } from './protocol.ts';
 import type { Swarms } from './swarms.ts';
 
 export interface MembersDeps {
   readonly swarms: Swarms;
   /** Links for each torrent; told once for changes that come together. */
-  changed(links: Record<InfoHash, number>): void;
+  changed(links: LinkCounts): void;
 }
 
 export class Members {
@@ -34,14 +35,19 @@ export class Members {
     this.#torrents.delete(link);
   }
 
+  /** Links for each torrent, now. */
+  get links(): LinkCounts {
+    const counts: Record<InfoHash, number> = {};
+    for (const ids of this.#torrents.values()) for (const id of ids) counts[id] = (counts[id] ?? 0) + 1;
+    return counts;
+  }
+
   #tellSoon(): void {
     if (this.#telling) return;
     this.#telling = true;
     queueMicrotask(() => {
       this.#telling = false;
-      const counts: Record<InfoHash, number> = {};
-      for (const ids of this.#torrents.values()) for (const id of ids) counts[id] = (counts[id] ?? 0) + 1;
-      this.#deps.changed(counts);
+      this.#deps.changed(this.links);
     });
   }
 }

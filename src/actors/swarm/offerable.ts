@@ -45,6 +45,11 @@ export class Offerable {
     }
   }
 
+  /** Wants that are open. */
+  get wants(): readonly WantId[] {
+    return [...this.#files.keys()];
+  }
+
   /** The file of the want, which is no more. */
   closed(id: WantId): WantedFile | undefined {
     const file = this.#files.get(id)?.file;

@@ -31,7 +31,7 @@ import { createLinks, type Links } from './link/links.ts';
 import { Members } from './members.ts';
 import { Offerable } from './offerable.ts';
 import type { PeersSettings } from './peers-settings.ts';
-import type { PeerKey, PeersProtocol, PeersSinkProtocol, PeersStatus } from './protocol.ts';
+import type { PeerKey, PeersProtocol, PeersSinkProtocol, PeersStatus, WantId } from './protocol.ts';
 import { Swarms } from './swarms.ts';
 import { Uploads } from './upload/uploads.ts';
 
@@ -175,8 +175,10 @@ export async function createPeers(deps: PeersDeps): Promise<Peers> {
   async function check(file: StoredFile): Promise<boolean> {
     const actual = await hashing.sha256(file.path, file.size).catch(() => undefined);
     if (actual === undefined) return false;
-    store.tell('checked', file.sha256, actual === file.sha256);
-    return actual === file.sha256;
+    const right = actual === file.sha256;
+    if (right) store.tell('right', file);
+    else store.tell('wrong', file.sha256);
+    return right;
   }
 
   function exchanged(link: Link, addresses: readonly { readonly host: string; readonly port: number }[]): void {
@@ -219,6 +221,12 @@ export async function createPeers(deps: PeersDeps): Promise<Peers> {
     else uploads.forget(file.sha256);
   }
 
+  function wantOver(id: WantId, verified: boolean): void {
+    downloads.over(id, verified);
+    const file = offerable.closed(id);
+    if (file !== undefined) over(file, verified);
+  }
+
   async function status(): Promise<PeersStatus> {
     const wanted = new Map<InfoHash, number>();
     for (const counts of [downloads.wanted(), uploads.wanted()]) {
@@ -246,6 +254,10 @@ export async function createPeers(deps: PeersDeps): Promise<Peers> {
 
   return {
     behaviour: {
+      begun() {
+        for (const id of offerable.wants) wantOver(id, false);
+        return members.links;
+      },
       seek(file) {
         offerable.opened(file);
         return downloads.seek(file);
@@ -256,11 +268,7 @@ export async function createPeers(deps: PeersDeps): Promise<Peers> {
         offerable.mirrored(id, have);
         downloads.mirrored(id, fetching, have);
       },
-      over(id, verified) {
-        downloads.over(id, verified);
-        const file = offerable.closed(id);
-        if (file !== undefined) over(file, verified);
-      },
+      over: wantOver,
       verified: (sha256, size, path) => over({ sha256, size, path }, true),
       contributions: (id) => downloads.contributions(id),
       ban(peers, reason) {

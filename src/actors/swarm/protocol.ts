@@ -7,7 +7,7 @@ import type { CatalogueUpdate } from '../../core/archive/archive-state.ts';
 import type { InfoHash, Sha256 } from '../../core/ids.ts';
 import type { JobId } from '../source.ts';
 
-/** One file that this machine wants from peers, from `seek` until `over`. Chosen by the transfers, never reused. */
+/** One file that this machine wants from peers, from `seek` until `over`. Chosen by the transfers, never reused, also not after a failure. */
 export type WantId = number;
 
 /** Nobody waits longer for the first answers of peers, in milliseconds: then the mirror is asked. */
@@ -86,7 +86,12 @@ export interface PeersStatus {
   readonly totals: { readonly downBytes: number; readonly upBytes: number; readonly bans: number };
 }
 
+/** How many links there are for each torrent: with none for a file's torrents nobody needs to be asked. */
+export type LinkCounts = Readonly<Record<InfoHash, number>>;
+
 export interface PeersProtocol {
+  /** The transfers begin, perhaps once more after a failure: wants that are open are over. */
+  begun(): LinkCounts;
   /**
    * Opens a want and asks all links that share one of its torrents. Replies as soon as somebody has the whole file, or
    * everybody has answered, or SEEK_MS have passed; at once when there is nobody to ask. Later changes are told
@@ -121,6 +126,6 @@ export interface PeersSinkProtocol {
   offered(id: WantId, view: PeerView): void;
   /** Bytes [start, end) of a peer job's file are written; those with which the job is done need not be told. */
   peerWrote(id: JobId, start: number, end: number): void;
-  /** How many links there are for each torrent: with none for a file's torrents nobody needs to be asked. */
-  neighbours(links: Readonly<Record<InfoHash, number>>): void;
+  /** The links are these now. */
+  neighbours(links: LinkCounts): void;
 }

@@ -20,8 +20,11 @@ export async function checkCached(deps: CacheCheckDeps, file: StoredFile): Promi
   const actual = await deps.sha256(file.path, file.size).catch(() => undefined);
   // That it could not be read now says nothing of its bytes.
   if (actual === undefined) return false;
-  deps.store.tell('checked', file.sha256, actual === file.sha256);
-  if (actual === file.sha256) return true;
+  if (actual === file.sha256) {
+    deps.store.tell('right', file);
+    return true;
+  }
+  deps.store.tell('wrong', file.sha256);
   deps.log.warn({ sha256: file.sha256 }, 'a cached file has changed on disk and is fetched again');
   deps.hashFailed();
   return false;

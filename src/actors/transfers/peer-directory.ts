@@ -1,4 +1,5 @@
 /** What the transfers know of the swarms: for which torrents there are links, and whose want is whose. */
+import { firstId } from '../../core/first-id.ts';
 import type { InfoHash } from '../../core/ids.ts';
 import type { ActorRef } from '../../kernel/protocol.ts';
 import type { Contribution, PeersProtocol, PeerView, WantId } from '../swarm/protocol.ts';
@@ -24,8 +25,8 @@ const CONTRIBUTIONS_MS = 5_000;
 export class PeerDirectory {
   readonly ref: PeersRef;
   readonly #wants = new Map<WantId, OnOffer>();
-  #links: Readonly<Record<InfoHash, number>> = {};
-  #nextWant: WantId = 1;
+  #links: Readonly<Record<InfoHash, number>> | undefined;
+  #nextWant: WantId = firstId();
   #alive: Promise<boolean> | undefined;
   #answers = true;
   #firstBytesMs = 0;
@@ -34,9 +35,16 @@ export class PeerDirectory {
     this.ref = ref;
   }
 
+  /** To be called before anything is asked for: wants of an earlier thread end, and its links are this one's. */
+  async begin(): Promise<void> {
+    // Swarms that start later tell by themselves.
+    const links = await this.ref.ask('begun').catch(() => undefined);
+    this.#links ??= links;
+  }
+
   /** There is a link that shares one of these torrents. */
   near(torrents: readonly InfoHash[]): boolean {
-    return torrents.some((torrent) => (this.#links[torrent] ?? 0) > 0);
+    return torrents.some((torrent) => (this.#links?.[torrent] ?? 0) > 0);
   }
 
   /** Milliseconds that a question may take. */

@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../../core/clock.ts';
 import { DebtorrentError } from '../../core/errors.ts';
+import { firstId } from '../../core/first-id.ts';
 import type { FetchPlan } from '../../core/fetch-plan.ts';
 import { SMALL_FILE_BYTES } from '../../core/job-size.ts';
 import type { MirrorUrl, Sha256, TransferKey } from '../../core/ids.ts';
@@ -59,13 +60,14 @@ export function createTransfers(deps: TransfersDeps): Transfers {
   const byJob = new Map<JobId, Transfer>();
   const health = new MirrorHealth(clock.now);
   const directory = deps.peers && new PeerDirectory(deps.peers);
+  void directory?.begin();
   /** Cached files whose hash is being checked before their name is looked at. */
   const checking = new Map<Sha256, Promise<boolean>>();
   /** Ended transfers that are still remembered. */
   const remembered = new Set<{ clear(): void }>();
   const totals = { hashFailures: 0, fromMirrorBytes: 0, fromPeersBytes: 0 };
-  let nextId = 1;
-  let nextJobId = 1;
+  let nextId = firstId();
+  let nextJobId = firstId();
   let stopping = false;
 
   const transferDeps: TransferDeps = {
@@ -229,7 +231,7 @@ export function createTransfers(deps: TransfersDeps): Transfers {
         const transfer = byId.get(id);
         if (transfer !== undefined) transfer.clients -= 1;
       },
-      suspect: (sha256) => void store.tell('checked', sha256, false),
+      suspect: (sha256) => void store.tell('wrong', sha256),
       status: () => ({ transfers: running().map((transfer) => transfer.status()), totals }),
       started: (id, info) => byJob.get(id)?.jobs.jobStarted(id, info),
       wrote(id, start_, end) {

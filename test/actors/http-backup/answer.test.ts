@@ -66,6 +66,11 @@ t.test('a 206 is taken only if it is what was asked for', (t) => {
   t.equal(kind(read(job, 206, { 'content-range': 'bytes 5-9/21' })), 'changed', 'a file of another size');
   t.equal(kind(read(job, 416)), 'changed');
   t.equal(code(read({}, 416)), 'MIRROR_PROTOCOL');
+  const all = { 'content-range': 'bytes */5' };
+  t.match(read({ start: 5 }, 416, all), { outcome: { kind: 'done', end: 5, info: { size: 5 } } });
+  for (const other of [{ start: 6 }, { start: 5, size: 9 }, { start: 5, ifRange: '"a"' }]) {
+    t.equal(kind(read(other, 416, all)), 'changed', JSON.stringify(other));
+  }
   t.end();
 });
 

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, rename, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
@@ -11,7 +12,7 @@ import type { ActorRef } from '../../../src/kernel/protocol.ts';
 import { layoutOf } from '../../../src/actors/store/layout.ts';
 import type { NameRecord, StoreProtocol } from '../../../src/actors/store/protocol.ts';
 import { openStore } from '../../../src/actors/store/store.ts';
-import { rejectsWith } from '../../kernel/contract.ts';
+import { rejectsWith, until } from '../../kernel/contract.ts';
 import { Recorder } from '../../kernel/fixtures/recorder.ts';
 import { randomBytes } from '../../support/random.ts';
 import { hashOf, temporaryDirectory } from '../fixtures/fetch-stack.ts';
@@ -94,9 +95,10 @@ t.test('a file that changed on disk is not verified, also with its old modificat
   t.equal((await ref.ask('find', hash))?.verified, false);
   t.equal((await ref.ask('find', hash))?.verified, false, 'looking does not make it right');
   await writeFile(path, content('a'));
-  ref.tell('checked', hash, true);
+  const right = await ref.ask('find', hash);
+  if (right !== undefined) ref.tell('right', right);
   t.equal((await ref.ask('find', hash))?.verified, true);
-  ref.tell('checked', hash, false);
+  ref.tell('wrong', hash);
   await t.resolveMatch(gone(path), true);
   t.equal(await ref.ask('find', hash), undefined);
   t.match(await ref.ask('stats'), { files: 0, bytes: 0 });
@@ -289,10 +291,10 @@ t.test('commits and removals of the same file at once end well', async (t) => {
   const { ref } = await open(t, root);
   const data = content('a');
   const hash = await put(ref, data);
-  ref.tell('checked', hash, false);
+  ref.tell('wrong', hash);
   const { path } = await ref.ask('openPartial', keyOf(data), data.length, true);
   await writeFile(path, data);
-  ref.tell('checked', hash, false);
+  ref.tell('wrong', hash);
   await ref.ask('commit', keyOf(data), hash, data.length, undefined);
   t.match(await ref.ask('find', hash), { size: 1000, verified: true });
 });
@@ -417,4 +419,91 @@ t.test('a full disk is STORE_FULL after what can go has gone', { skip: skipWitho
   t.equal(await ref.ask('find', old), undefined);
   t.ok(await ref.ask('find', young));
   await stop();
+});
+
+t.test('a file that cannot be noted, or not be opened again, still makes room for others', async (t) => {
+  const root = await temporaryDirectory(t);
+  const clock = aheadClock();
+  const { ref } = await open(t, root, 10_000, clock);
+  const [unnoted, refused, other] = [content('unnoted', 4_000), content('refused', 8_000), content('other', 5_000)];
+  const part = async (data: Buffer) => {
+    const { path } = await ref.ask('openPartial', keyOf(data), data.length, true);
+    await writeFile(path, data.subarray(0, 3_000));
+    return path;
+  };
+  // What a full disk does to the note.
+  await mkdir(`${await part(unnoted)}.json.tmp`);
+  ref.tell('parkPartial', keyOf(unnoted), [[0, 3_000]]);
+  await part(refused);
+  ref.tell('parkPartial', keyOf(refused), [[0, 3_000]]);
+  await part(other);
+  await rejectsWith(t, ref.ask('openPartial', keyOf(refused), refused.length, true), 'STORE_FULL');
+  ref.tell('discardPartial', keyOf(other));
+  for (let n = 0; n < 10; n++) {
+    await put(ref, content(`file ${n}`));
+    clock.skip(120_000);
+  }
+  const left = (await readdir(layoutOf(root).partials)).filter((name) => !name.includes('.'));
+  t.strictSame(left, []);
+  t.match(await ref.ask('stats'), { bytes: 10_000 });
+});
+
+t.test('files used at a time to come, before the clock was set back, are evicted like others', async (t) => {
+  const clock = aheadClock();
+  const { ref } = await open(t, await temporaryDirectory(t), 10_000, clock);
+  clock.skip(3_600_000);
+  await put(ref, content('ahead'));
+  clock.skip(-3_600_000);
+  for (let n = 0; n < 20; n++) {
+    await put(ref, content(`file ${n}`));
+    clock.skip(120_000);
+  }
+  t.match(await ref.ask('stats'), { bytes: 10_000 });
+});
+
+t.test('a file with an old date, whose flushing was interrupted, is resumed', async (t) => {
+  const root = await temporaryDirectory(t);
+  const data = content('dated', 1_000_000);
+  const first = await open(t, root);
+  const { path } = await first.ref.ask('openPartial', keyOf(data), data.length, true);
+  await writeFile(path, data);
+  first.ref.tell('checkpoint', keyOf(data), [[0, 900_000]]);
+  await first.stop();
+  await utimes(path, Date.now() / 1000, new Date('2024-01-01').getTime() / 1000);
+  const second = await open(t, root);
+  t.match(await second.ref.ask('openPartial', keyOf(data), data.length, true), { ranges: [[0, 900_000]] });
+});
+
+t.test('a file that is written to while it is checked is not verified by that', async (t) => {
+  const { ref } = await open(t, await temporaryDirectory(t));
+  const hash = await put(ref, content('a'));
+  const { path = '' } = (await ref.ask('find', hash)) ?? {};
+  await utimes(path, 1, 1);
+  const found = await ref.ask('find', hash);
+  t.match(found, { verified: false });
+  await writeFile(path, content('b'));
+  if (found !== undefined) ref.tell('right', found);
+  t.match(await ref.ask('find', hash), { verified: false });
+});
+
+t.test('a cache that somebody empties takes files again', async (t) => {
+  const root = await temporaryDirectory(t);
+  let everyMinute = () => {};
+  const { ref } = await open(t, root, 0, {
+    ...systemClock,
+    setTimeout(callback, ms) {
+      if (ms !== 60_000) return systemClock.setTimeout(callback, ms);
+      everyMinute = callback;
+      return { clear: () => undefined };
+    },
+  });
+  const hash = await put(ref, content('a'), undefined);
+  await rm(layoutOf(root).files, { recursive: true });
+  await put(ref, content('a'));
+  t.match(await ref.ask('find', hash), { verified: true });
+  for (const name of await readdir(root)) await rm(join(root, name), { recursive: true });
+  everyMinute();
+  await until(() => existsSync(layoutOf(root).partials));
+  await put(ref, content('a'));
+  t.match(await ref.ask('find', hash), { verified: true });
 });

@@ -87,7 +87,7 @@ t.test('what peers have the mirror is not asked for, be it small or large', asyn
     await over(s);
     t.equal(s.web.log.length, 0, 'the mirror saw no request');
     t.match((await status(s)).totals, { fromPeersBytes: size, fromMirrorBytes: 0, hashFailures: 0 });
-    t.strictSame(s.peers.ended, [{ id: 1, verified: true }]);
+    t.strictSame(s.peers.ended, [{ id: s.peers.sought[0]?.id, verified: true }]);
     t.strictSame(s.peers.verified, []);
     await until(async () => (await s.store.ref.ask('find', hashOf(data)))?.size === size);
     await s.stop();
@@ -119,7 +119,7 @@ t.test('a link that comes at the end of a transfer hears of the file', async (t)
   await until(() => s.peers.sought.length === 1);
   release();
   await all;
-  t.strictSame(s.peers.ended, [{ id: 1, verified: true }]);
+  t.strictSame(s.peers.ended, [{ id: s.peers.sought[0]?.id, verified: true }]);
 });
 
 t.test('a file without torrents is no matter of peers', async (t) => {
@@ -138,7 +138,7 @@ t.test('when nobody has it the mirror is asked, and others are told what is take
   t.equal(s.peers.mirrored[0]?.have.length, 0);
   t.ok((s.peers.mirrored[0]?.fetching.length ?? 0) > 0);
   await until(() => s.peers.ended.length > 0);
-  t.strictSame(s.peers.ended, [{ id: 1, verified: true }]);
+  t.strictSame(s.peers.ended, [{ id: s.peers.sought[0]?.id, verified: true }]);
 });
 
 t.test('peers that do not answer hold nothing up', async (t) => {
@@ -296,6 +296,16 @@ t.test('a link that comes in the middle is made use of', async (t) => {
   t.match(await all, { source: 'mixed' });
 });
 
+t.test('transfers that begin when there are links already make use of them', async (t) => {
+  const data = randomBytes('late', 3 * MIB);
+  const peers = new ScriptedPeers(t, honest(data));
+  peers.links = { [TORRENT]: 1 };
+  const s = await startFetchStack(t, { root: await temporaryDirectory(t), peers: peers.actor.ref });
+  peers.sink = s.transfers.ref;
+  const plan = { ...signedPlan('http://127.0.0.1:1/a.deb', data), torrents: [TORRENT] };
+  t.match(await fetched(s, plan), { source: 'peers' });
+});
+
 t.test('what others take from the mirror is left to them, and taken when they do not', async (t) => {
   const data = randomBytes('elsewhere', 8 * MIB);
   const first = { ...NOBODY, elsewhere: [[2 * MIB, 8 * MIB]] as const };
@@ -431,7 +441,7 @@ t.test('wrong bytes from one of two peers: exactly that one is banned, and the f
     t.match(await fetched(s, s.plan), { sha256: hashOf(data), source: 'mixed' }, what);
     await until(() => s.peers.banned.length > 0);
     t.strictSame(s.peers.banned, [peer('bad')]);
-    t.strictSame(s.peers.ended, [{ id: 1, verified: false }]);
+    t.strictSame(s.peers.ended, [{ id: s.peers.sought[0]?.id, verified: false }]);
     t.strictSame(s.peers.verified, [hashOf(data)]);
     t.equal(s.web.copies('/a.deb'), 1);
     t.match((await status(s)).totals, { hashFailures: 1 });

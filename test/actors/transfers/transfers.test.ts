@@ -178,7 +178,7 @@ t.test('a resumed part that is wrong is thrown away, and the mirror is not blame
     const s = await startFetchStack(t, { root });
     t.match(await kept(s, plan), { sha256: hashOf(data) });
     t.match(await s.transfers.ref.ask('status'), { totals: { hashFailures: 1 } });
-    s.store.ref.tell('checked', hashOf(data), false);
+    s.store.ref.tell('wrong', hashOf(data));
     await s.store.ref.ask('find', hashOf(data));
     await s.stop();
   }
@@ -199,6 +199,24 @@ t.test('a leftover longer than a file of unknown size does not block it for ever
     revalidate: 'immutable',
   };
   t.match(await fetched(s, plan), { sha256: hashOf(data), size: 100_000 });
+});
+
+t.test('a leftover that is a whole file of unknown size is taken as it is', async (t) => {
+  const s = await scene(t);
+  const data = randomBytes('by-hash', 100_000);
+  await s.publish('by-hash', data);
+  const key = hashOf(data) as never;
+  const { path } = await s.store.ref.ask('openPartial', key, 0, true);
+  await writeFile(path, data);
+  s.store.ref.tell('parkPartial', key, [[0, data.length]]);
+  const plan = {
+    ...namedPlan(s.url('by-hash')),
+    trust: 'hash',
+    sha256: hashOf(data),
+    revalidate: 'immutable',
+  } as const;
+  t.ok((await read(s, plan)).equals(data));
+  t.ok(s.web.bytes('/by-hash') < 100, 'but for the text of an error');
 });
 
 t.test('what a mirror altered never completes, and nothing of it is kept', async (t) => {
