@@ -7,7 +7,7 @@
  * the disk, are handed over.
  */
 import { closeSync, futimesSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs';
-import { chmod, rm, stat, statfs, utimes } from 'node:fs/promises';
+import { chmod, rm, stat, utimes } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import type { Clock } from '../../core/clock.ts';
@@ -19,11 +19,12 @@ import { settledWithin } from '../../kernel/settled-within.ts';
 import { FlushQueue } from './flush-queue.ts';
 import { InOrder } from './in-order.ts';
 import { layoutOf, makeDirectories, makeFanOut } from './layout.ts';
-import { LeastRecentlyUsed, type FileEntry } from './lru.ts';
+import { LeastRecentlyUsed } from './lru.ts';
 import { Names } from './names.ts';
 import { Partials } from './partials.ts';
 import type { StoredFile, StoreProtocol } from './protocol.ts';
 import { fingerprintOf, recover, saveVerified } from './recovery.ts';
+import { Room } from './room.ts';
 import { Seeded } from './seeded.ts';
 
 export interface StoreDeps {
@@ -40,14 +41,9 @@ export interface Store {
   stop(): Promise<void>;
 }
 
-/** Bytes of the file system that are left to others. */
-const DISK_MARGIN = 1024 * 1024;
-/** Files used within this time are not evicted: whoever was told their path may not have opened it yet. */
-const PIN_MS = 60_000;
 /** The time of last use is written to the file at most this often. */
 const TOUCH_MS = 3_600_000;
 const SAVE_MS = 60_000;
-const DISK_CHECK_MS = 1000;
 /** Whoever asks what there is waits so long for the directory to be read; a large one takes longer. */
 const RECOVERY_WAIT_MS = 500;
 
@@ -83,7 +79,6 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
   const names = new Names(layout, inOrder);
   const partials = new Partials({ layout, log, inOrder });
   const flushes = new FlushQueue(clock);
-  let disk = { checkedAt: 0, freeBytes: 0 };
   let dirty = false;
   let recovered = false;
 
@@ -96,14 +91,19 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
 
   const counted = () => {
     dirty = true;
-    if (limitBytes > 0) quietly(evict(limitBytes - partials.reservedBytes), 'evicting failed');
+    void room.keep();
   };
+  const evicted = () => {
+    dirty = true;
+  };
+  const room = new Room({ layout, files, partials, inOrder, clock, log, limitBytes, evicted });
   const seeded = new Seeded({ layout, files, clock, log, counted });
   makeFanOut(layout.files);
   const recovery = recover(layout, files, log).then(
     () => {
       recovered = true;
       seeded.take();
+      void room.keep();
       quietly(names.prune(clock.now()), 'old names were not removed');
     },
     (error: unknown) => log.warn({ err: error }, 'reading the cache directory failed'),
@@ -120,6 +120,8 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
     // Somebody may have emptied the cache by hand.
     quietly(makeDirectories(layout), 'the cache directory cannot be made');
     seeded.take();
+    // What was in use while the cache was over its quota.
+    void room.keep();
     quietly(names.prune(clock.now()), 'old names were not removed');
     void save();
     timer = clock.setTimeout(tick, SAVE_MS);
@@ -127,55 +129,6 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
 
   function quietly(work: Promise<unknown>, what: string): void {
     work.catch((error: unknown) => log.warn({ err: error }, what));
-  }
-
-  /** Used lately. A time to come is of a clock that has been set back since. */
-  function pinned({ usedAt }: FileEntry): boolean {
-    const ago = clock.now() - usedAt;
-    return ago >= 0 && ago <= PIN_MS;
-  }
-
-  /** Removes files until at most so many bytes are left: what was interrupted before what is finished. */
-  async function evict(toBytes: number): Promise<void> {
-    while (files.bytes + partials.parkedBytes > toBytes && (await partials.dropOldest()));
-    for (const sha256 of files.evictable(Math.max(toBytes, 0), pinned)) {
-      const entry = files.get(sha256);
-      // Somebody may have found it while the ones before it were removed.
-      if (entry === undefined || pinned(entry)) continue;
-      log.debug({ sha256, size: entry.size }, 'evicted');
-      files.delete(sha256);
-      dirty = true;
-      const path = layout.file(sha256);
-      await inOrder.run(path, async () => {
-        if (files.get(sha256) === undefined) await rm(path, { force: true });
-      });
-    }
-  }
-
-  async function freeBytes(): Promise<number> {
-    if (clock.now() - disk.checkedAt > DISK_CHECK_MS) {
-      const { bavail, bsize } = await statfs(layout.root);
-      disk = { checkedAt: clock.now(), freeBytes: bavail * bsize };
-    }
-    return disk.freeBytes;
-  }
-
-  /** Makes room for `size` bytes, which are among the reserved ones already. */
-  async function makeRoom(size: number): Promise<void> {
-    if (limitBytes > 0) {
-      const reserved = partials.reservedBytes;
-      if (reserved > limitBytes) throw new DebtorrentError('STORE_FULL', `cache-size has no room for ${size} bytes`);
-      await evict(limitBytes - reserved);
-    }
-    const wanted = size + DISK_MARGIN;
-    if ((await freeBytes()) < wanted) {
-      disk.checkedAt = 0;
-      await evict(files.bytes + partials.parkedBytes - (wanted - (await freeBytes())));
-      disk.checkedAt = 0;
-      if ((await freeBytes()) < wanted) throw new DebtorrentError('STORE_FULL', `no room for ${size} bytes`);
-    }
-    // Until the next look, what is promised is taken.
-    disk.freeBytes -= size;
   }
 
   async function find(sha256: Sha256): Promise<StoredFile | undefined> {
@@ -245,7 +198,7 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
     find: (sha256) => io(find(sha256)),
     openPartial: (key, size, resume) => {
       flushes.rush();
-      return io(partials.open(key, size ?? 0, resume, () => makeRoom(size ?? 0)));
+      return io(partials.open(key, size ?? 0, resume, () => room.make(size ?? 0)));
     },
     checkpoint: (key, ranges) => quietly(partials.checkpoint(key, ranges), 'a partial file was not noted'),
     commit: (key, sha256, size, lastModified) =>
@@ -254,7 +207,7 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
           // Without a hash in its key it is found by a name, which is written when this is done.
           const urgent = parseSha256(key) === undefined;
           const file = await partials.take(key, (path) => commit(path, sha256, size, lastModified, urgent));
-          if (limitBytes > 0) await evict(limitBytes - partials.reservedBytes);
+          await room.keep();
           return file;
         })(),
       ),
@@ -288,6 +241,7 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
     behaviour,
     async stop() {
       flushes.close();
+      room.stop();
       timer.clear();
       seeded.stop();
       await recovery;

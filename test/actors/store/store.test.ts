@@ -507,3 +507,59 @@ t.test('a cache that somebody empties takes files again', async (t) => {
   await put(ref, content('a'));
   t.match(await ref.ask('find', hash), { verified: true });
 });
+
+/** Finished files of 1,000 bytes that an earlier run left, used just now. */
+async function leave(root: string, count: number): Promise<void> {
+  for (let n = 0; n < count; n++) {
+    const data = content(`left ${n}`);
+    const path = layoutOf(root).file(hashOf(data));
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, data);
+  }
+}
+
+async function finishedFiles(root: string): Promise<number> {
+  const names = await readdir(layoutOf(root).files, { recursive: true });
+  return names.filter((name) => name.length > 64).length;
+}
+
+t.test('what is over the quota goes by itself at the start', async (t) => {
+  const root = await temporaryDirectory(t);
+  await leave(root, 300);
+  const clock = aheadClock();
+  clock.skip(120_000);
+  const { ref } = await open(t, root, 50_000, clock);
+  await until(async () => (await finishedFiles(root)) === 50);
+  t.match(await ref.ask('stats'), { files: 50, bytes: 50_000 });
+});
+
+t.test('a file that comes to a cache far over its quota waits for no more than its own room', async (t) => {
+  const root = await temporaryDirectory(t);
+  await leave(root, 1_000);
+  const clock = aheadClock();
+  const { ref } = await open(t, root, 200_000, clock);
+  await until(async () => (await ref.ask('stats')).files === 1_000);
+  clock.skip(120_000);
+  await ref.ask('openPartial', keyOf(content('next')), 1_000, true);
+  t.ok((await finishedFiles(root)) > 500, 'most are there when it is its turn');
+  await until(async () => (await finishedFiles(root)) < 200);
+});
+
+t.test('what was in use when the cache was over its quota goes a minute later', async (t) => {
+  const root = await temporaryDirectory(t);
+  await leave(root, 300);
+  const clock = aheadClock();
+  let everyMinute = () => {};
+  const { ref } = await open(t, root, 50_000, {
+    ...clock,
+    setTimeout(callback, ms) {
+      if (ms !== 60_000) return systemClock.setTimeout(callback, ms);
+      everyMinute = callback;
+      return { clear: () => undefined };
+    },
+  });
+  await until(async () => (await ref.ask('stats')).files === 300);
+  clock.skip(120_000);
+  everyMinute();
+  await until(async () => (await finishedFiles(root)) === 50);
+});
