@@ -83,7 +83,7 @@ export function proxyFiles(paths: AptPaths, daemon: string, helper: string): Ins
   return [
     { path: HELPER, role: 'helper', bytes: Buffer.from(text), mode: EXECUTABLE },
     configuration(paths, [
-      '// APT asks this helper for each host: the daemon, or DIRECT when it is not running or would refuse the host.',
+      '// APT asks this helper for each host: the daemon, or nothing when it is not running or would refuse the host.',
       `Acquire::http::Proxy-Auto-Detect "${HELPER}";`,
     ]),
   ];
