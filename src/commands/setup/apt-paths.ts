@@ -17,6 +17,9 @@ export interface AptPaths {
   /** Passwords: a file, and a directory of `*.conf`. */
   readonly auth: string;
   readonly authParts: string;
+  /** Priorities: a file, and a directory of them. */
+  readonly preferences: string;
+  readonly preferenceParts: string;
 }
 
 /** Name, what APT calls it, and what it is on any machine whose administrator has not changed it. */
@@ -27,6 +30,8 @@ const PATHS: readonly (readonly [keyof AptPaths, string, string])[] = [
   ['methods', 'Dir::Bin::methods/d', '/usr/lib/apt/methods'],
   ['auth', 'Dir::Etc::netrc/f', '/etc/apt/auth.conf'],
   ['authParts', 'Dir::Etc::netrcparts/d', '/etc/apt/auth.conf.d'],
+  ['preferences', 'Dir::Etc::preferences/f', '/etc/apt/preferences'],
+  ['preferenceParts', 'Dir::Etc::preferencesparts/d', '/etc/apt/preferences.d'],
 ];
 
 const TIMEOUT_MS = 10_000;

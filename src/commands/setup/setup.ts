@@ -20,6 +20,7 @@ import {
   thisInstallation,
   type InstalledFile,
 } from './installed-files.ts';
+import { originPins, pinThatDiffers } from './origin-pins.ts';
 import { EMPTY_JOURNAL, leftSomething, readJournal } from './journal.ts';
 import { planSetup, planUndo } from './plan.ts';
 import { RootedFiles } from './rooted-files.ts';
@@ -152,12 +153,17 @@ function wanted(
   }
   const socket = config.socket === USUAL_SOCKET ? undefined : config.socket;
   const credentials = hostsWithCredentials(files, paths);
+  const pins = originPins(files, paths);
   const names = here ? ['localhost', '127.0.0.1', '::1'] : [host];
   const rules: RewriteRules = {
     daemon,
     alsoDaemon: new Set(names.map((name) => formatAuthority(name, port))),
     hosts: compileHostRules(config.allowMirror),
     hasCredentials: (mirror) => credentials.has(mirror),
+    pinOf(mirror) {
+      const pin = pinThatDiffers(pins, mirror, here ? 'localhost' : host);
+      return pin && { pattern: pin.pattern, file: files.shown(pin.path) };
+    },
   };
   return { installs: [methodFile(paths, thisInstallation()), methodConfiguration(paths, socket)], rules };
 }
