@@ -22,7 +22,7 @@ export interface Installation {
 /** Tells files of setup from those of a package or a person. */
 const MARK = 'Installed by debtorrent setup; debtorrent setup --undo removes it.';
 const EXECUTABLE = 0o755;
-const HELPER = '/usr/local/lib/debtorrent/proxy-detect';
+export const HELPER = '/usr/local/lib/debtorrent/proxy-detect';
 const FRAGMENT = '30debtorrent-setup';
 
 export function thisInstallation(): Installation {
