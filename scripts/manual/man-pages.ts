@@ -38,7 +38,7 @@ ${item('serve', 'Run the daemon. When it accepts requests it prints one line tha
 ${item('status', 'Say what the running daemon does: whether it works, what it fetches, what it has saved, peers, cache, mirrors, and what went wrong lately. With --json the report as it is, with --watch once a second.')}
 ${item('seed', 'Take packages that exist already into the cache of the daemon, each after it was checked against a verified index.')}
 ${item('tracker', 'Run a tracker, over HTTP and UDP, by which daemons on different networks find each other; on [::]:6969 unless --listen says otherwise.')}
-${item('setup', 'Have APT on this machine fetch through the daemon: shows what would change and asks. By default sources are written as debtorrent:// (see apt-transport-debtorrent(1)); with --proxy APT asks each time whether the daemon runs and goes to the mirror directly when it does not. --undo brings back every byte. The Debian package does that when it is removed.')}
+${item('setup', 'Have APT on this machine fetch through the daemon: shows what would change and asks. By default sources are written as debtorrent:// (see apt-transport-debtorrent(1)); with --proxy APT asks each time whether the daemon runs and serves the host, and does as it would without when it does not. The daemon itself asks mirrors directly and uses no other proxy. --undo brings back every byte. The Debian package does that when it is removed.')}
 .SH FLAGS
 ${paragraph('Each flag is also a key of the configuration file and an environment variable; see debtorrent.toml(5) for what they mean in full.')}
 ${item('--config FILE', 'The configuration file, /etc/debtorrent/debtorrent.toml if it exists.')}
@@ -93,7 +93,7 @@ apt\\-transport\\-debtorrent \\- APT method that fetches through debtorrent
 deb debtorrent://localhost:9988/ftp.us.debian.org/debian trixie main
 .SH DESCRIPTION
 ${paragraph('Sources whose address begins with debtorrent:// are fetched by this method: it asks the daemon for the file, and APT checks it as always. The address has the daemon first, then the mirror and the path there. With the daemon on this machine its Unix socket is used. When the daemon does not answer the mirror is asked directly, so that updates go on without it.')}
-${paragraph('debtorrent setup writes such sources, debtorrent setup --undo writes them back. Nobody runs the method by hand.')}
+${paragraph('For APT their host is localhost: Pin: origin and site= of unattended-upgrades do not match the name of the mirror. debtorrent setup writes such sources, unless a Pin: origin names their host, debtorrent setup --undo writes them back. Nobody runs the method by hand.')}
 .SH OPTIONS
 ${item('Acquire::debtorrent::Socket "/run/debtorrent/apt.sock";', 'The Unix socket of the daemon, where it is not at the usual place.')}
 ${item('Acquire::debtorrent::Timeout "60";', 'Seconds without a byte after which a file is given up.')}

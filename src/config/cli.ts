@@ -29,6 +29,13 @@ export type CommandLine =
     }
   | { readonly command: 'help' | 'version' };
 
+/** Of node:util's parseArgs. */
+interface OptionToken {
+  readonly rawName: string;
+  readonly value: string | undefined;
+  readonly inlineValue: boolean | undefined;
+}
+
 type Flags = ReadonlyMap<SettingName, readonly string[]>;
 
 /** What each command takes besides the settings. */
@@ -55,15 +62,22 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
     if (token.kind === 'positional') words.push(token.value);
     if (token.kind !== 'option') continue;
     if (token.rawName.startsWith('--') && isSettingName(token.name)) {
-      if (token.value === undefined) throw invalid(`${token.rawName}: '' is not ${SETTINGS[token.name].arg}`);
-      flags.set(token.name, [...(flags.get(token.name) ?? []), token.value]);
+      flags.set(token.name, [...(flags.get(token.name) ?? []), valueOf(token, SETTINGS[token.name].arg)]);
     } else if (token.rawName === '--root') {
-      if (!token.value) throw invalid("--root: '' is not DIR");
-      root = token.value;
+      root = valueOf(token, 'DIR');
+      if (root === '') throw invalid("--root: '' is not DIR");
     } else if (token.value === undefined) switches.add(token.rawName);
     else throw invalid(`'${token.rawName}=${token.value}' is not a flag; see --help`);
   }
   return toCommand(words, switches, flags, root);
+}
+
+/** A flag that follows is no value: without this check the flag before it would swallow it. `--flag=-value` is one. */
+function valueOf({ rawName, value, inlineValue }: OptionToken, arg: string): string {
+  if (value === undefined || (!inlineValue && value.startsWith('-'))) {
+    throw invalid(`${rawName}: '${value ?? ''}' is not ${arg}`);
+  }
+  return value;
 }
 
 function toCommand(

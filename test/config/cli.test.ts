@@ -83,6 +83,11 @@ t.test('mistakes: one line that names what is wrong', async (t) => {
   t.equal(fails('--lissten=1'), "'--lissten=1' is not a flag; see --help");
   t.equal(fails('-x'), "'-x' is not a flag; see --help");
   t.equal(fails('--listen'), "--listen: '' is not ADDR:PORT");
+  t.equal(fails('--lan', '--dht', 'on'), "--lan: '--dht' is not on|off");
+  t.equal(fails('setup', '--root', '--yes'), "--root: '--yes' is not DIR");
+  t.equal(fails('setup', '--root='), "--root: '' is not DIR");
+  t.equal(fails('--cache-dir', '-h'), "--cache-dir: '-h' is not DIR");
+  t.match(parseCommandLine(['--cache-dir=-h']), { flags: new Map([['cache-dir', ['-h']]]) });
   t.equal(fails('run'), "'run' is not a command; see --help");
   t.equal(fails('serve', 'x'), "'x' is one argument too many for 'serve'");
   t.equal(fails('--no-lan'), "'--no-lan' is not a flag; see --help");

@@ -1,4 +1,4 @@
-/** Where APT below a root has its files, by its own word. */
+/** What APT below a root has in its configuration, by its own word; above all, where its files are. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,9 +17,15 @@ export interface AptPaths {
   /** Passwords: a file, and a directory of `*.conf`. */
   readonly auth: string;
   readonly authParts: string;
+  /** Priorities: a file, and a directory of them. */
+  readonly preferences: string;
+  readonly preferenceParts: string;
 }
 
 /** Name, what APT calls it, and what it is on any machine whose administrator has not changed it. */
+/** What an answer is called, and the option that is asked for. */
+type Question = readonly [name: string, option: string];
+
 const PATHS: readonly (readonly [keyof AptPaths, string, string])[] = [
   ['sourceList', 'Dir::Etc::sourcelist/f', '/etc/apt/sources.list'],
   ['sourceParts', 'Dir::Etc::sourceparts/d', '/etc/apt/sources.list.d'],
@@ -27,37 +33,51 @@ const PATHS: readonly (readonly [keyof AptPaths, string, string])[] = [
   ['methods', 'Dir::Bin::methods/d', '/usr/lib/apt/methods'],
   ['auth', 'Dir::Etc::netrc/f', '/etc/apt/auth.conf'],
   ['authParts', 'Dir::Etc::netrcparts/d', '/etc/apt/auth.conf.d'],
+  ['preferences', 'Dir::Etc::preferences/f', '/etc/apt/preferences'],
+  ['preferenceParts', 'Dir::Etc::preferencesparts/d', '/etc/apt/preferences.d'],
 ];
 
 const TIMEOUT_MS = 10_000;
 
-/**
- * @param root absolute; '/' is this machine, with its environment (APT_CONFIG); below any other only the configuration there
- *   counts.
- */
+/** @see askApt */
 export function aptPaths(root: string, env: NodeJS.ProcessEnv): AptPaths {
-  const answers = root === '/' ? askAptConfig(env) : askBelow(root, env);
+  const questions = PATHS.map(([name, option]) => [name, option] as const);
+  const answers = askApt(root, env, questions);
   const entries = PATHS.map(([name, , usual]) => [name, seenFrom(root, answers?.get(name) ?? '', usual)] as const);
   return Object.fromEntries(entries) as unknown as AptPaths;
 }
 
+/**
+ * @param root absolute; '/' is this machine, with its environment (APT_CONFIG); below any other only the configuration there
+ *   counts.
+ * @returns what is set, by name; undefined where there is no apt-config: other machines than Debian's can set up a root
+ *   all the same.
+ * @throws DebtorrentError SETUP_FAILED
+ */
+export function askApt(
+  root: string,
+  env: NodeJS.ProcessEnv,
+  questions: readonly Question[],
+): ReadonlyMap<string, string> | undefined {
+  return root === '/' ? askAptConfig(env, questions) : askBelow(root, env, questions);
+}
+
 /** APT reads the configuration below the directory that Dir names; RootDir would have it look for dpkg there, too. */
-function askBelow(root: string, env: NodeJS.ProcessEnv): ReadonlyMap<string, string> | undefined {
+function askBelow(...[root, env, questions]: Parameters<typeof askApt>): ReturnType<typeof askApt> {
   const directory = mkdtempSync(join(tmpdir(), 'debtorrent-setup-'));
   try {
     const file = join(directory, 'apt.conf');
     if (/["\\\n]/.test(root))
       throw new DebtorrentError('CONFIG_INVALID', `--root: '${root}' is no name that APT reads`);
     writeFileSync(file, `Dir "${root}/";\n`);
-    return askAptConfig({ ...env, APT_CONFIG: file });
+    return askAptConfig({ ...env, APT_CONFIG: file }, questions);
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
 }
 
-/** Undefined where there is no apt-config: other machines than Debian's can set up a root all the same. */
-function askAptConfig(env: NodeJS.ProcessEnv): ReadonlyMap<string, string> | undefined {
-  const args = ['shell', ...PATHS.flatMap(([name, option]) => [name, option])];
+function askAptConfig(env: NodeJS.ProcessEnv, questions: readonly Question[]): ReturnType<typeof askApt> {
+  const args = ['shell', ...questions.flat()];
   const { status, stdout, error } = spawnSync('apt-config', args, {
     encoding: 'utf8',
     timeout: TIMEOUT_MS,

@@ -22,7 +22,7 @@ export interface Installation {
 /** Tells files of setup from those of a package or a person. */
 const MARK = 'Installed by debtorrent setup; debtorrent setup --undo removes it.';
 const EXECUTABLE = 0o755;
-const HELPER = '/usr/local/lib/debtorrent/proxy-detect';
+export const HELPER = '/usr/local/lib/debtorrent/proxy-detect';
 const FRAGMENT = '30debtorrent-setup';
 
 export function thisInstallation(): Installation {
@@ -83,7 +83,7 @@ export function proxyFiles(paths: AptPaths, daemon: string, helper: string): Ins
   return [
     { path: HELPER, role: 'helper', bytes: Buffer.from(text), mode: EXECUTABLE },
     configuration(paths, [
-      '// APT asks this helper for each host: the daemon, or DIRECT when it is not running or would refuse the host.',
+      '// APT asks this helper for each host: the daemon, or nothing when it is not running or would refuse the host.',
       `Acquire::http::Proxy-Auto-Detect "${HELPER}";`,
     ]),
   ];

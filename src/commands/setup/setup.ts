@@ -9,6 +9,7 @@ import { installed } from '../../config/installation.ts';
 import { DEFAULT_CONFIG_FILE } from '../../config/load.ts';
 import type { Config } from '../../config/schema.ts';
 import { apply, removeLeftovers } from './apply.ts';
+import { helperNotes, proxyNotes } from './apt-proxy.ts';
 import { aptPaths, type AptPaths } from './apt-paths.ts';
 import { hostsWithCredentials } from './auth-hosts.ts';
 import {
@@ -20,10 +21,11 @@ import {
   thisInstallation,
   type InstalledFile,
 } from './installed-files.ts';
+import { originPins, pinThatDiffers } from './origin-pins.ts';
 import { EMPTY_JOURNAL, leftSomething, readJournal } from './journal.ts';
 import { planSetup, planUndo } from './plan.ts';
 import { RootedFiles } from './rooted-files.ts';
-import { showPlan } from './show.ts';
+import { showNotes, showPlan } from './show.ts';
 import type { RewriteRules } from './source-uri.ts';
 import { methodFailure } from './try-method.ts';
 
@@ -72,17 +74,22 @@ async function run(options: SetupOptions, around: Surroundings, files: RootedFil
   const paths = aptPaths(root, env);
   const journal = readJournal(files, owner.uid) ?? EMPTY_JOURNAL;
   const { sources, notes } = readableSources(files, paths);
-  const planned = options.undo
-    ? planUndo(files, journal, sources)
-    : planSetup(files, journal, { sources, owner, ...wanted(around.config(configFile(files)), options, files, paths) });
+  const asked = options.undo ? undefined : wanted(around.config(configFile(files)), options, files, paths, env);
+  const planned = asked ? planSetup(files, journal, { sources, owner, ...asked }) : planUndo(files, journal, sources);
   const method = planned.after.some(({ role }) => role === 'method');
   const missing = method ? missingForMethod(files, thisInstallation()) : undefined;
-  const plan = { ...planned, notes: [...notes, ...planned.notes, ...(missing === undefined ? [] : [missing])] };
-  stdout.write(showPlan(plan, root, stdout.isTTY ?? false));
+  const more = [...(asked?.notes ?? []), ...(missing === undefined ? [] : [missing])];
+  const plan = { ...planned, notes: [...notes, ...planned.notes, ...more] };
+  const forTerminal = stdout.isTTY ?? false;
+  stdout.write(showPlan(plan, root, forTerminal));
+  const sayHelper = (): void => {
+    if (!options.undo && options.proxy) stdout.write(showNotes(helperNotes(root, env), forTerminal));
+  };
   if (options.print) return 0;
   if (plan.changes.length === 0 && !(options.undo && leftSomething(files))) {
     removeLeftovers(files, plan.during);
     stdout.write('nothing to change\n');
+    sayHelper();
     return 0;
   }
   if (!options.undo && !options.proxy && root === '/') checkMethod(method, paths, env);
@@ -94,6 +101,7 @@ async function run(options: SetupOptions, around: Surroundings, files: RootedFil
   const addresses = plan.changes.some(({ role }) => role === 'sources');
   stdout.write(options.undo ? 'undone' : 'done; setup --undo takes it back');
   stdout.write(addresses ? '; run apt-get update now: APT keeps its lists by address\n' : '\n');
+  sayHelper();
   return 0;
 }
 
@@ -141,25 +149,33 @@ function wanted(
   { proxy }: SetupOptions,
   files: RootedFiles,
   paths: AptPaths,
-): { installs: InstalledFile[]; rules: RewriteRules | undefined } {
+  env: NodeJS.ProcessEnv,
+): { installs: InstalledFile[]; rules: RewriteRules | undefined; notes: string[] } {
   const { host, port } = config.listen;
   if (port === 0) throw new DebtorrentError('CONFIG_INVALID', "--listen: '0' is not the port of a running daemon");
   const here = EVERYWHERE.has(host) || LOOPBACK.test(host);
   const daemon = formatAuthority(here ? 'localhost' : host, port);
+  const names = here ? ['localhost', '127.0.0.1', '::1'] : [host];
+  const spellings = new Set(names.map((name) => formatAuthority(name, port)));
+  const notes = proxyNotes(files.root, env, spellings);
   if (proxy) {
     const helper = readFileSync(installed('bin/debtorrent-proxy-detect'), 'utf8');
-    return { installs: proxyFiles(paths, daemon, helper), rules: undefined };
+    return { installs: proxyFiles(paths, daemon, helper), rules: undefined, notes };
   }
   const socket = config.socket === USUAL_SOCKET ? undefined : config.socket;
   const credentials = hostsWithCredentials(files, paths);
-  const names = here ? ['localhost', '127.0.0.1', '::1'] : [host];
+  const pins = originPins(files, paths);
   const rules: RewriteRules = {
     daemon,
-    alsoDaemon: new Set(names.map((name) => formatAuthority(name, port))),
+    alsoDaemon: spellings,
     hosts: compileHostRules(config.allowMirror),
     hasCredentials: (mirror) => credentials.has(mirror),
+    pinOf(mirror) {
+      const pin = pinThatDiffers(pins, mirror, here ? 'localhost' : host);
+      return pin && { pattern: pin.pattern, file: files.shown(pin.path) };
+    },
   };
-  return { installs: [methodFile(paths, thisInstallation()), methodConfiguration(paths, socket)], rules };
+  return { installs: [methodFile(paths, thisInstallation()), methodConfiguration(paths, socket)], rules, notes };
 }
 
 const EVERYWHERE: ReadonlySet<string> = new Set(['0.0.0.0', '::']);

@@ -13,8 +13,20 @@ export function showPlan({ changes, left, notes }: Plan, root: string, forTermin
     ...changes.map((change) => showChange(change, at(change.path))),
     ...(left.length === 0 ? [] : ['left as they are:\n']),
     ...left.map(({ path, line, uri, why }) => `  ${at(path)}, line ${line}: ${uri}: ${why}\n`),
-    ...notes.map((note) => `note: ${note}\n`),
+    ...notes.map(noteLine),
   ];
+  return shown(parts, forTerminal);
+}
+
+export function showNotes(notes: readonly string[], forTerminal: boolean): Buffer {
+  return shown(notes.map(noteLine), forTerminal);
+}
+
+function noteLine(note: string): string {
+  return `note: ${note}\n`;
+}
+
+function shown(parts: readonly string[], forTerminal: boolean): Buffer {
   const bytes = Buffer.from(parts.join(''), 'latin1');
   return forTerminal ? Buffer.from(bytes.toString('utf8').replaceAll(STEERING, '?')) : bytes;
 }

@@ -16,6 +16,8 @@ export interface RewriteRules {
   readonly hosts: HostRules;
   /** True when APT has a password for the host: only APT's own methods send it. */
   hasCredentials(host: string): boolean;
+  /** Which pin tells the host that APT asks now from the daemon's: packages would get another priority. */
+  pinOf(host: string): { readonly pattern: string; readonly file: string } | undefined;
 }
 
 export type Decision =
@@ -33,6 +35,17 @@ export function decide(uri: string, rules: RewriteRules): Decision {
   if (authority === '') return leave(NO_URI);
   if (/["?#]/.test(rest)) return leave('it has quotes, a query or a fragment');
   if (authority.includes('@')) return leave('it has a user name, which only APT itself sends');
+  const pin = rules.pinOf(parseAuthority(authority)?.host ?? authority.toLowerCase());
+  const decision = byForm(scheme, authority, path, rules);
+  if (!pin || decision.kind !== 'change') return decision;
+  return leave(
+    `its priority would change, as ${pin.file} goes by the host (Pin: origin ${pin.pattern}); ${KEEPS_HOSTS}`,
+  );
+}
+
+const KEEPS_HOSTS = 'setup --proxy leaves hosts as they are';
+
+function byForm(scheme: string, authority: string, path: string, rules: RewriteRules): Decision {
   const named = path.startsWith('/') ? path.slice(1) : '';
   const tls = /^https$/i.test(authority) && path.startsWith('///') ? path.slice(3) : undefined;
   if (scheme === 'http' && tls !== undefined) return through(`HTTPS///${tls}`, rules);

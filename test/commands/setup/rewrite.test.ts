@@ -12,6 +12,7 @@ const RULES: RewriteRules = {
   alsoDaemon: new Set(['127.0.0.1:9988', 'localhost:9988']),
   hosts: compileHostRules([]),
   hasCredentials: (host) => host === 'private.debian.org',
+  pinOf: (host) => (host === 'pinned.debian.org' ? { pattern: host, file: '/p' } : undefined),
 };
 
 const D = 'debtorrent://localhost:9988';
@@ -29,6 +30,7 @@ t.test('addresses: only the front changes', async (t) => {
     'http://ports.ubuntu.com/$(ARCH)/x~y+z%2b': `${D}/ports.ubuntu.com/$(ARCH)/x~y+z%2b`,
     'https://ftp.de.debian.org/debian': `${D}/HTTPS///ftp.de.debian.org/debian`,
     'http://HTTPS///ftp.de.debian.org/debian': `${D}/HTTPS///ftp.de.debian.org/debian`,
+    'http://localhost:9988/pinned.debian.org/debian': `${D}/pinned.debian.org/debian`,
     'http://localhost:9988/ftp.us.debian.org/debian': `${D}/ftp.us.debian.org/debian`,
     'http://127.0.0.1:9988/HTTPS///ftp.de.debian.org/debian': `${D}/HTTPS///ftp.de.debian.org/debian`,
   };
@@ -54,6 +56,7 @@ t.test('addresses that are left, each with a reason', async (t) => {
     'http://10.0.0.1/debian': /10.0.0.1:80 is not/,
     'http://user:secret@ftp.de.debian.org/debian': /user name/,
     'http://private.debian.org/debian': /password/,
+    'https://Pinned.debian.org:443/debian': /priority .* \/p .*--proxy/,
     'http://ftp.de.debian.org/a/../debian': /'\.\.'/,
     '"http://ftp.de.debian.org/debian"': /no address/,
     'http://"ftp.de.debian.org"/debian': /quotes/,
