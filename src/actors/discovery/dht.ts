@@ -1,6 +1,7 @@
 /** Peers from a DHT (BEP 5): each torrent is looked up and announced every 15 minutes, one at a time. IPv4 only. */
 import { createSocket, type Socket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
 import type { Client, Contact } from 'bittorrent-dht';
 import type { Clock } from '../../core/clock.ts';
 import type { InfoHash } from '../../core/ids.ts';
@@ -24,6 +25,8 @@ export interface DhtFinderDeps {
   readonly bootstrap: readonly PeerAddress[];
   readonly bind: PeerAddress | undefined;
   readonly listenPort: () => number | undefined;
+  /** Nodes take the address that a datagram comes from for the listener's, so it has to be that. */
+  readonly listenHost: string;
   readonly report: Report;
   readonly clock: Clock;
   readonly log: Logger;
@@ -83,7 +86,7 @@ export class DhtFinder implements Finder {
       this.#giveUp = done;
       node.lookup(torrent, () => {
         const port = this.#deps.listenPort();
-        if (this.#stopped || port === undefined) done();
+        if (this.#stopped || port === undefined || !this.#isReached) done();
         else node.announce(torrent, port, done);
       });
     });
@@ -96,6 +99,12 @@ export class DhtFinder implements Finder {
     this.#failures = 0;
     this.#error = undefined;
     return { againMs: jittered(INTERVAL_MS, random) };
+  }
+
+  /** A listener on one IPv6 address is not reached at any that the nodes see. */
+  get #isReached(): boolean {
+    const { listenHost } = this.#deps;
+    return listenHost === '::' || isIP(listenHost) !== 6;
   }
 
   #retry(): Turn {
@@ -111,12 +120,12 @@ export class DhtFinder implements Finder {
 
   /** Never rejects; undefined when no socket can be had. */
   async #open(): Promise<Client | undefined> {
-    const { bind, listenPort, clock } = this.#deps;
+    const { bind, listenPort, listenHost, clock } = this.#deps;
     try {
       const bootstrap = await resolved(this.#deps.bootstrap);
       const nearby = bootstrap.some(({ host }) => isNear(host));
       const ports = bind === undefined ? [listenPort() ?? 0, 0] : [bind.port];
-      const socket = await boundSocket(ports, bind?.host ?? '0.0.0.0');
+      const socket = await boundSocket(ports, bind?.host ?? (isIP(listenHost) === 4 ? listenHost : '0.0.0.0'));
       const { Client } = await import('bittorrent-dht');
       if (this.#stopped) {
         socket.close();

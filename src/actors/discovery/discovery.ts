@@ -39,11 +39,11 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
 }
 
 function createFinders(deps: DiscoveryDeps, report: Report): Finder[] {
-  const { config, clock, log, random, listenPort, peerId, ca } = deps;
+  const { config, clock, log, random, listenPort, listenHost = '::', peerId, ca } = deps;
   const finders: Finder[] = [];
   if (config.peers.length > 0) finders.push(new FixedPeers({ peers: config.peers, report, clock, random }));
   if (config.lan) {
-    const { lanOptions: options = BEP14, listenHost = '::' } = deps;
+    const { lanOptions: options = BEP14 } = deps;
     finders.push(new Lan({ listenPort, listenHost, report, clock, log, random, options }));
   }
   for (const url of new Set(config.trackers)) {
@@ -51,7 +51,7 @@ function createFinders(deps: DiscoveryDeps, report: Report): Finder[] {
   }
   if (config.dht && !deps.private) {
     const { dhtBootstrap: bootstrap } = config;
-    finders.push(new DhtFinder({ bootstrap, bind: deps.dhtBind, listenPort, report, clock, log, random }));
+    finders.push(new DhtFinder({ bootstrap, bind: deps.dhtBind, listenPort, listenHost, report, clock, log, random }));
   }
   return finders;
 }

@@ -74,7 +74,7 @@ export interface DiscoveryDeps {
   readonly lanOptions?: LanOptions;
   /** PEM of those who may vouch for https trackers; default: Node's own list. */
   readonly ca?: () => string[];
-  /** Where the DHT's UDP socket is bound; default: all addresses, the port of the listener if it is free. */
+  /** Where the DHT's UDP socket is bound; default: the address of the listener, and its port if that is free. */
   readonly dhtBind?: PeerAddress;
 }
 

@@ -8,14 +8,14 @@ export interface DiallingDeps {
   dial(dial: Dial): { readonly made: Promise<'linked' | 'failed' | 'self'>; readonly ended: Promise<void> };
   /** A peer that says that it listens there is linked already. */
   isLinked(address: DialAddress): boolean;
-  /** Links that may be opened by this side now. */
-  room(): number;
   torrents(): ReadonlySet<InfoHash>;
   readonly clock: Clock;
   random(): number;
 }
 
 const TICK_MS = 1_000;
+/** Links that this side opens at most, fixed peers aside; however many others have opened. */
+const MAX_DIALLED = 80;
 
 export class Dialling {
   readonly #deps: DiallingDeps;
@@ -51,8 +51,9 @@ export class Dialling {
 
   #goOn(): void {
     if (this.#stopped) return;
-    const { clock, torrents, room } = this.#deps;
-    for (const dial of this.#book.due(clock.now(), torrents(), room())) this.#dial(dial);
+    const { clock, torrents } = this.#deps;
+    const room = MAX_DIALLED - this.#book.taken;
+    for (const dial of this.#book.due(clock.now(), torrents(), room)) this.#dial(dial);
     if (this.#book.size === 0) return;
     this.#timer ??= clock.setTimeout(() => {
       this.#timer = undefined;

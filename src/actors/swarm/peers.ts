@@ -52,8 +52,6 @@ export interface Peers {
   stop(): Promise<void>;
 }
 
-/** Links that this side opens at most; the rest of the places is for those who come. */
-const MAX_DIALLED = 80;
 const FIND_MS = 4_000;
 /** File I/O that took so long has waited for the disk: writes of 1 MiB at most, and reads of 512 KiB. */
 const WRITE_WAITED_MS = 20;
@@ -131,7 +129,6 @@ export async function createPeers(deps: PeersDeps): Promise<Peers> {
     clock,
     random,
     torrents: () => swarms.torrents,
-    room: () => MAX_DIALLED - links.all().length,
     isLinked: ({ host, port }) => links.all().some((link) => link.address === host && link.listenPort === port),
     dial({ host, port, torrent }) {
       const outcome = links.dial(host, port, torrent);

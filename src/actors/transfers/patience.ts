@@ -21,7 +21,7 @@ const LONGEST_MS = 16_000;
 export class Patience {
   readonly #deps: PatienceDeps;
   #timer: { clear(): void } | undefined;
-  #bytes = 0;
+  #bytes = -1;
   #movedAt = 0;
 
   constructor(deps: PatienceDeps) {
@@ -30,10 +30,9 @@ export class Patience {
 
   /** Others may have been left something to take. */
   watch(): void {
-    const { clock, content, peers } = this.#deps;
-    if (this.#timer !== undefined || peers.elsewhere.length === 0) return;
-    this.#bytes = content.have.bytes;
-    this.#movedAt = clock.now();
+    if (this.#timer !== undefined || this.#deps.peers.elsewhere.length === 0) return;
+    // Leaving off to promise for a moment gains nobody time.
+    this.#note();
     this.#wait();
   }
 
@@ -42,23 +41,26 @@ export class Patience {
     this.#timer = undefined;
   }
 
+  #note(): void {
+    const { bytes } = this.#deps.content.have;
+    if (bytes === this.#bytes) return;
+    this.#bytes = bytes;
+    this.#movedAt = this.#deps.clock.now();
+  }
+
   #wait(): void {
     const timer = this.#deps.clock.setTimeout(() => void this.#look(timer), LOOK_MS);
     this.#timer = timer;
   }
 
   async #look(timer: { clear(): void }): Promise<void> {
-    const { clock, content, peers, ready } = this.#deps;
+    const { clock, peers, ready } = this.#deps;
     const alive = await peers.alive();
     // Stopped meanwhile.
     if (this.#timer !== timer) return;
     this.#timer = undefined;
     if (peers.elsewhere.length === 0) return;
-    const { bytes } = content.have;
-    if (bytes !== this.#bytes) {
-      this.#bytes = bytes;
-      this.#movedAt = clock.now();
-    }
+    this.#note();
     if (!alive) peers.off();
     else if (clock.now() - this.#movedAt >= LONGEST_MS) peers.forgetElsewhere();
     else {

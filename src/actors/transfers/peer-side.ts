@@ -57,6 +57,7 @@ export class PeerSide {
   readonly #answers: PeerAnswers;
   #available: ByteRange[] = [];
   #elsewhere: ByteRange[] = [];
+  #waitedInVain = false;
   #wanters = 0;
   /** Where jobs failed since the view was told. */
   readonly #barred = new RangeSet();
@@ -190,8 +191,9 @@ export class PeerSide {
     this.#benchMs = Math.min(this.#benchMs * 2, MAX_BENCH_MS);
   }
 
-  /** What others were to take from the mirror does not come: the view has none of it until the next. */
+  /** What others were to take from the mirror does not come: nothing of the file is left to them any more. */
   forgetElsewhere(): void {
+    this.#waitedInVain = true;
     this.#elsewhere = [];
   }
 
@@ -244,7 +246,7 @@ export class PeerSide {
     if (this.#state !== 'open') return;
     this.#answers.came(view.unanswered);
     this.#available = this.#clean(view.available);
-    this.#elsewhere = this.#clean(view.elsewhere);
+    this.#elsewhere = this.#waitedInVain ? [] : this.#clean(view.elsewhere);
     this.#wanters = view.wanters;
     this.#barred.remove(0, Number.MAX_SAFE_INTEGER);
   }

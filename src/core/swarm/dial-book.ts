@@ -52,6 +52,11 @@ export class DialBook {
     return this.#entries.size;
   }
 
+  /** Links that were opened by this side, and attempts. */
+  get taken(): number {
+    return [...this.#entries.values()].filter(({ state }) => state !== 'idle').length;
+  }
+
   /** Notes addresses for a torrent. What is beyond the bound is left out, fixed addresses excepted. */
   found(torrent: InfoHash, addresses: readonly DialAddress[], fixed: boolean): void {
     for (const { host, port } of addresses) {
@@ -67,17 +72,27 @@ export class DialBook {
     }
   }
 
-  /** Addresses to dial now, which count as being dialled from now on. */
+  /**
+   * Addresses to dial now, which count as being dialled from now on. Those of the configuration come first, whether
+   * there is room for others or not; many of them that are switched off leave half of the attempts to others.
+   */
   due(now: number, torrents: ReadonlySet<InfoHash>, room: number): Dial[] {
     const entries = [...this.#entries.values()];
-    const dialling = entries.filter(({ state }) => state === 'dialling').length;
-    const most = Math.min(room, (this.#options.maxDialling ?? MAX_DIALLING) - dialling);
+    const dialling = entries.filter(({ state }) => state === 'dialling');
+    const atOnce = this.#options.maxDialling ?? MAX_DIALLING;
+    const most = atOnce - dialling.length;
+    let fixedLeft = Math.ceil(atOnce / 2) - dialling.filter(({ fixed }) => fixed).length;
+    let othersLeft = room;
     const dials: Dial[] = [];
-    for (const entry of entries.toSorted((a, b) => a.failures - b.failures)) {
+    const inOrder = entries.toSorted((a, b) => Number(b.fixed) - Number(a.fixed) || a.failures - b.failures);
+    for (const entry of inOrder) {
       if (dials.length >= most) break;
+      if ((entry.fixed ? fixedLeft : othersLeft) <= 0) continue;
       if (entry.state !== 'idle' || entry.nextAt > now) continue;
       const torrent = [...entry.torrents].find((id) => torrents.has(id));
       if (torrent === undefined) continue;
+      if (entry.fixed) fixedLeft -= 1;
+      else othersLeft -= 1;
       entry.state = 'dialling';
       dials.push({ host: entry.host, port: entry.port, torrent });
     }

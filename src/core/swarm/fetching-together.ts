@@ -114,8 +114,13 @@ export class FetchingTogether {
     return [...this.#takers.values()].filter((taker) => taker.expectedAt(now)).length;
   }
 
-  leave(peer: string, now: number): void {
-    this.#takers.get(peer)?.leave(now);
+  /** @param settled pieces that are here, or that some peer has: nobody waits for them any more */
+  leave(peer: string, now: number, settled: Bitmap): void {
+    const taker = this.#takers.get(peer);
+    taker?.leave(
+      now,
+      [...taker.named].some((piece) => !settled.has(piece)),
+    );
   }
 
   /** The pieces that it takes from the mirror; the whole state. False when the bitmap is not one of this file. */
@@ -145,9 +150,9 @@ export class FetchingTogether {
     const mine = new Bitmap(this.#pieces);
     const elsewhere = new Bitmap(this.#pieces);
     const namedUntil = this.#namedUntil(now);
-    // After so many that promised and did not deliver nobody is waited for.
-    const stalled = [...this.#takers.values()].filter(({ stalledAt }) => stalledAt !== undefined).length;
-    const patient = stalled < MAX_PASSED;
+    // After so many that promised and did not deliver nobody is waited for, also not those who come one after the other.
+    const failed = [...this.#takers.values()].filter((taker) => taker.failed).length;
+    const patient = failed < MAX_PASSED;
     let until = Infinity;
     const waits = (piece: number, time: number) => {
       elsewhere.set(piece);

@@ -10,6 +10,8 @@ export const NAME_MS = 1_000;
 export const EXPECT_MS = 300;
 /** A taker that has named a piece is passed over when it has not said so again for this time. */
 export const SILENT_MS = 3_000;
+/** One that leaves when it has named pieces for this time and delivered none is as bad as one that stays and stalls. */
+export const LEFT_MS = 4_000;
 
 export class Taker {
   /** By piece; higher goes first. */
@@ -25,6 +27,7 @@ export class Taker {
   /** How long it has named pieces since it delivered one, up to `#heardAt`. */
   #unproductiveMs = 0;
   #passedOver = false;
+  #owing = false;
   /** When it stopped to name a piece. */
   readonly #dropped = new Map<number, number>();
 
@@ -54,8 +57,14 @@ export class Taker {
     this.since = now;
   }
 
-  leave(now: number): void {
+  /** @param owing somebody waits for a piece that it has named */
+  leave(now: number, owing = false): void {
     if (this.gone) return;
+    if (owing) {
+      this.#unproductiveMs += now - this.#heardAt;
+      // Coming back does not make it good.
+      this.#owing ||= this.#unproductiveMs >= NAME_MS;
+    }
     this.#goneAt = now;
     this.#expectedUntil = undefined;
     this.named = new Bitmap(this.weights.length);
@@ -78,6 +87,7 @@ export class Taker {
     this.#unproductiveMs = this.named.isEmpty ? 0 : this.#heardAt - now;
     this.stalledAt = undefined;
     this.#passedOver = false;
+    this.#owing = false;
   }
 
   /** Its turn came and passed. Who promised nothing broke no word. */
@@ -87,8 +97,14 @@ export class Taker {
 
   /** What its word was worth in this file. */
   get word(): 'kept' | 'passed' | 'stalled' {
-    if (this.stalledAt !== undefined) return 'stalled';
-    return this.#passedOver ? 'passed' : 'kept';
+    const left = this.#owing && this.#unproductiveMs >= LEFT_MS;
+    if (this.stalledAt !== undefined || left) return 'stalled';
+    return this.#passedOver || this.#owing ? 'passed' : 'kept';
+  }
+
+  /** It has let others wait in vain; one of those that were killed in the middle of their work has not. */
+  get failed(): boolean {
+    return this.stalledAt !== undefined || (this.#owing && this.delivered === 0);
   }
 
   /** Until when what it names counts, if it delivers. */

@@ -75,6 +75,28 @@ t.test('peers find each other through each other', async (t) => {
   t.same(one.found, []);
 });
 
+t.test('of several addresses of a machine the one is announced that its listener is bound to', async (t) => {
+  const port = await freeUdpPort();
+  const shared = newTorrent();
+  const node = dht(t, 22_012, port, [await freeUdpPort()]);
+  node.torrents(newTorrent());
+  await until('it listens', async () => (await sourceOf(node))?.state === 'failing');
+  const config = { dht: true, dhtBootstrap: [here(port)] };
+  for (const [listenPort, listenHost] of [
+    [22_013, '127.0.0.2'],
+    [22_014, '::'],
+    [22_015, '::1'],
+  ] as const) {
+    const bound = find(t, listenPort, config, { listenHost });
+    bound.torrents(shared);
+    await working(bound);
+  }
+  const looking = dht(t, 22_016, await freeUdpPort(), [port]);
+  looking.torrents(shared);
+  await until('found', () => looking.has(shared, '127.0.0.2:22013') && looking.has(shared, '127.0.0.1:22014'));
+  t.same(looking.found.map(({ address }) => address).toSorted(), ['127.0.0.1:22014', '127.0.0.2:22013']);
+});
+
 t.test('in a private swarm there is no DHT', async (t) => {
   const finding = dht(t, 22_006, await freeUdpPort(), [22_007], true);
   finding.torrents(newTorrent());

@@ -35,7 +35,6 @@ function scene(made: 'linked' | 'failed' | 'self') {
     clock,
     random: () => 0.5,
     torrents: () => new Set([TORRENT]),
-    room: () => 10,
     isLinked: () => false,
     dial({ port }) {
       dialled.push(port);
@@ -72,5 +71,17 @@ t.test('a peer is dialled again when its link has ended', async (t) => {
   for (const end of ends) end();
   await clock.pass(60_000);
   t.equal(dialled.length, 2);
+  dialling.stop();
+});
+
+t.test('80 links are opened, and those to fixed peers in any case', async (t) => {
+  const { clock, dialled, dialling } = scene('linked');
+  for (let port = 1; port <= 200; port++) dialling.found(TORRENT, [{ host: '192.0.2.1', port }], false);
+  await clock.pass(60_000);
+  t.equal(dialled.length, 80);
+  dialling.found(TORRENT, [{ host: '192.0.2.2', port: 1_000 }], true);
+  await clock.pass(2_000);
+  t.equal(dialled.length, 81);
+  t.equal(dialled.at(-1), 1_000);
   dialling.stop();
 });

@@ -331,6 +331,18 @@ t.test('whoever waits for others does not wait for a swarm that has died', async
   t.match(await all, { source: 'mirror' });
 });
 
+t.test('when nothing came for a while of what others promise, nothing of the file is left to them', async (t) => {
+  const data = randomBytes('in vain', 16 * MIB);
+  const view = (end: number) => ({ ...NOBODY, wanters: 1, elsewhere: [[0, end]] as const });
+  const s = await scene(t, data, honest(data, { view: () => view(data.length) }));
+  let turn = 0;
+  // Another one each time, as far as the transfers can see.
+  const promises = setInterval(() => s.peers.offer(view(data.length - (++turn % 2))), 100);
+  t.teardown(() => clearInterval(promises));
+  t.match(await fetched(s, s.plan), { source: 'mirror' });
+  t.equal(s.web.copies('/a.deb'), 1);
+});
+
 t.test('peers that stall are hedged with the mirror, soonest needed first', async (t) => {
   const data = randomBytes('stall', 12 * MIB);
   const s = await scene(

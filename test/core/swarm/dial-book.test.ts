@@ -52,6 +52,24 @@ t.test('a million addresses cost a bounded book and a bounded number of attempts
   t.equal(dials.size, 101, 'fixed peers always have room');
 });
 
+t.test('addresses of the configuration come first, without room too, and leave half of the attempts to others', (t) => {
+  const dials = book();
+  const ports = () => dials.due(1_000_000, own, 0).map(({ port }) => port);
+  for (let port = 1; port <= 4; port++) dials.found(A, [address(port)], false);
+  t.same(ports(), []);
+  for (let port = 5; port <= 9; port++) dials.found(A, [address(port)], true);
+  t.same(ports(), [5, 6]);
+  t.same(
+    dials.due(1_000_000, own, 4).map(({ port }) => port),
+    [1],
+  );
+  dials.linked(address(1));
+  dials.linked(address(5));
+  t.equal(dials.taken, 3);
+  t.same(ports(), [7]);
+  t.end();
+});
+
 t.test('there is never more under way than allowed, whatever happens', async () => {
   const event = fc.record({ kind: fc.constantFrom('found', 'due', 'linked', 'ended', 'forget'), port: fc.nat(20) });
   fc.assert(

@@ -5,7 +5,7 @@ import t from 'tap';
 
 import { Bitmap } from '../../../src/core/swarm/bitmap.ts';
 import { FetchingTogether, PRESUME_MS, SMALL_STALL_MS, STALL_MS } from '../../../src/core/swarm/fetching-together.ts';
-import { EXPECT_MS, NAME_MS, SILENT_MS } from '../../../src/core/swarm/taker.ts';
+import { EXPECT_MS, LEFT_MS, NAME_MS, SILENT_MS } from '../../../src/core/swarm/taker.ts';
 
 const weigh = (piece: number, peer: string) =>
   createHash('sha256').update(`${piece} ${peer}`).digest().readBigUInt64BE();
@@ -80,7 +80,7 @@ t.test('the pieces of one who leaves go to the next, each to exactly one', (t) =
       );
       const orphans = planOf(machines.get(gone) as FetchingTogether, pieces, 100).mine;
       machines.delete(gone);
-      for (const together of machines.values()) together.leave(gone, 100);
+      for (const together of machines.values()) together.leave(gone, 100, bits(pieces));
       const takers = new Array<number>(pieces).fill(0);
       for (const [name, together] of machines) {
         const { mine } = planOf(together, pieces, 100);
@@ -111,7 +111,7 @@ t.test('whatever others do, a piece is one’s own after a bounded time', (t) =>
       for (const { at, peer, kind, pieces: named } of acts.toSorted((a, b) => a.at - b.at)) {
         const name = peers[peer] as string;
         if (kind === 'names') together.names(name, bits(pieces, named).toBytes(), at);
-        if (kind === 'leaves') together.leave(name, at);
+        if (kind === 'leaves') together.leave(name, at, bits(pieces));
         if (kind === 'joins') together.join(name, at);
         planOf(together, pieces, at);
       }
@@ -243,6 +243,60 @@ t.test('many who take turns in promising cost no more than a few', (t) => {
     if (planOf(together, 4, now).elsewhere.count > 0) waited += 100;
   }
   t.ok(waited < 5 * STALL_MS, `${waited} ms`);
+  t.end();
+});
+
+t.test('nor do many of whom each promises for a while and leaves before the next one comes', (t) => {
+  for (const turnMs of [STALL_MS - 1_000, LEFT_MS - 100, NAME_MS + 100]) {
+    const together = new FetchingTogether({ self: 'self', pieces: 4, weigh });
+    let waited = 0;
+    for (let now = 0; now < 20 * turnMs; now += 100) {
+      const peer = `peer${Math.floor(now / turnMs)}`;
+      together.join(peer, now);
+      together.names(peer, bits(4, [0, 1, 2, 3]).toBytes(), now);
+      if (planOf(together, 4, now).elsewhere.count > 0) waited += 100;
+      if (Math.floor((now + 100) / turnMs) > Math.floor(now / turnMs)) together.leave(peer, now + 100, bits(4));
+    }
+    t.ok(waited <= 3 * turnMs + 300, `${waited} ms`);
+  }
+  t.end();
+});
+
+t.test('three that leave in the middle of their work end no waiting for the others', (t) => {
+  const together = new FetchingTogether({ self: 'self', pieces: 8, weigh });
+  const all = bits(8, [0, 1, 2, 3, 4, 5, 6, 7]).toBytes();
+  for (const peer of ['a', 'b', 'c', 'd']) {
+    together.join(peer, 0);
+    together.names(peer, all, 0);
+    together.delivered(peer, 2_000);
+    together.names(peer, all, 2_000);
+  }
+  for (const peer of ['a', 'b', 'c']) together.leave(peer, 2_000 + LEFT_MS, bits(8));
+  together.names('d', all, 2_000 + LEFT_MS);
+  t.equal(planOf(together, 8, 2_000 + LEFT_MS).elsewhere.count, 8);
+  t.equal(together.word('a'), 'stalled', 'though they have broken their word');
+  t.end();
+});
+
+t.test('who names pieces and leaves has broken its word when somebody waits for them, and kept it otherwise', (t) => {
+  for (const [ms, settled, word] of [
+    [LEFT_MS, [], 'stalled'],
+    [LEFT_MS, [0], 'kept'],
+    [NAME_MS, [], 'passed'],
+    [NAME_MS - 1, [], 'kept'],
+  ] as const) {
+    const { together } = pair();
+    together.names('other', bits(1, [0]).toBytes(), 0);
+    together.leave('other', ms, bits(1, settled));
+    t.equal(together.word('other'), word, `after ${ms} ms`);
+    together.join('other', ms + 1);
+    t.equal(together.word('other'), word, 'also when it comes back');
+  }
+  const { together } = pair(8);
+  together.names('other', bits(8, [0, 1]).toBytes(), 0);
+  together.delivered('other', 3_900);
+  together.leave('other', 4_000, bits(8, [0]));
+  t.equal(together.word('other'), 'kept', 'one that has just delivered something');
   t.end();
 });
 

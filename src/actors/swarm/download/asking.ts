@@ -26,8 +26,10 @@ export interface AskingDeps {
   fault(lane: Lane, message: string): void;
 }
 
-/** Links that are asked for one file. */
+/** Links that have a file, or may say so yet, until no more of them are asked for it. */
 const MAX_ASKED = 50;
+/** A link that has not answered for this time is not reckoned with, in milliseconds: others are asked in its place. */
+const ANSWER_MS = 1_000;
 /** Times that a peer is asked for one file, when it leaves and comes back or takes its offer back. */
 const MAX_ASKS = 4;
 /** Links that are asked for the piece roots of one file. */
@@ -40,6 +42,11 @@ export class Asking {
   readonly #flushAsked = () => {
     for (const lane of this.#deps.lanes()) lane.flush();
   };
+  /** Wants for which some links were not asked, as enough others were, until they are looked at again. */
+  readonly #short = new Map<Want, { clear(): void }>();
+  readonly #askMore = () => {
+    for (const want of [...this.#short.keys()]) this.#goOn(want);
+  };
   /** Until all is flushed. */
   #timer: { clear(): void } | undefined;
 
@@ -51,8 +58,12 @@ export class Asking {
   ask(want: Want, lane: Lane): void {
     const { peerId, common } = lane.link;
     const times = want.asked.get(peerId) ?? 0;
-    if (want.sellers.has(lane) || want.sellers.size >= MAX_ASKED || times >= MAX_ASKS || lane.full) return;
+    if (want.sellers.has(lane) || times >= MAX_ASKS || lane.full) return;
     if (!want.file.torrents.some((torrent) => common.includes(torrent))) return;
+    if (want.sellers.size >= MAX_ASKED && this.#counted(want) >= MAX_ASKED) {
+      this.#postpone(want);
+      return;
+    }
     want.asked.set(peerId, times + 1);
     want.sellers.set(lane, lane.ask(want, this.#deps.clock.now()));
     this.#flush();
@@ -62,6 +73,7 @@ export class Asking {
   end(want: Want): void {
     for (const [lane, seller] of want.sellers) lane.end(seller);
     want.sellers.clear();
+    this.#short.delete(want);
     this.#flushLater();
   }
 
@@ -76,6 +88,7 @@ export class Asking {
       seller.base = undefined;
       want.sellers.delete(lane);
       this.#deps.changed(want);
+      this.#soonMore(want);
     }
     for (const request of [...lane.requests.values()]) {
       lane.take(request.ref);
@@ -171,7 +184,9 @@ export class Asking {
 
   #none(lane: Lane, file: number): void {
     const seller = this.#about(lane, file);
-    if (seller !== undefined && seller !== 'ended') this.#answered(seller);
+    if (seller === undefined || seller === 'ended') return;
+    this.#answered(seller);
+    this.#soonMore(seller.want);
   }
 
   #retract(lane: Lane, base: number): void {
@@ -206,6 +221,40 @@ export class Asking {
       this.#deps.answered(want, lane);
     }
     seller.answered = true;
+    this.#deps.changed(want);
+  }
+
+  /** Links that have the file, or may say so any moment; those that have said none may be as many as there are. */
+  #counted(want: Want): number {
+    const answersFrom = this.#deps.clock.now() - ANSWER_MS;
+    const counts = ({ offered, answered, base, askedAt }: Seller) =>
+      offered ? base !== undefined : !answered && askedAt > answersFrom;
+    return [...want.sellers.values()].filter(counts).length;
+  }
+
+  #postpone(want: Want): void {
+    if (this.#short.has(want)) return;
+    this.#short.set(
+      want,
+      want.later(ANSWER_MS, () => this.#goOn(want)),
+    );
+  }
+
+  /** A link that was asked is not counted any more. */
+  #soonMore(want: Want): void {
+    if (this.#short.has(want)) this.#deps.turn.soon(this.#askMore);
+  }
+
+  /** Asks links that were not asked for the file yet. */
+  #goOn(want: Want): void {
+    this.#short.get(want)?.clear();
+    this.#short.delete(want);
+    const now = this.#deps.clock.now();
+    for (const lane of this.#deps.lanes()) {
+      if (lane.snubbed(now)) continue;
+      this.ask(want, lane);
+      if (this.#short.has(want)) break;
+    }
     this.#deps.changed(want);
   }
 

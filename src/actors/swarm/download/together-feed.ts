@@ -106,7 +106,8 @@ export class TogetherFeed {
       const told = this.#told.get(want);
       if (!all && told !== undefined && !told.claims.isEmpty) this.#send(want, lane, told.claims);
     } else if (want.wanters.delete(lane)) {
-      want.together.leave(lane.link.peerId, now);
+      want.together.leave(lane.link.peerId, now, settled(want, want.available));
+      this.#judge(want, [lane]);
     }
     this.#deps.changed(want);
   }
@@ -121,7 +122,7 @@ export class TogetherFeed {
   elsewhere(want: Want, available: Bitmap): Bitmap | undefined {
     if (want.together.alone || want.pieces > MAX_SHARED_PIECES) return undefined;
     const plan = this.#plan(want, available);
-    this.#judge(want);
+    this.#judge(want, want.wanters);
     this.#lookAgain(want, plan.until);
     return plan.elsewhere;
   }
@@ -162,8 +163,8 @@ export class TogetherFeed {
   }
 
   /** Who lets others wait in vain is not waited for in the files to come. */
-  #judge(want: Want): void {
-    for (const lane of want.wanters) {
+  #judge(want: Want, lanes: Iterable<Lane>): void {
+    for (const lane of lanes) {
       const word = want.together.word(lane.link.peerId);
       if (word === 'kept' || want.wordBreakers.has(lane)) continue;
       want.wordBreakers.add(lane);
@@ -180,15 +181,25 @@ export class TogetherFeed {
   }
 
   #plan(want: Want, available: Bitmap) {
-    const { size } = want.file;
-    const here = want.got.clone();
-    for (const { start, end } of want.mirror?.have.ranges ?? []) here.add(start, end);
-    const settled = available.copy();
-    for (const piece of wholePieces(size, here.ranges)) settled.set(piece);
     const taking = touched(want, want.mirror?.fetching);
     const begun = wellBegun(want, taking);
-    return want.together.plan({ now: this.#deps.clock.now(), settled, taking, begun, pace: want.mirror?.pace });
+    return want.together.plan({
+      now: this.#deps.clock.now(),
+      settled: settled(want, available),
+      taking,
+      begun,
+      pace: want.mirror?.pace,
+    });
   }
+}
+
+/** Pieces that are here, or that some peer has. */
+function settled(want: Want, available: Bitmap): Bitmap {
+  const here = want.got.clone();
+  for (const { start, end } of want.mirror?.have.ranges ?? []) here.add(start, end);
+  const pieces = available.copy();
+  for (const piece of wholePieces(want.file.size, here.ranges)) pieces.set(piece);
+  return pieces;
 }
 
 function takesFromMirror({ mirror }: Want, now: number): boolean {

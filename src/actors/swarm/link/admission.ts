@@ -22,6 +22,7 @@ export class Admission {
   /** Connections and links by address and by network. */
   readonly #open = new Map<string, number>();
   readonly #rates = new LruMap<string, Allowance>({ entries: MOST_RATES });
+  /** Incoming ones: nobody can take the places of those that this side opens. */
   #total = 0;
   #handshakes = 0;
 
@@ -42,6 +43,8 @@ export class Admission {
       }
       if (!rate.take(1, now)) return flood('connects too often');
     }
+    if (this.#total >= limits.links) return flood(`${limits.links} links are open`);
+    if (this.#handshakes >= limits.handshakes) return flood(`${limits.handshakes} handshakes are under way`);
     return this.#refuse(address, now);
   }
 
@@ -50,20 +53,20 @@ export class Admission {
   }
 
   /** A connection begins its handshakes. */
-  began(address: string): void {
-    this.#total += 1;
-    this.#handshakes += 1;
+  began(address: string, incoming: boolean): void {
+    this.#total += Number(incoming);
+    this.#handshakes += Number(incoming);
     for (const key of keysOf(address)) this.#open.set(key, (this.#open.get(key) ?? 0) + 1);
   }
 
   /** The connection has become a link. */
-  linked(): void {
-    this.#handshakes -= 1;
+  linked(incoming: boolean): void {
+    this.#handshakes -= Number(incoming);
   }
 
-  ended(address: string, wasLinked: boolean): void {
-    this.#total -= 1;
-    if (!wasLinked) this.#handshakes -= 1;
+  ended(address: string, incoming: boolean, wasLinked: boolean): void {
+    this.#total -= Number(incoming);
+    if (!wasLinked) this.#handshakes -= Number(incoming);
     for (const key of keysOf(address)) {
       const left = (this.#open.get(key) ?? 1) - 1;
       if (left > 0) this.#open.set(key, left);
@@ -75,8 +78,6 @@ export class Admission {
     const { limits, bans } = this.#deps;
     const reason = bans.reason(address, undefined, now);
     if (reason !== undefined) return { kind: 'banned', message: reason };
-    if (this.#total >= limits.links) return flood(`${limits.links} links are open`);
-    if (this.#handshakes >= limits.handshakes) return flood(`${limits.handshakes} handshakes are under way`);
     for (const key of keysOf(address)) {
       const most = key === address ? limits.linksPerAddress : limits.linksPerNetwork;
       if ((this.#open.get(key) ?? 0) >= most) return flood(`${most} links with ${key} are open`);

@@ -1,11 +1,11 @@
 /** The bounds of links: what PROTOCOL.md sets, and how much of a machine peers may take. */
 export interface LinkLimits {
-  /** Links and connections on their way to one, in total. */
+  /** Links that others opened, and their connections on the way to one, in total. */
   readonly links: number;
   readonly linksPerAddress: number;
   /** Of an IPv6 network of 64 bits, whose addresses one machine may all have. */
   readonly linksPerNetwork: number;
-  /** Connections whose handshakes are not done. */
+  /** Connections of others whose handshakes are not done. */
   readonly handshakes: number;
   /** New connections from one address: at once, and a second in the long run. */
   readonly connectBurst: number;

@@ -85,14 +85,14 @@ export class Roster {
   begin(connection: Connection): Connection {
     this.#connections.add(connection);
     if (connection.incoming) this.#incoming.set(connection.name, connection);
-    this.#deps.admission.began(connection.key);
+    this.#deps.admission.began(connection.key, connection.incoming);
     return connection;
   }
 
   linked(connection: Connection, link: WireLink): void {
     connection.link = link;
     this.#links.set(link.peerId, link);
-    this.#deps.admission.linked();
+    this.#deps.admission.linked(connection.incoming);
   }
 
   /** The end of every connection, whichever way it came. Idempotent. */
@@ -100,11 +100,11 @@ export class Roster {
     if (connection.over === true) return;
     connection.over = true;
     const { ownPeerId, admission } = this.#deps;
-    const { key, name, address, peerId, link, channel, socket } = connection;
+    const { key, name, incoming, address, peerId, link, channel, socket } = connection;
     this.#connections.delete(connection);
     if (this.#incoming.get(name) === connection) this.#incoming.delete(name);
     if (link !== undefined && this.#links.get(link.peerId) === link) this.#links.delete(link.peerId);
-    admission.ended(key, link !== undefined);
+    admission.ended(key, incoming, link !== undefined);
     if (channel === undefined) socket.destroy();
     else channel.end(fault);
     if (peerId !== undefined && peerId !== ownPeerId) this.#judge({ address, peerId }, fault);

@@ -25,20 +25,21 @@ interface Crowd {
 /** Runs until all who live are done; `each` is called every millisecond. */
 async function run(
   t: Test,
-  options: { count: number; size: number; spreadMs: number; seed: string },
+  options: { count: number; size: number; spreadMs: number; seed: string; rate?: number },
   each: (crowd: Crowd) => void = () => undefined,
 ): Promise<Crowd> {
   const directory = mkdtempSync(join(tmpdir(), 'debtorrent-crowd-'));
   t.teardown(() => rmSync(directory, { recursive: true }));
+  const { rate = MIRROR_RATE } = options;
   const random = randomNumbers(options.seed);
   const clock = new ManualClock();
-  const mirror = new Mirror(MIRROR_RATE);
+  const mirror = new Mirror(rate);
   const file = content(options.seed, options.size);
   const settings = { clock, file, torrent: TORRENT, path: (name: string) => join(directory, name) };
   const machines = Array.from({ length: options.count }, (_, n) => new Machine(`machine${n}`, settings, mirror));
   for (const [n, a] of machines.entries()) for (const b of machines.slice(n + 1)) connect(a, b, settings);
   for (const machine of machines) clock.setTimeout(() => machine.start(), Math.floor(random() * options.spreadMs));
-  const crowd: Crowd = { machines, mirror, clock, copyMs: options.size / MIRROR_RATE, size: options.size };
+  const crowd: Crowd = { machines, mirror, clock, copyMs: options.size / rate, size: options.size };
   while (machines.some(({ dead, doneAt }) => !dead && doneAt === undefined)) {
     if (clock.now() > 20 * crowd.copyMs + 20_000) throw new Error('they are never done');
     await written(machines);
@@ -90,4 +91,15 @@ t.test('when one of them is killed in the middle the others finish', async (t) =
   const { copies, time } = figures(crowd);
   t.ok(copies <= 1.4, `${copies.toFixed(3)} copies`);
   t.ok(time <= 1.8, `${time.toFixed(2)} times the time of one copy`);
+});
+
+t.test('when three are killed over a slow line, one after the other, the rest go on together', async (t) => {
+  const crowd = await run(
+    t,
+    { count: 8, size: 24 * MIB, spreadMs: 20, seed: 'b3', rate: MIRROR_RATE / 10 },
+    ({ clock, machines, copyMs }) => {
+      for (const n of [1, 2, 3]) if (clock.now() === Math.floor((copyMs * n) / 4)) machines[2 * n - 1]?.die();
+    },
+  );
+  t.ok(figures(crowd).copies <= 1.5, `${figures(crowd).copies.toFixed(3)} copies`);
 });

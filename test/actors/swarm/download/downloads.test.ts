@@ -93,6 +93,36 @@ t.test('nobody waits longer than 50 ms for answers, and not at all for nobody', 
   await it.stop();
 });
 
+t.test('whoever has the file is asked for it, however many links came earlier that have it not', async (t) => {
+  const file = content('last', 1000);
+  for (const mute of [false, true]) {
+    const it = scene();
+    for (let n = 0; n < 160; n++) it.peer(`${n}`).mute = mute;
+    it.peer('holder', [file]);
+    it.peer('after it');
+    const wanted = it.wanted(file);
+    await it.settled(it.downloads.seek(wanted));
+    await it.until(() => it.views.get(1)?.available.length === 1 || it.clock.now() > 10_000);
+    t.ok(it.clock.now() <= (mute ? 4_000 : 100), `after ${it.clock.now()} ms`);
+    t.strictSame(await it.settled(fetchAll(it, wanted)), [{ kind: 'done' }]);
+    await it.stop();
+  }
+});
+
+t.test('of many that have the file some are asked, and others when those have it no longer', async (t) => {
+  const it = scene();
+  const file = content('everywhere', 3 * MIB);
+  const peers = Array.from({ length: 80 }, (_, n) => it.peer(`${n}`, [file]));
+  const asked = () => peers.filter(({ heard }) => heard.some(({ type }) => type === 'want')).length;
+  await it.settled(it.downloads.seek(it.wanted(file)));
+  await it.pass(5_000);
+  t.equal(asked(), 50);
+  for (const peer of peers.slice(0, 10)) peer.close({ kind: 'closed', message: 'gone' });
+  await it.pass(100);
+  t.equal(asked(), 60);
+  await it.stop();
+});
+
 t.test('links that come later are asked too, and what they have is told', async (t) => {
   const it = scene();
   const file = content('later', 3 * MIB);

@@ -227,6 +227,21 @@ t.test('who lets others wait in vain in some files is not waited for in the next
   await it.stop();
 });
 
+t.test('who names pieces of a file and leaves it is not waited for in the next', async (t) => {
+  const it = scene();
+  const { file, peer, view } = await shared(it);
+  t.not(view.elsewhere.length, 0);
+  for (let ms = 0; ms < 5_000; ms += 500) {
+    it.downloads.remoteFetching(peer, file.sha256, bits(8, [0, 1, 2, 3, 4, 5, 6, 7]));
+    await it.pass(500);
+  }
+  it.downloads.remoteWant(peer, file.sha256, false);
+  it.downloads.over(1, true);
+  const next = await it.settled(it.downloads.seek(it.wanted(content('next', 8 * MIB), 2)));
+  t.match(next, { wanters: 0, elsewhere: [] });
+  await it.stop();
+});
+
 t.test('an offer of what fell to it keeps the word of a peer that wants the file too', async (t) => {
   const it = scene();
   const peer = it.peer('idle');

@@ -87,11 +87,30 @@ t.test('an address that comes too often waits; others do not', (t) => {
   t.equal(tries('192.0.2.2', 1), 1);
   clock.advance(1000);
   t.equal(tries('192.0.2.1', 1000), 2);
-  for (let i = 0; i < 8; i++) admission.began('192.0.2.3');
+  for (let i = 0; i < 8; i++) admission.began('192.0.2.3', true);
   t.match(admission.refuseIncoming('192.0.2.3'), { kind: 'flood', message: '8 links with 192.0.2.3 are open' });
   t.match(admission.refuseOutgoing('192.0.2.3'), { kind: 'flood' });
-  admission.ended('192.0.2.3', false);
+  admission.ended('192.0.2.3', true, false);
   t.equal(admission.refuseIncoming('192.0.2.3'), undefined);
+  t.end();
+});
+
+t.test('however many come, this side can dial', (t) => {
+  const admission = new Admission({ limits: LINK_LIMITS, clock: new ManualClock(), bans: new BanTable(HOUR) });
+  for (let i = 0; i < 200; i++) {
+    if (i >= 32) admission.linked(true);
+    t.equal(admission.refuseIncoming(`192.0.2.${i}`), undefined);
+    admission.began(`192.0.2.${i}`, true);
+  }
+  t.match(admission.refuseIncoming('198.51.100.1'), { message: '200 links are open' });
+  t.equal(admission.refuseOutgoing('198.51.100.1'), undefined);
+  admission.began('198.51.100.1', false);
+  admission.linked(false);
+  admission.ended('192.0.2.0', true, true);
+  t.match(admission.refuseIncoming('198.51.100.2'), { message: '32 handshakes are under way' });
+  t.equal(admission.refuseOutgoing('198.51.100.2'), undefined);
+  admission.linked(true);
+  t.equal(admission.refuseIncoming('198.51.100.2'), undefined);
   t.end();
 });
 
@@ -99,12 +118,12 @@ t.test('an IPv6 network of 64 bits does not get everything, however many address
   const admission = new Admission({ limits: LINK_LIMITS, clock: new ManualClock(), bans: new BanTable(HOUR) });
   for (let i = 0; i < 64; i++) {
     t.equal(admission.refuseIncoming(`2001:db8:1:2:${i}::1`), undefined);
-    admission.began(`2001:db8:1:2:${i}::1`);
-    admission.linked();
+    admission.began(`2001:db8:1:2:${i}::1`, true);
+    admission.linked(true);
   }
   t.match(admission.refuseIncoming('2001:db8:1:2:ffff::1'), { message: '64 links with 2001:db8:1:2::/64 are open' });
   t.equal(admission.refuseIncoming('2001:db8:1:3::1'), undefined);
-  admission.ended('2001:db8:1:2:5::1', true);
+  admission.ended('2001:db8:1:2:5::1', true, true);
   t.equal(admission.refuseIncoming('2001:db8:1:2:ffff::1'), undefined);
   t.end();
 });
