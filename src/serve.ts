@@ -1,6 +1,7 @@
 /** Starts the daemon's parts in order, keeps them running, and stops them in reverse. */
 import type { CatalogueUpdate } from './core/archive/archive-state.ts';
 import type { Config } from './config/schema.ts';
+import { discreet } from './config/discreet-log.ts';
 import { readSwarmKey } from './config/swarm-key.ts';
 import { createLog } from './config/log.ts';
 import { readVersion } from './config/version.ts';
@@ -67,7 +68,7 @@ async function run(config: Config, ownLog: Logger): Promise<number> {
   flagsForThreads();
   const version = readVersion();
   const recentErrors = new RecentErrors(Date.now);
-  const log = noting(ownLog, recentErrors);
+  const log = discreet(noting(ownLog, recentErrors));
   const userAgent = `debtorrent/${version}`;
   const rules = compileHostRules(config.allowMirror);
   const supervisor = createSupervisor({ log });
