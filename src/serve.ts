@@ -39,7 +39,7 @@ import { Tunnels } from './gateway/tunnel.ts';
 import { spawn } from './kernel/actor.ts';
 import { createSupervisor, type Child } from './kernel/supervisor.ts';
 import { Switchboard } from './kernel/switchboard.ts';
-import { loadThread, startThread, type ThreadOptions } from './kernel/thread.ts';
+import { threadChild as thread } from './kernel/thread.ts';
 import { workerUrl } from './kernel/worker-url.ts';
 import type { FetchBoot } from './workers/fetch.worker.ts';
 import { nextSignal } from './next-signal.ts';
@@ -281,11 +281,6 @@ async function run(config: Config, ownLog: Logger): Promise<number> {
     await system.close();
     metrics.close();
   }
-}
-
-/** Threads load their modules at the same time, whichever starts first: half of the start is that. */
-function thread(options: ThreadOptions): Child {
-  return { name: options.name, prepare: () => loadThread(options), start: () => startThread(options) };
 }
 
 function later(ms: number): Promise<void> {
