@@ -58,7 +58,9 @@ async function run(line: CommandLine): Promise<number> {
     case 'serve': {
       const config = configOf(line.flags);
       const { serve } = await import('./serve.ts');
-      return serve(config);
+      const code = await serve(config);
+      // it has stopped what could be stopped in time; a thread that hangs must not keep the process
+      process.exit(code);
     }
   }
 }

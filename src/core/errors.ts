@@ -74,6 +74,7 @@ export const ERRORS = {
     transient: false,
     summary: 'a file that setup reads or changes cannot be read or changed',
   },
+  CACHE_TAKEN: { status: 500, transient: false, summary: 'another daemon uses the cache directory' },
   PORT_TAKEN: { status: 500, transient: false, summary: 'the address is in use' },
 } as const satisfies Record<string, ErrorInfo>;
 
