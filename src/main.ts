@@ -14,7 +14,10 @@ const EXIT_CONFIG = 2;
  */
 export async function main(argv: readonly string[]): Promise<number> {
   try {
-    process.exitCode = await run(parseCommandLine(argv));
+    const line = parseCommandLine(argv);
+    // APT's methods have their own way to end when APT has gone
+    if (line.command !== 'method') process.stdout.on('error', unwritable);
+    process.exitCode = await run(line);
   } catch (error) {
     process.stderr.write(`debtorrent: ${describe(error)}\n`);
     process.exitCode = asDebtorrentError(error).code === 'CONFIG_INVALID' ? EXIT_CONFIG : EXIT_FAILURE;
@@ -58,13 +61,22 @@ async function run(line: CommandLine): Promise<number> {
     case 'serve': {
       const config = configOf(line.flags);
       const { serve } = await import('./serve.ts');
-      return serve(config);
+      const code = await serve(config);
+      // it has stopped what could be stopped in time; a thread that hangs must not keep the process
+      process.exit(code);
     }
   }
 }
 
 function configOf(flags: Parameters<typeof loadConfig>[0]['flags'], defaultFile = DEFAULT_CONFIG_FILE): Config {
   return loadConfig({ flags, env: process.env, cwd: process.cwd(), defaultFile });
+}
+
+/** Who pipes into `head` closes the pipe: that is no error. A full disk is. */
+function unwritable(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE') return;
+  process.stderr.write(`debtorrent: standard output cannot be written: ${error.message}\n`);
+  process.exit(EXIT_FAILURE);
 }
 
 /** Expected failures are one line; a fault of the program shows where it is. */

@@ -1,6 +1,7 @@
 /** Starts the daemon's parts in order, keeps them running, and stops them in reverse. */
 import type { CatalogueUpdate } from './core/archive/archive-state.ts';
 import type { Config } from './config/schema.ts';
+import { discreet } from './config/discreet-log.ts';
 import { readSwarmKey } from './config/swarm-key.ts';
 import { createLog } from './config/log.ts';
 import { readVersion } from './config/version.ts';
@@ -38,10 +39,11 @@ import { Tunnels } from './gateway/tunnel.ts';
 import { spawn } from './kernel/actor.ts';
 import { createSupervisor, type Child } from './kernel/supervisor.ts';
 import { Switchboard } from './kernel/switchboard.ts';
-import { loadThread, startThread, type ThreadOptions } from './kernel/thread.ts';
+import { threadChild as thread } from './kernel/thread.ts';
 import { workerUrl } from './kernel/worker-url.ts';
 import type { FetchBoot } from './workers/fetch.worker.ts';
-import { nextSignal } from './next-signal.ts';
+import { lockCache } from './cache-lock.ts';
+import { nextSignal, type NextSignal } from './next-signal.ts';
 import { systemNotify } from './system-notify.ts';
 import { flagsForThreads, flagsForWork } from './v8-flags.ts';
 import type { SwarmBoot } from './workers/swarm.worker.ts';
@@ -52,22 +54,27 @@ const DRAIN_MS = 5_000;
 
 /** Resolves with the exit code when the daemon has stopped. */
 export async function serve(config: Config): Promise<number> {
+  const signalled = nextSignal();
   const { logger: log, flush } = await createLog(config);
+  let unlock: (() => void) | undefined;
   try {
-    return await run(config, log);
+    unlock = await lockCache(config.cacheDir, log);
+    return await run(config, log, signalled);
   } catch (error) {
     if (!(error instanceof DebtorrentError)) log.error({ err: error }, 'the daemon cannot start');
     throw error;
   } finally {
+    signalled.dispose();
+    unlock?.();
     flush();
   }
 }
 
-async function run(config: Config, ownLog: Logger): Promise<number> {
+async function run(config: Config, ownLog: Logger, signalled: NextSignal): Promise<number> {
   flagsForThreads();
   const version = readVersion();
   const recentErrors = new RecentErrors(Date.now);
-  const log = noting(ownLog, recentErrors);
+  const log = discreet(noting(ownLog, recentErrors));
   const userAgent = `debtorrent/${version}`;
   const rules = compileHostRules(config.allowMirror);
   const supervisor = createSupervisor({ log });
@@ -252,9 +259,14 @@ async function run(config: Config, ownLog: Logger): Promise<number> {
 
   const answers = () => observer.answers();
   const system = systemNotify({ env: process.env, pid: process.pid, answers, clock: systemClock, log });
-  const signalled = nextSignal();
+  signalled.begun();
   try {
-    await supervisor.start(children);
+    const started = supervisor.start(children).then(() => undefined);
+    const early = await Promise.race([signalled.promise, started]);
+    if (early !== undefined) {
+      log.info({ signal: early }, 'stopping before it was ready');
+      return 0;
+    }
     metrics.started();
     ready = true;
     flagsForWork();
@@ -274,17 +286,11 @@ async function run(config: Config, ownLog: Logger): Promise<number> {
     log.info({ signal: failure }, 'stopping');
     return 0;
   } finally {
-    signalled.dispose();
     await recorder.stop();
     await supervisor.stop();
     await system.close();
     metrics.close();
   }
-}
-
-/** Threads load their modules at the same time, whichever starts first: half of the start is that. */
-function thread(options: ThreadOptions): Child {
-  return { name: options.name, prepare: () => loadThread(options), start: () => startThread(options) };
 }
 
 function later(ms: number): Promise<void> {

@@ -35,3 +35,12 @@ t.test('an unknown command: one line, exit 2', async (t) => {
   t.equal(code, 2);
   t.match(output, /^debtorrent: [^\n]*fetch[^\n]*\n$/);
 });
+
+t.test('standard output that cannot be written: one line, exit 1; a reader that has gone is no error', async (t) => {
+  const shell = (command: string) => run('sh', ['-c', command, 'sh', process.execPath, MAIN]);
+  t.match(await shell('"$1" "$2" --help > /dev/full'), {
+    code: 1,
+    output: /^debtorrent: standard output cannot be written: [^\n]+\n$/,
+  });
+  t.match(await shell('{ "$1" "$2" --help; echo "$?" >&2; } | true'), { output: '0\n' });
+});

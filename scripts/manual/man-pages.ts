@@ -34,7 +34,7 @@ debtorrent \\- proxy for APT that fetches packages from other machines
 .SH DESCRIPTION
 ${paragraph(`APT asks the daemon for files; it answers from its cache, from other machines that run it, and from the mirror, in that order and never slower than the mirror alone. Every byte is checked against the archive's signatures. The daemon has a page for people at its address, http://localhost:9988/ unless configured otherwise.`)}
 .SH COMMANDS
-${item('serve', 'Run the daemon. When it accepts requests it prints one line that begins with "ready". SIGTERM and SIGINT stop it within 10 seconds. This is what the systemd unit debtorrent.service runs.')}
+${item('serve', 'Run the daemon. When it accepts requests it prints one line that begins with "ready". SIGTERM, SIGINT and SIGHUP stop it within 10 seconds. This is what the systemd unit debtorrent.service runs.')}
 ${item('status', 'Say what the running daemon does: whether it works, what it fetches, what it has saved, peers, cache, mirrors, and what went wrong lately. With --json the report as it is, with --watch once a second.')}
 ${item('seed', 'Take packages that exist already into the cache of the daemon, each after it was checked against a verified index.')}
 ${item('tracker', 'Run a tracker, over HTTP and UDP, by which daemons on different networks find each other; on [::]:6969 unless --listen says otherwise.')}

@@ -43,7 +43,7 @@ export const ERRORS = {
   PEER_PROTOCOL: { status: 502, transient: true, summary: 'the peer broke the rules of the protocol' },
   NO_PEER: { status: 503, transient: true, summary: 'no peer gives the bytes now' },
   // what happened here
-  STORE_FULL: { status: 503, transient: true, summary: 'the disk is full' },
+  STORE_FULL: { status: 503, transient: true, summary: 'the disk is full, or cache-size too small' },
   STORE_IO: { status: 503, transient: true, summary: 'the cache directory cannot be read or written' },
   OVERLOADED: { status: 503, transient: true, summary: 'a queue is full' },
   STOPPING: { status: 503, transient: true, summary: 'the daemon is stopping' },
@@ -74,6 +74,7 @@ export const ERRORS = {
     transient: false,
     summary: 'a file that setup reads or changes cannot be read or changed',
   },
+  CACHE_TAKEN: { status: 500, transient: false, summary: 'another daemon uses the cache directory' },
   PORT_TAKEN: { status: 500, transient: false, summary: 'the address is in use' },
 } as const satisfies Record<string, ErrorInfo>;
 

@@ -40,3 +40,12 @@ export function percent(part: number, whole: number): string {
   if (share > 99 && share < 100) return '>99 %';
   return `${Math.round(share)} %`;
 }
+
+/** What is wrong with a mirror that fails, by the code of its last error. */
+export function mirrorTrouble(code: string | undefined): string {
+  return answersWithErrors(code) ? 'answers with errors' : 'does not answer';
+}
+
+export function answersWithErrors(code: string | undefined): boolean {
+  return code === 'MIRROR_ERROR' || code === 'MIRROR_PROTOCOL';
+}

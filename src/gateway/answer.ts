@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http';
 
 import { ERRORS, type DebtorrentError } from '../core/errors.ts';
 import { formatHttpDate } from '../core/http/http-date.ts';
+import { withoutSecrets } from '../core/http/shown.ts';
 import type { SourceLabel } from '../core/fetch-plan.ts';
 import type { FileHead } from '../actors/transfers/protocol.ts';
 
@@ -20,7 +21,9 @@ const ACTIVE = /html|xml|svg|script|pdf/i;
 export function sendError(res: ServerResponse, error: DebtorrentError): void {
   const { status, transient } = ERRORS[error.code];
   // What a mirror or client wrote may stand in the message: nothing but printable characters goes out.
-  const line = error.message.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, MAX_LINE);
+  const line = withoutSecrets(error.message)
+    .replaceAll(/[^\x20-\x7e]/g, '?')
+    .slice(0, MAX_LINE);
   sendText(res, status, 'text/plain; charset=utf-8', `${line}\n`, {
     'X-Debtorrent-Error': error.code,
     ...(transient && status >= 500 && { 'Retry-After': String(RETRY_AFTER_S) }),

@@ -8,6 +8,7 @@ import type { Duplex } from 'node:stream';
 import type { CatalogueUpdate } from '../core/archive/archive-state.ts';
 import { asDebtorrentError, DebtorrentError } from '../core/errors.ts';
 import { CONTROL_TARGET } from '../core/method/control.ts';
+import { shownTarget } from '../core/http/shown.ts';
 import type { OwnNames } from '../core/http/target.ts';
 import type { Logger } from '../core/logging.ts';
 import type { Behaviour } from '../kernel/protocol.ts';
@@ -154,7 +155,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     },
     request(req, res) {
       const client = new ClientExchange(req, res);
-      client.target = req.url ?? '';
+      client.target = shownTarget(req.url ?? '');
       active.add(client);
       metrics.arrived();
       onConnection(client);

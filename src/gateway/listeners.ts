@@ -36,6 +36,8 @@ const KEEP_ALIVE_MS = 75_000;
 /** A client that takes nothing for this long is dropped. */
 const IDLE_MS = 180_000;
 const BACKLOG = 1024;
+/** Of a Unix socket, in bytes (unix(7), with the byte that ends it). */
+const MAX_SOCKET_PATH = 107;
 
 /** @throws DebtorrentError PORT_TAKEN, or STORE_IO for a Unix socket that cannot be made. */
 export async function listen(
@@ -48,13 +50,18 @@ export async function listen(
   const servers = [server];
   if (socketPath !== undefined) {
     const local = makeServer(deps);
-    await removeStale(socketPath);
     try {
+      // longer ones are cut by Node 20, which then listens somewhere else
+      if (Buffer.byteLength(socketPath) > MAX_SOCKET_PATH) {
+        throw cannotListen(socketPath, `the path of a socket has at most ${MAX_SOCKET_PATH} bytes`);
+      }
+      await removeStale(socketPath);
       await start(local, { path: socketPath, backlog: BACKLOG }, socketPath);
       await chmod(socketPath, 0o666);
     } catch (error) {
       server.close();
-      throw error;
+      local.close();
+      throw error instanceof DebtorrentError ? error : cannotListen(socketPath, (error as Error).message);
     }
     servers.push(local);
   }
@@ -142,11 +149,15 @@ async function start(server: Server, options: object, what: string): Promise<voi
       reject(
         error.code === 'EADDRINUSE'
           ? new DebtorrentError('PORT_TAKEN', `cannot listen on ${what}: it is in use`)
-          : new DebtorrentError('STORE_IO', `cannot listen on ${what}: ${error.message}`),
+          : cannotListen(what, error.message),
       );
     });
     server.listen(options, resolve);
   });
+}
+
+function cannotListen(what: string, why: string): DebtorrentError {
+  return new DebtorrentError('STORE_IO', `cannot listen on ${what}: ${why}`);
 }
 
 /** A socket file that a killed daemon left is removed; one that answers, or anything else, is not. */

@@ -96,7 +96,8 @@ export function createMetrics(): Metrics {
   const delay = new Gauge({
     name: 'debtorrent_event_loop_delay_seconds',
     help: 'Delay of the event loop while there are requests: since they came after a rest; the longest since the start',
-    labelNames: ['quantile'],
+    // of the delays; `quantile` is the label of summaries, which this is none of
+    labelNames: ['fraction'],
     registers,
   });
 
@@ -143,7 +144,7 @@ export function createMetrics(): Metrics {
       peers.reset();
       for (const torrent of observed.torrents) peers.set({ torrent: torrent.name }, torrent.peers);
       for (const { host, bytes } of observed.mirrors) mirror.inc({ host }, bytes);
-      for (const share of [0.5, 0.99, 1]) delay.set({ quantile: String(share) }, loop.quantile(share));
+      for (const share of [0.5, 0.99, 1]) delay.set({ fraction: String(share) }, loop.quantile(share));
       return registry.metrics();
     },
     totals: () => ({

@@ -78,7 +78,10 @@ class ChildSupervisor implements Supervisor {
     try {
       await step();
     } catch (error) {
-      this.#options.log.error({ child: child.name, err: error }, 'child cannot start');
+      // an expected failure says itself what is wrong, to whom start() rejects
+      if (!(error instanceof DebtorrentError)) {
+        this.#options.log.error({ child: child.name, err: error }, 'child cannot start');
+      }
       await this.stop();
       throw error;
     }

@@ -18,6 +18,7 @@ import type { ActorRef } from './protocol.ts';
 import type { AnyRef } from './ref.ts';
 import type { RemoteActors } from './remote.ts';
 import { exportRefs, importRefs } from './remote.ts';
+import type { Child } from './supervised-child.ts';
 import { receiveLog } from './thread-log.ts';
 import type { Place, Switchboard } from './switchboard.ts';
 import type { FromWorker, Line, ThreadData, ToWorker } from './thread-protocol.ts';
@@ -93,6 +94,11 @@ export function loadThread(options: ThreadOptions): LoadingThread {
   return { start: () => thread.start(), discard: () => thread.stop() };
 }
 
+/** For a supervisor. Threads load their modules at the same time, whichever starts first: half of the start is that. */
+export function threadChild(options: ThreadOptions): Child {
+  return { name: options.name, prepare: () => loadThread(options), start: () => startThread(options) };
+}
+
 class WorkerThread implements Thread {
   readonly name: string;
   readonly ended: Promise<ThreadEnd>;
@@ -105,6 +111,8 @@ class WorkerThread implements Thread {
   readonly #place: Place | undefined;
   readonly #readied: Promise<undefined>;
   #refs: Readonly<Record<string, AnyRef>> = {};
+  /** It has been ready. */
+  #ran = false;
   #cause: Error | undefined;
   #stopped: Promise<void> | undefined;
   #graceTimer: { clear(): void } | undefined;
@@ -182,6 +190,7 @@ class WorkerThread implements Thread {
         else {
           const refs = Object.entries(message.actors).map(([name, limit]) => [name, this.#actors.ref(name, limit)]);
           this.#refs = Object.fromEntries(refs) as Record<string, AnyRef>;
+          this.#ran = true;
           this.#place?.ready(message.actors);
           resolve(undefined);
         }
@@ -213,7 +222,9 @@ class WorkerThread implements Thread {
       this.#failed(new DebtorrentError('ACTOR_FAILED', `thread ${this.name} ended with code ${code}`));
     }
     if (this.#cause === undefined) return { code };
-    this.#options.log.error({ thread: this.name, code, err: this.#cause }, 'thread failed');
+    // whoever starts it is told of what its setup refuses to do; faults are logged with their place in the program
+    const refused = !this.#ran && this.#cause instanceof DebtorrentError && this.#cause.code !== 'ACTOR_FAILED';
+    if (!refused) this.#options.log.error({ thread: this.name, code, err: this.#cause }, 'thread failed');
     return { code, error: this.#cause };
   }
 }

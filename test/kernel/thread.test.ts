@@ -130,6 +130,9 @@ t.test('a thread that loads makes its actors when it is told to start, or is dis
   await unused.discard();
   tt.strictSame(log.of('thread failed'), [], 'no setup has run');
   await rejectsWith(tt, refuses.start(), 'STORE_IO');
+  tt.strictSame(log.of('thread failed'), [], 'whoever started it was told');
+  await rejectsWith(tt, loadThread({ ...options, boot: 'throws' satisfies Start }).start(), 'ACTOR_FAILED');
+  tt.equal(log.of('thread failed').length, 1, 'a fault is logged with its stack');
   await thread.stop();
 });
 

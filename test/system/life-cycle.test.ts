@@ -1,10 +1,11 @@
 /** How the daemon starts, stops and says what is wrong, as scripts and service managers see it. */
 import t from 'tap';
+import { execFileSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Daemon, spawnMain } from '../support/daemon.ts';
 import { skipWithoutApt, until } from '../support/process.ts';
@@ -57,28 +58,88 @@ t.test('bad configuration: one line that names the key and the value, exit 2', a
   t.match(env.output, /cache.size.*huge/i);
 });
 
-t.test('a port that is taken: one line, exit 1', async (t) => {
-  const dir = t.testdir();
+/** Port 0, no peers, and a log as a service has it. */
+const QUIET = ['serve', '--listen', '127.0.0.1:0', '--peer-listen', 'off', '--lan', 'off', '--log-format', 'json'];
+
+t.test('what keeps it from starting is one line, exit 1', async (t) => {
+  const dir = t.testdir({ file: 'not a directory', odd: { files: 'not a directory' } });
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.teardown(() => server.close());
-  const { port } = server.address() as AddressInfo;
-  const { code, output } = await failsToStart([
-    ...['serve', '--listen', `127.0.0.1:${port}`, '--cache-dir', join(dir, 'cache')],
-    ...['--peer-listen', 'off', '--lan', 'off', '--log-level', 'silent'],
-  ]);
-  t.equal(code, 1, output);
-  t.match(output, String(port));
-  t.equal(output.trimEnd().split('\n').length, 1, output);
+  const taken = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const cache = ['--cache-dir', join(dir, 'cache')];
+  const cases: [what: string, args: string[], says: RegExp][] = [
+    ['a port that is taken', [...cache, '--listen', taken], new RegExp(taken)],
+    ['a socket that cannot be', [...cache, '--socket', '/proc/none/socket'], /none\/socket/],
+    ['one with too long a path', [...cache, '--socket', join(dir, 'x'.repeat(108))], /at most 107 bytes/],
+    ['a peer port that is taken', [...cache, '--peer-listen', taken], new RegExp(taken)],
+    ['a cache directory that is a file', ['--cache-dir', join(dir, 'file')], /cache-dir .*file/],
+    ['one below a file', ['--cache-dir', join(dir, 'file', 'x')], /cache-dir .*file/],
+    ['one with a file in a directory’s place', ['--cache-dir', join(dir, 'odd')], /cache-dir .*odd/],
+    ['one that no file system takes', ['--cache-dir', '/proc/x'], /cache-dir \/proc\/x/],
+  ];
+  for (const [what, args, says] of cases) {
+    const { code, output } = await failsToStart([...QUIET, ...args]);
+    t.equal(code, 1, `${what}\n${output}`);
+    t.match(output, says, what);
+    t.match(output, /^debtorrent: [^\n]+\n$/, what);
+  }
 });
 
-t.test('a cache directory that cannot be: an error, not a hang', async (t) => {
-  const dir = t.testdir({ file: 'not a directory' });
-  const { code } = await failsToStart([
-    ...['serve', '--listen', '127.0.0.1:0', '--cache-dir', join(dir, 'file')],
-    ...['--peer-listen', 'off', '--lan', 'off'],
-  ]);
-  t.ok(code === 1 || code === 2, String(code));
+t.test('one daemon for each cache directory', async (t) => {
+  const cacheDir = join(t.testdir(), 'cache');
+  const first = await Daemon.start({ mirrors: [], keyring: '/dev/null', cacheDir });
+  t.teardown(() => first.close());
+  const left = join(cacheDir, 'partial', 'url-being-written');
+  writeFileSync(left, 'by the first');
+  const second = () => failsToStart([...QUIET, '--cache-dir', cacheDir]);
+  const refused = await second();
+  t.equal(refused.code, 1, refused.output);
+  t.match(refused.output, /^debtorrent: cache-dir [^\n]*\/cache is in use [^\n]*\n$/);
+  t.match(refused.output, new RegExp(`\\b${first.ready.pid}\n`));
+  t.ok(existsSync(left), 'what the first one writes is left alone');
+  for (const name of readdirSync(cacheDir)) rmSync(join(cacheDir, name), { recursive: true });
+  t.match(await second(), { code: 1, output: 'is in use' }, 'also after it was emptied by hand');
+  await first.kill9();
+  await first.start();
+  t.equal((await first.status()).cache.files, 0, 'a killed daemon does not keep the next one out');
+  t.equal((await first.stop()).code, 0);
+});
+
+t.test('a start that waits for its disk is ended, too', async (t) => {
+  const cacheDir = join(t.testdir(), 'cache');
+  const state = join(cacheDir, 'catalogue', 'state.json');
+  mkdirSync(join(cacheDir, 'catalogue'), { recursive: true });
+  execFileSync('mkfifo', [state]);
+  const child = spawnMain([...QUIET, '--log-level', 'debug', '--cache-dir', cacheDir]);
+  let output = '';
+  child.stdout?.on('data', (data) => (output += String(data)));
+  child.stderr?.on('data', (data) => (output += String(data)));
+  const ended = once(child, 'exit');
+  await until('the store is open', () => existsSync(join(cacheDir, 'files', 'ff')));
+  child.kill('SIGTERM');
+  await until('it stops', () => output.includes('stopping before it was ready'));
+  // a process cannot end while the kernel reads a file for it
+  writeFileSync(state, '');
+  t.same(await ended, [0, null], output);
+  t.notMatch(output, /^ready/m);
+});
+
+t.test('a signal ends it while it starts, too', async (t) => {
+  const dir = t.testdir();
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+    for (const after of ['nothing', 'the cache directory', 'the store'] as const) {
+      const cacheDir = join(dir, `${signal}-${after.replaceAll(' ', '-')}`);
+      const child = spawnMain([...QUIET, '--log-level', 'debug', '--cache-dir', cacheDir]);
+      const ended = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
+      const there = { 'the cache directory': 'pid', 'the store': 'partial' } as const;
+      if (after !== 'nothing') await until(after, () => existsSync(join(cacheDir, there[after])));
+      child.kill(signal);
+      const [code, by] = await ended;
+      if (after === 'nothing') t.ok(code === 0 || by === signal, 'Node itself starts');
+      else t.equal(code, 0, `${signal} after ${after}`);
+    }
+  }
 });
 
 t.test('--version and --help say so and exit 0', async (t) => {

@@ -18,7 +18,7 @@ export interface MirrorStats {
   readonly host: string;
   readonly bytes: number;
   readonly errors: number;
-  /** The last answer was a failure that may pass: no connection, silence, an error of the server. */
+  /** A failure that may pass (no connection, silence, an error of the server) was lately, and nothing good came since. */
   readonly failing: boolean;
   readonly last_error: { readonly code: ErrorCode; /** Milliseconds since the epoch. */ readonly at: number } | null;
 }
@@ -43,7 +43,13 @@ export interface HttpBackup {
   stop(): Promise<void>;
 }
 
-type Figures = { -readonly [K in Exclude<keyof MirrorStats, 'host'>]: MirrorStats[K] };
+type Figures = { -readonly [K in Exclude<keyof MirrorStats, 'host' | 'failing'>]: MirrorStats[K] } & {
+  /** When it failed, unless something good came since. */
+  failedAt: number | undefined;
+};
+
+/** A mirror that is not asked any more does not fail for ever, but as long as people look why APT failed. */
+const FAILING_MS = 120_000;
 
 export function createHttpBackup(deps: HttpBackupDeps): HttpBackup {
   const exchanger = createExchanger(deps);
@@ -54,7 +60,8 @@ export function createHttpBackup(deps: HttpBackupDeps): HttpBackup {
   const figuresOf = (host: string) => {
     const name = rowFor(figures, host);
     let entry = figures.get(name);
-    if (entry === undefined) figures.set(name, (entry = { bytes: 0, errors: 0, failing: false, last_error: null }));
+    if (entry === undefined)
+      figures.set(name, (entry = { bytes: 0, errors: 0, last_error: null, failedAt: undefined }));
     return entry;
   };
 
@@ -62,7 +69,9 @@ export function createHttpBackup(deps: HttpBackupDeps): HttpBackup {
     ...deps,
     exchanger,
     received: (host: string, bytes: number) => {
-      figuresOf(host).bytes += bytes;
+      const entry = figuresOf(host);
+      entry.bytes += bytes;
+      entry.failedAt = undefined;
     },
   };
 
@@ -70,7 +79,7 @@ export function createHttpBackup(deps: HttpBackupDeps): HttpBackup {
     if (outcome.kind === 'failed' && outcome.code === 'CANCELLED') return;
     const entry = figuresOf(host);
     // a file that is not there says nothing against the mirror
-    entry.failing = outcome.kind === 'failed' && outcome.transient;
+    entry.failedAt = outcome.kind === 'failed' && outcome.transient ? deps.now() : undefined;
     if (outcome.kind !== 'failed') return;
     entry.errors += 1;
     if (outcome.transient) entry.last_error = { code: outcome.code, at: deps.now() };
@@ -95,6 +104,11 @@ export function createHttpBackup(deps: HttpBackupDeps): HttpBackup {
     }
   }
 
+  /** Also after the clock was set back. */
+  function isLately(at: number | undefined): boolean {
+    return at !== undefined && Math.abs(deps.now() - at) < FAILING_MS;
+  }
+
   return {
     behaviour: {
       fetch: run,
@@ -103,7 +117,8 @@ export function createHttpBackup(deps: HttpBackupDeps): HttpBackup {
         job?.queue.cancel(id);
         job?.cancellation.cancel();
       },
-      stats: () => [...figures].map(([host, figure]) => ({ host, ...figure })),
+      stats: () =>
+        [...figures].map(([host, { failedAt, ...figure }]) => ({ host, ...figure, failing: isLately(failedAt) })),
     },
     async stop() {
       for (const { cancellation } of jobs.values()) cancellation.cancel();

@@ -8,12 +8,13 @@
  *     names/<hash>.json     what an URL without a signed hash last led to
  *     catalogue/            the packages parser's state
  *     history.json          sums of what was served and saved, which the gateway keeps
+ *     pid                   the process that has the directory
  *     seeded/               what `debtorrent seed` put into files/ and the store has not counted yet
  */
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 
 import { parseSha256, type MirrorUrl, type Sha256, type TransferKey } from '../../core/ids.ts';
 
@@ -26,6 +27,7 @@ export interface Layout {
   readonly verified: string;
   readonly seeded: string;
   readonly history: string;
+  readonly pid: string;
   file(sha256: Sha256): string;
   partial(key: TransferKey): string;
   name(url: MirrorUrl): string;
@@ -42,6 +44,7 @@ export function layoutOf(root: string): Layout {
     verified: join(root, 'verified.json'),
     seeded: join(root, 'seeded'),
     history: join(root, 'history.json'),
+    pid: join(root, 'pid'),
     file: (sha256) => join(root, 'files', sha256.slice(0, 2), sha256),
     partial: (key) => join(root, 'partial', parseSha256(key) ?? `url-${digest(key)}`),
     name: (url) => join(root, 'names', `${digest(url)}.json`),
@@ -50,8 +53,22 @@ export function layoutOf(root: string): Layout {
 
 /** Those that have to be there; mode 0700. */
 export async function makeDirectories({ root, files, partials, names, catalogue }: Layout): Promise<void> {
-  for (const directory of [root, files, partials, names, catalogue]) {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+  for (const directory of [root, files, partials, names, catalogue]) await makeDirectory(directory);
+}
+
+/** With its parents. Node's own way to do that tries for ever where a file system takes no directories (/proc). */
+export async function makeDirectory(path: string): Promise<void> {
+  const make = () => mkdir(path, { mode: 0o700 });
+  try {
+    await make();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' && dirname(path) !== path) {
+      await makeDirectory(dirname(path));
+      await make();
+    } else if (!(await stat(path).catch(() => undefined))?.isDirectory()) {
+      throw error;
+    }
   }
 }
 

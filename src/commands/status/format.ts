@@ -1,5 +1,5 @@
 /** The report as lines for people: the questions of the status page, in the same order. Pure. */
-import { bytes, counted, duration, percent, printable } from '../../core/text.ts';
+import { bytes, counted, duration, mirrorTrouble, percent, printable } from '../../core/text.ts';
 import type { Report } from './report.ts';
 import type { Line } from './terminal.ts';
 
@@ -136,13 +136,15 @@ function swarm({ torrents, peers }: Report, columns: number): Line[] {
 function mirrors({ mirrors: all }: Report): Line[] {
   const sorted = all.toSorted((a, b) => Number(b.failing) - Number(a.failing) || b.bytes - a.bytes);
   return [
-    ...sorted.slice(0, MAX_MIRRORS).map(({ host, bytes: received, errors: failures, failing }): Line => {
-      const says = `${printable(host)}: ${bytes(received)}, ${counted(failures, 'failure')}`;
-      return {
-        text: field('mirror', `${says}${failing ? ', does not answer' : ''}`),
-        ...(failing && { style: 'bad' }),
-      };
-    }),
+    ...sorted
+      .slice(0, MAX_MIRRORS)
+      .map(({ host, bytes: received, errors: failures, failing, last_error: last }): Line => {
+        const says = `${printable(host)}: ${bytes(received)}, ${counted(failures, 'failure')}`;
+        return {
+          text: field('mirror', `${says}${failing ? `, ${mirrorTrouble(last?.code)}` : ''}`),
+          ...(failing && { style: 'bad' }),
+        };
+      }),
     ...more(sorted.length - MAX_MIRRORS),
   ];
 }

@@ -49,7 +49,15 @@ const Report = v.object({
     {},
   ),
   cache: v.optional(v.object({ files: count, bytes: count, limit_bytes: count, answers: count, hits: count }), {}),
-  mirrors: list(v.object({ host: text, bytes: count, errors: count, failing: v.optional(v.boolean(), false) })),
+  mirrors: list(
+    v.object({
+      host: text,
+      bytes: count,
+      errors: count,
+      failing: v.optional(v.boolean(), false),
+      last_error: v.nullish(v.object({ code: text })),
+    }),
+  ),
   rates: v.optional(v.object({ from_peers: count, from_mirror: count, uploaded: count })),
   lifetime: v.optional(v.object({ since: count, saved_bytes: count, from_mirror_bytes: count, uploaded_bytes: count })),
   recent_errors: list(v.object({ at: count, code: v.nullish(v.string()), about: text, message: text, count: count })),

@@ -5,6 +5,7 @@
 import { DebtorrentError } from '../errors.ts';
 import type { MirrorUrl } from '../ids.ts';
 import { parseAuthority, urlHost } from './authority.ts';
+import { shownAuthority } from './shown.ts';
 
 export type Scheme = 'http' | 'https';
 
@@ -37,7 +38,10 @@ const DOT_SEGMENT = /(?:^|\/|%2F)\.{1,2}(?:\/|%2F|$)/;
 export function mirrorUrl(scheme: Scheme, authority: string, target: string): MirrorUrl {
   if (target.length > MAX_TARGET_BYTES) throw bad(`the path is longer than ${MAX_TARGET_BYTES} bytes`);
   const parsed = parseAuthority(authority);
-  if (!parsed) throw bad(`'${authority.slice(0, 80)}' is no host`);
+  if (!parsed) {
+    const shown = shownAuthority(authority);
+    throw bad(shown === undefined ? 'a user name, or no host, before the path' : `'${shown}' is no host`);
+  }
   if (parsed.port === 0) throw bad('port 0');
   const port = parsed.port === undefined || parsed.port === DEFAULT_PORT[scheme] ? '' : `:${parsed.port}`;
   const question = target.indexOf('?');

@@ -1,5 +1,5 @@
 /** Is it working? One sentence for people, and the four things that it depends on. Pure. */
-import { bytes, counted, percent } from '../../core/text.ts';
+import { answersWithErrors, bytes, counted, mirrorTrouble, percent } from '../../core/text.ts';
 import type { StatusReport } from './report.ts';
 
 export interface Check {
@@ -54,10 +54,12 @@ function mirrors({ mirrors: all }: HealthFacts): Check {
     };
   }
   const [first] = failing;
+  const answering = failing.filter(({ last_error: last }) => answersWithErrors(last?.code)).length;
+  const how = answering === 0 ? 'do not answer' : answering === failing.length ? 'answer with errors' : 'fail';
   const says =
-    failing.length === 1
-      ? `${first?.host} does not answer`
-      : `${failing.length} of ${all.length} mirrors do not answer`;
+    first !== undefined && failing.length === 1
+      ? `${first.host} ${mirrorTrouble(first.last_error?.code)}`
+      : `${failing.length} of ${all.length} mirrors ${how}`;
   return { name: 'mirrors', state: 'trouble', says };
 }
 

@@ -3,6 +3,7 @@
  * scripts; what follows `mirrors` was added for people.
  */
 import type { Catalogue } from '../../core/archive/catalogue.ts';
+import { withoutSecrets } from '../../core/http/shown.ts';
 import type { MirrorStats } from '../../actors/http-backup/http-backup.ts';
 import type { PeersStatus } from '../../actors/swarm/protocol.ts';
 import type { TransferStatus } from '../../actors/transfers/protocol.ts';
@@ -142,7 +143,11 @@ export class Reporter {
         return { ...peer, down_rate: Math.round(down), up_rate: Math.round(up) };
       }),
       transfers: transfers.map((transfer) => {
-        return { ...transfer, rate: Math.round(rates.transfers.get(transferKey(transfer)) ?? 0) };
+        return {
+          ...transfer,
+          path: withoutSecrets(transfer.path),
+          rate: Math.round(rates.transfers.get(transferKey(transfer)) ?? 0),
+        };
       }),
       totals: {
         served_bytes: counters.served,

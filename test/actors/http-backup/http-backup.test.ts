@@ -28,7 +28,10 @@ interface Scene {
 
 let nextId = 1;
 
-async function scene(t: Test, options: { allow?: string[]; connections?: number; ca?: string } = {}): Promise<Scene> {
+async function scene(
+  t: Test,
+  options: { allow?: string[]; connections?: number; ca?: string; now?: () => number } = {},
+): Promise<Scene> {
   const path = join(await temporaryDirectory(t), 'partial');
   await writeFile(path, '');
   const told: unknown[][] = [];
@@ -45,7 +48,7 @@ async function scene(t: Test, options: { allow?: string[]; connections?: number;
       },
     },
     ca: ca === undefined ? undefined : () => [ca],
-    now: Date.now,
+    now: options.now ?? Date.now,
   });
   t.teardown(() => backup.stop());
   return {
@@ -113,6 +116,39 @@ t.test('a whole file is written, hashed on the way and reported', async (t) => {
   t.equal(wrote.at(-1)?.[1], data.length);
   const figures = { host: '127.0.0.1', bytes: data.length, errors: 0, failing: false, last_error: null };
   t.strictSame(s.backup.behaviour.stats(), [figures]);
+});
+
+t.test('a mirror fails until something good comes, or for two minutes', async (t) => {
+  let now = 1_000_000;
+  const s = await scene(t, { now: () => now });
+  const { web, files } = await startMirror(t);
+  const failing = async () => (await s.backup.behaviour.stats())[0]?.failing;
+  await writeFile(join(files, 'a'), randomBytes('a', 100_000));
+  await writeFile(join(files, 'slow'), randomBytes('slow', 300_000));
+  web.rule('/broken', { status: 500 });
+  const broken = async () => t.match(await s.fetch(`${web.url}/broken`), { kind: 'failed', code: 'MIRROR_ERROR' });
+
+  await broken();
+  t.equal(await failing(), true);
+  now += 119_000;
+  t.equal(await failing(), true);
+  now += 2000;
+  t.equal(await failing(), false, 'nobody has asked it since');
+
+  await broken();
+  t.equal(await failing(), true);
+  await s.fetch(`${web.url}/a`);
+  t.equal(await failing(), false, 'it has answered since');
+
+  let release = () => undefined as void;
+  const held = new Promise<void>((resolve) => (release = resolve));
+  web.rule('/slow', { stallAt: 200_000, until: held });
+  const slow = s.fetch(`${web.url}/slow`);
+  await until(() => web.bytes('/slow') >= 200_000);
+  await broken();
+  release();
+  await slow;
+  t.equal(await failing(), false, 'what it was sending meanwhile goes on');
 });
 
 t.test('a range is written where it belongs, and nothing beside it', async (t) => {

@@ -29,6 +29,13 @@ t.test('it works unless something that it needs does not', async (t) => {
   t.same(trouble({ ...fresh, peering: 'silent' }), ['peers']);
   t.same(trouble(exampleReport('ftp.de.debian.org')), ['mirrors']);
   t.match(healthOf(exampleReport('ftp.de.debian.org')).says, 'not all is well: ftp.de.debian.org does not answer.');
+  const mirror = (host: string, code: 'MIRROR_ERROR' | 'MIRROR_TIMEOUT') => {
+    return { host, bytes: 0, errors: 1, failing: true, last_error: { code, at: 0 } };
+  };
+  const says = (...mirrors: HealthFacts['mirrors']) => healthOf({ ...fresh, mirrors }).says;
+  t.match(says(mirror('a', 'MIRROR_ERROR')), ': a answers with errors.');
+  t.match(says(mirror('a', 'MIRROR_ERROR'), mirror('b', 'MIRROR_ERROR')), ': 2 of 2 mirrors answer with errors.');
+  t.match(says(mirror('a', 'MIRROR_ERROR'), mirror('b', 'MIRROR_TIMEOUT')), ': 2 of 2 mirrors fail.');
 });
 
 t.test('rates need two looks that lie apart', async (t) => {

@@ -1,5 +1,5 @@
 /** Torrents and peers, the cache, mirrors, and what went wrong. */
-import { bytes, counted, grouped, percent } from '../../../core/text.ts';
+import { bytes, counted, grouped, mirrorTrouble, percent } from '../../../core/text.ts';
 import { ERRORS } from '../../../core/errors.ts';
 import type { StatusReport } from '../report.ts';
 import { line } from './charts.ts';
@@ -96,7 +96,7 @@ export function mirrors(report: StatusReport, now: number): Html {
         title: 'Health',
         cell: ({ failing, last_error: last }) =>
           failing
-            ? html`<span class="tag bad">does not answer</span>`
+            ? html`<span class="tag bad">${mirrorTrouble(last?.code)}</span>`
             : html`<span class="tag good">answers</span
                 >${last !== null && html` <span class="soft">${last.code} ${ago(last.at, now)}</span>`}`,
       },
