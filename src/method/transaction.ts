@@ -79,7 +79,8 @@ export class Transaction {
     if (known !== undefined) this.#forget(known);
     try {
       const where = parseDebtorrentUri(uri, this.#settings.encoded);
-      if (filename === undefined || !filename.startsWith('/')) throw new Error('APT names no file to write to');
+      // `apt-get source` names files in the folder where it runs, which is ours as well
+      if (filename === undefined || filename === '') throw new Error('APT names no file to write to');
       this.#add(uri, filename, where, message);
     } catch (error) {
       const { code, message: what } = asDebtorrentError(error);

@@ -306,7 +306,7 @@ t.test('redirections become those of APT, to schemes that it has methods for', a
 t.test('targets that are no files are left alone', async (t) => {
   const { daemon, method, directory, uri } = await stage(t);
   daemon.serve(PATH, data);
-  for (const filename of ['/dev/null', directory, 'relative', join(directory, 'no/such/place')]) {
+  for (const filename of ['/dev/null', directory, '', '.', join(directory, 'no/such/place')]) {
     method.acquire({ URI: `${uri}?${filename}`, Filename: filename });
     daemon.serve(`${PATH}?${filename}`, data);
     t.equal((await method.answer(`${uri}?${filename}`)).code, 400, filename);
