@@ -96,7 +96,7 @@ ${paragraph('Sources whose address begins with debtorrent:// are fetched by this
 ${paragraph('debtorrent setup writes such sources, debtorrent setup --undo writes them back. Nobody runs the method by hand.')}
 .SH OPTIONS
 ${item('Acquire::debtorrent::Socket "/run/debtorrent/apt.sock";', 'The Unix socket of the daemon, where it is not at the usual place.')}
-${item('Acquire::debtorrent::Timeout "60";', 'Seconds without a byte after which a file is given up.')}
+${item('Acquire::debtorrent::Timeout "60";', 'Seconds without a byte from the daemon. When it does not answer the question whether it is well either, the mirror is asked directly; else APT tries the file again.')}
 .SH FILES
 ${item('/usr/lib/apt/methods/debtorrent', 'The method.')}
 .SH SEE ALSO

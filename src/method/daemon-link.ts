@@ -16,8 +16,9 @@ type Headers = Readonly<Record<string, string>>;
 export class DaemonLink {
   /** HOST:PORT, for people. */
   readonly name: string;
+  /** Milliseconds of silence. */
+  readonly timeoutMs: number;
   readonly #tcp: Where;
-  readonly #timeoutMs: number;
   #socket: string | undefined;
   /** Connections that wait for a request, the last used at the end. */
   #idle: Connection[] = [];
@@ -26,7 +27,7 @@ export class DaemonLink {
 
   constructor(host: string, port: number, settings: Settings) {
     this.#tcp = { host, port };
-    this.#timeoutMs = settings.timeoutMs;
+    this.timeoutMs = settings.timeoutMs;
     this.name = `${host.includes(':') ? `[${host}]` : host}:${port}`;
     // a daemon on another port is another daemon, unless the configuration says whose socket it is
     const ours = LOCAL.has(host.toLowerCase()) && (port === DEFAULT_PORT || settings.socketGiven);
@@ -42,7 +43,7 @@ export class DaemonLink {
     target: string,
     headers: Headers,
     taker: (answer: Answer) => TakeBody,
-    timeoutMs = this.#timeoutMs,
+    timeoutMs = this.timeoutMs,
   ): Promise<void> {
     const head = requestHead('GET', target, { Host: this.name, ...headers });
     await this.#overEither(async () => {

@@ -194,8 +194,11 @@ export class Transaction {
     return new ControlLink(
       partner.link,
       (message) => this.#told(partner, message),
-      // what is ready is not told any more: everything is asked for
-      () => this.#arrived(partner),
+      (gone) => {
+        if (gone !== undefined) this.#leave(partner, gone);
+        // what is ready is not told any more: everything is asked for
+        else this.#arrived(partner);
+      },
     );
   }
 
