@@ -46,11 +46,15 @@ export class DaemonLink {
     timeoutMs = this.timeoutMs,
   ): Promise<void> {
     const head = requestHead('GET', target, { Host: this.name, ...headers });
+    const checked = (answer: Answer): TakeBody => {
+      if (!isOfDaemon(answer)) throw new DaemonGone('something else answers there');
+      return taker(answer);
+    };
     await this.#overEither(async () => {
       for (;;) {
         const connection = this.#idle.pop() ?? this.#connect();
         try {
-          await connection.request(head, taker, timeoutMs);
+          await connection.request(head, checked, timeoutMs);
           if (connection.open) this.#idle.push(connection);
           return;
         } catch (error) {
@@ -114,6 +118,11 @@ export class DaemonLink {
   #where(): Where {
     return this.#socket === undefined ? this.#tcp : { path: this.#socket };
   }
+}
+
+/** What a daemon says of a file has one of these; another server on its port, or one in between, knows neither. */
+function isOfDaemon({ headers }: Answer): boolean {
+  return headers.has('x-debtorrent-source') || headers.has('x-debtorrent-error');
 }
 
 function requestHead(method: string, target: string, headers: Headers): string {
