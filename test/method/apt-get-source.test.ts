@@ -33,7 +33,7 @@ t.test('the folder need not be within reach from the root of the file system', {
   mkdirSync(folder);
   chmodSync(folder, 0o777);
   const daemon = await FakeDaemon.start();
-  const method = new MethodProcess(folder);
+  const method = new MethodProcess({ cwd: folder });
   t.teardown(async () => {
     await method.close();
     await daemon.close();
