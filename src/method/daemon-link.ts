@@ -69,8 +69,10 @@ export class DaemonLink {
     return this.#overEither(async () => {
       const connection = new Connection(this.#where(), closed);
       const head = requestHead('CONNECT', CONTROL_TARGET, { Host: CONTROL_TARGET });
-      const taker = ({ status }: Answer): TakeBody => {
-        if (status !== 200) throw new Error('the daemon knows nothing of transactions');
+      const taker = ({ status, headers }: Answer): TakeBody => {
+        // a server that has a page for everything sends its length, which no tunnel has (RFC 9110 section 9.3.6)
+        const page = headers.has('content-length') || headers.has('transfer-encoding');
+        if (status !== 200 || page) throw new Error('the daemon knows nothing of transactions');
         connection.tunnel(take);
         return () => undefined;
       };

@@ -46,13 +46,18 @@ const answers: Readonly<Record<string, Answering>> = {
 
 t.test('a file of which all or nothing is known is redirected to the mirror', async (t) => {
   const expected = { 'Expected-SHA256': 'a'.repeat(64), 'Expected-Checksum-FileSize': 18 };
-  const connects = [undefined, 'HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\n\r\n'];
+  const connects = [
+    undefined,
+    'HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\n\r\n',
+    'HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n<html>hello</html>',
+  ];
   for (const [what, answering] of Object.entries(answers)) {
     for (const connect of connects) {
       const port = await stranger(t, answering, connect);
       const method = new MethodProcess();
       t.teardown(() => method.close());
-      method.configure();
+      // longer than the test may take: silence is not what tells
+      method.configure({ 'Acquire::debtorrent::Timeout': '600' });
       for (const [name, fields] of Object.entries({ InRelease: {}, 'a.deb': expected })) {
         const uri = `debtorrent://127.0.0.1:${port}/mirror.example/debian/${name}`;
         method.acquire({ URI: uri, Filename: join(tmpdir(), `dt-none-${port}`), ...fields });
