@@ -92,11 +92,11 @@ apt\\-transport\\-debtorrent \\- APT method that fetches through debtorrent
 .SH SYNOPSIS
 deb debtorrent://localhost:9988/ftp.us.debian.org/debian trixie main
 .SH DESCRIPTION
-${paragraph('Sources whose address begins with debtorrent:// are fetched by this method: it asks the daemon for the file, and APT checks it as always. The address has the daemon first, then the mirror and the path there. With the daemon on this machine its Unix socket is used. When the daemon does not answer the mirror is asked directly, so that updates go on without it.')}
+${paragraph('Sources whose address begins with debtorrent:// are fetched by this method: it asks the daemon for the file, and APT checks it as always. The address has the daemon first, then the mirror and the path there. With the daemon on this machine its Unix socket is used. When the daemon does not answer, or Node is not installed, the mirror is asked directly, so that updates go on without it.')}
 ${paragraph('For APT their host is localhost: Pin: origin and site= of unattended-upgrades do not match the name of the mirror. debtorrent setup writes such sources, unless a Pin: origin names their host, debtorrent setup --undo writes them back. Nobody runs the method by hand.')}
 .SH OPTIONS
 ${item('Acquire::debtorrent::Socket "/run/debtorrent/apt.sock";', 'The Unix socket of the daemon, where it is not at the usual place.')}
-${item('Acquire::debtorrent::Timeout "60";', 'Seconds without a byte after which a file is given up.')}
+${item('Acquire::debtorrent::Timeout "60";', 'Seconds without a byte from the daemon. When it does not answer the question whether it is well either, the mirror is asked directly; else APT tries the file again.')}
 .SH FILES
 ${item('/usr/lib/apt/methods/debtorrent', 'The method.')}
 .SH SEE ALSO

@@ -107,7 +107,7 @@ export class Connection {
     });
   }
 
-  /** After a CONNECT that was answered with 200: whoever takes what comes from now on, without a time limit. */
+  /** After a CONNECT that was answered with 200: whoever takes what comes from now on, and minds how long nothing does. */
   tunnel(take: (chunk: Buffer) => void): void {
     this.#socket.setTimeout(0);
     this.#tunnel = take;

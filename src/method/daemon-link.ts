@@ -16,8 +16,9 @@ type Headers = Readonly<Record<string, string>>;
 export class DaemonLink {
   /** HOST:PORT, for people. */
   readonly name: string;
+  /** Milliseconds of silence. */
+  readonly timeoutMs: number;
   readonly #tcp: Where;
-  readonly #timeoutMs: number;
   #socket: string | undefined;
   /** Connections that wait for a request, the last used at the end. */
   #idle: Connection[] = [];
@@ -26,7 +27,7 @@ export class DaemonLink {
 
   constructor(host: string, port: number, settings: Settings) {
     this.#tcp = { host, port };
-    this.#timeoutMs = settings.timeoutMs;
+    this.timeoutMs = settings.timeoutMs;
     this.name = `${host.includes(':') ? `[${host}]` : host}:${port}`;
     // a daemon on another port is another daemon, unless the configuration says whose socket it is
     const ours = LOCAL.has(host.toLowerCase()) && (port === DEFAULT_PORT || settings.socketGiven);
@@ -42,14 +43,18 @@ export class DaemonLink {
     target: string,
     headers: Headers,
     taker: (answer: Answer) => TakeBody,
-    timeoutMs = this.#timeoutMs,
+    timeoutMs = this.timeoutMs,
   ): Promise<void> {
     const head = requestHead('GET', target, { Host: this.name, ...headers });
+    const checked = (answer: Answer): TakeBody => {
+      if (!isOfDaemon(answer)) throw new DaemonGone('something else answers there');
+      return taker(answer);
+    };
     await this.#overEither(async () => {
       for (;;) {
         const connection = this.#idle.pop() ?? this.#connect();
         try {
-          await connection.request(head, taker, timeoutMs);
+          await connection.request(head, checked, timeoutMs);
           if (connection.open) this.#idle.push(connection);
           return;
         } catch (error) {
@@ -64,8 +69,10 @@ export class DaemonLink {
     return this.#overEither(async () => {
       const connection = new Connection(this.#where(), closed);
       const head = requestHead('CONNECT', CONTROL_TARGET, { Host: CONTROL_TARGET });
-      const taker = ({ status }: Answer): TakeBody => {
-        if (status !== 200) throw new Error('the daemon knows nothing of transactions');
+      const taker = ({ status, headers }: Answer): TakeBody => {
+        // a server that has a page for everything sends its length, which no tunnel has (RFC 9110 section 9.3.6)
+        const page = headers.has('content-length') || headers.has('transfer-encoding');
+        if (status !== 200 || page) throw new Error('the daemon knows nothing of transactions');
         connection.tunnel(take);
         return () => undefined;
       };
@@ -113,6 +120,11 @@ export class DaemonLink {
   #where(): Where {
     return this.#socket === undefined ? this.#tcp : { path: this.#socket };
   }
+}
+
+/** What a daemon says of a file has one of these; another server on its port, or one in between, knows neither. */
+function isOfDaemon({ headers }: Answer): boolean {
+  return headers.has('x-debtorrent-source') || headers.has('x-debtorrent-error');
 }
 
 function requestHead(method: string, target: string, headers: Headers): string {

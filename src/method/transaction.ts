@@ -79,7 +79,8 @@ export class Transaction {
     if (known !== undefined) this.#forget(known);
     try {
       const where = parseDebtorrentUri(uri, this.#settings.encoded);
-      if (filename === undefined || !filename.startsWith('/')) throw new Error('APT names no file to write to');
+      // `apt-get source` names files in the folder where it runs, which is ours as well
+      if (filename === undefined || filename === '') throw new Error('APT names no file to write to');
       this.#add(uri, filename, where, message);
     } catch (error) {
       const { code, message: what } = asDebtorrentError(error);
@@ -193,8 +194,11 @@ export class Transaction {
     return new ControlLink(
       partner.link,
       (message) => this.#told(partner, message),
-      // what is ready is not told any more: everything is asked for
-      () => this.#arrived(partner),
+      (gone) => {
+        if (gone !== undefined) this.#leave(partner, gone);
+        // what is ready is not told any more: everything is asked for
+        else this.#arrived(partner);
+      },
     );
   }
 

@@ -25,6 +25,8 @@ const MAX_HEAD_BYTES = 16 * 1024;
 /** Digits and extensions of a chunk's size, and trailers. */
 const MAX_CHUNK_LINE = 1024;
 const EMPTY = Buffer.alloc(0);
+const VERSION = 'HTTP/1.1 ';
+const NOT_HTTP = 'no answer in HTTP/1.1';
 
 type State = 'head' | 'body' | 'chunk-size' | 'chunk' | 'chunk-end' | 'trailer' | 'done';
 
@@ -86,6 +88,8 @@ export class AnswerReader {
     const before = this.#held.length;
     const all = before === 0 ? data : Buffer.concat([this.#held, data]);
     const end = all.indexOf('\r\n\r\n');
+    // another protocol's greeting may be all that ever comes
+    if (!VERSION.startsWith(all.toString('latin1', 0, VERSION.length))) throw new AnswerMalformed(NOT_HTTP);
     if (end > MAX_HEAD_BYTES || (end < 0 && all.length > MAX_HEAD_BYTES)) throw new AnswerMalformed('headers too long');
     if (end < 0) {
       // the caller uses its memory again
@@ -100,7 +104,7 @@ export class AnswerReader {
   #begin(text: string): void {
     const [first = '', ...lines] = text.split('\r\n');
     const status = Number(/^HTTP\/1\.1 (\d{3})(?: |$)/.exec(first)?.[1] ?? 0);
-    if (status < 200) throw new AnswerMalformed('no answer in HTTP/1.1');
+    if (status < 200) throw new AnswerMalformed(NOT_HTTP);
     const headers = new Map<string, string>();
     for (const line of lines) {
       const [, name, value] = /^([!#$%&'*+.^_`|~\w-]+):[ \t]*(.*?)[ \t]*$/.exec(line) ?? [];

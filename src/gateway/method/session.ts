@@ -137,7 +137,8 @@ export class MethodSession {
   async #tellFigures(): Promise<void> {
     const figures = await this.#deps.figures().catch(() => undefined);
     if (this.#closed) return;
-    if (figures !== undefined) this.#send({ figures });
+    // without figures too: the method takes silence for a daemon that is stopped
+    this.#send({ ...(figures !== undefined && { figures }) });
     this.#figures = this.#order.idle ? undefined : setTimeout(() => void this.#tellFigures(), FIGURES_MS);
   }
 

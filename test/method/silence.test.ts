@@ -1,0 +1,110 @@
+/** A daemon that says nothing more, as one that is stopped or whose network is gone: APT never waits for ever. */
+import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t from 'tap';
+
+import { skipWithoutApt, sleep, until } from '../support/process.ts';
+import { downloaded, hashesOf, Scene } from '../support/scene.ts';
+import { FakeDaemon } from './fixtures/fake-daemon.ts';
+import { MethodProcess } from './fixtures/method-process.ts';
+
+t.setTimeout(180_000);
+
+const data = Buffer.alloc(50_000, 'a package, more or less. ');
+const expected = {
+  'Expected-SHA256': createHash('sha256').update(data).digest('hex'),
+  'Expected-Checksum-FileSize': data.length,
+};
+const paths = Array.from({ length: 3 }, (_, n) => `/mirror.example/debian/pool/${n}.deb`);
+
+interface Stage {
+  readonly daemon: FakeDaemon;
+  readonly method: MethodProcess;
+  ask(path: string): void;
+}
+
+async function stage(t: { teardown(step: () => unknown): void }, timeout: number): Promise<Stage> {
+  const directory = mkdtempSync(join(tmpdir(), 'dt-method-'));
+  const daemon = await FakeDaemon.start();
+  const method = new MethodProcess();
+  t.teardown(async () => {
+    await method.close();
+    await daemon.close();
+    rmSync(directory, { recursive: true, force: true });
+  });
+  method.configure({ 'Acquire::debtorrent::Timeout': String(timeout) });
+  const ask = (path: string): void => {
+    method.acquire({ URI: daemon.uri(path), Filename: join(directory, path.replaceAll('/', '_')), ...expected });
+  };
+  return { daemon, method, ask };
+}
+
+t.test('silent on everything: files come from the mirror, with one warning', async (t) => {
+  const { daemon, method, ask } = await stage(t, 1);
+  daemon.control = () => undefined;
+  for (const path of ['/healthz', ...paths]) daemon.answer(path, () => undefined);
+  for (const path of paths) ask(path);
+  for (const path of paths) {
+    const moved = await method.answer(daemon.uri(path));
+    t.equal(moved.get('New-URI'), path.replace('/', 'http://'));
+  }
+  t.equal(method.said.filter(({ code }) => code === 104).length, 1, 'one warning');
+  t.same(daemon.requests, [], 'nothing else was waited for');
+});
+
+t.test('silent on the control connection alone: files are asked for all the same', async (t) => {
+  const { daemon, method, ask } = await stage(t, 1);
+  daemon.control = () => undefined;
+  for (const path of paths) daemon.serve(path, data);
+  for (const path of paths) ask(path);
+  for (const path of paths) t.equal((await method.answer(daemon.uri(path))).code, 201);
+  t.notOk(method.said.some(({ code }) => code === 104));
+});
+
+t.test('a daemon that has nothing to say is none that is silent', async (t) => {
+  const { daemon, method, ask } = await stage(t, 3);
+  const [first = '', waiting = '', last = ''] = paths;
+  for (const path of paths) daemon.serve(path, data);
+  ask(first);
+  t.equal((await method.answer(daemon.uri(first))).code, 201);
+  await sleep(4_000);
+  daemon.wanted = () => undefined;
+  ask(waiting);
+  await until('the second is announced on the same connection', () => daemon.wants.length === 2);
+  // longer than the limit, with a word now and then as a daemon has while a mirror is slow
+  for (let n = 0; n < 8; n++) {
+    daemon.tell({});
+    await sleep(500);
+  }
+  ask(last);
+  await until('so is the third', () => daemon.wants.length === 3);
+  daemon.tell({ ready: daemon.wants.map(({ id }) => id) });
+  for (const path of [waiting, last]) t.equal((await method.answer(daemon.uri(path))).code, 201);
+});
+
+t.test(
+  'the daemon is stopped in the middle: APT gets the rest from the mirror',
+  { skip: skipWithoutApt },
+  async (t) => {
+    const names = Array.from({ length: 20 }, (_, n) => `pkg${n}`);
+    const scene = await Scene.start(t, { state: { add: names.map((name) => ({ name })) } });
+    const apt = scene.apt('method', { conf: ['Acquire::debtorrent::Timeout "3";'] });
+    t.equal((await apt.update()).code, 0);
+    const { archive, daemon, mirror } = scene;
+    let release: () => void = () => undefined;
+    const hold = new Promise<void>((resolve) => (release = resolve));
+    mirror.forget();
+    mirror.rule((request) => /pkg\d*[13579]_/.test(request.path), { hold });
+    const installing = apt.installDownloadOnly(...names);
+    await until('some files wait for the mirror', () => mirror.requests(/pkg\d*[13579]_/).length > 0);
+    process.kill(daemon.ready.pid, 'SIGSTOP');
+    mirror.clearRules();
+    release();
+    const got = await installing;
+    t.equal(got.code, 0, got.output);
+    t.same(downloaded(got), hashesOf(archive, ...names), got.output);
+    t.equal(got.output.match(/^W: .*no DebTorrent on/gm)?.length, 1, got.output);
+  },
+);
