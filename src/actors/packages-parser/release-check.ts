@@ -25,6 +25,9 @@ export interface CheckedRelease {
   readonly public: boolean;
 }
 
+/** With the SHA-256 of its bytes, the signature's among them. */
+export type ReadRelease = SignedRelease & { readonly identity: Sha256 };
+
 const MAX_SIGNATURE_BYTES = 1024 * 1024;
 
 export class ReleaseCheck {
@@ -65,10 +68,7 @@ export class ReleaseCheck {
 }
 
 /** Reads what was fetched, and its identity. Rejects with RELEASE_MALFORMED or STORE_IO. */
-export async function readSigned(
-  payload: string,
-  signature: string | undefined,
-): Promise<SignedRelease & { readonly identity: Sha256 }> {
+export async function readSigned(payload: string, signature: string | undefined): Promise<ReadRelease> {
   const bytes = await readBounded(payload, MAX_RELEASE_BYTES);
   const detached = signature === undefined ? undefined : await readBounded(signature, MAX_SIGNATURE_BYTES);
   const hash = createHash('sha256').update(bytes);

@@ -39,7 +39,9 @@ export class SignatureVerifier {
    * revoked), RELEASE_MALFORMED or VERIFIER_MISSING.
    */
   async verify({ payload, signature }: SignedRelease, keyrings: readonly string[]): Promise<string> {
-    if (!signature) requireOneMessage(payload);
+    if (!signature && !isOneMessage(payload)) {
+      throw new DebtorrentError('RELEASE_MALFORMED', 'the InRelease file is not one signed message');
+    }
     // files of our own: what is verified cannot change between being checked and being read
     const path = join(this.#deps.dir, `verify-${process.pid}-${this.#serial++}`);
     try {
@@ -109,8 +111,7 @@ function accept(verdict: Verdict, text: Buffer): Buffer {
 }
 
 /** APT takes an InRelease only if it is one signed message from its first byte on. */
-function requireOneMessage(payload: Buffer): void {
+export function isOneMessage(payload: Buffer): boolean {
   const first = payload.subarray(0, BEGIN.length).toString('latin1') === BEGIN;
-  if (first && payload.indexOf(`\n${BEGIN}`) < 0) return;
-  throw new DebtorrentError('RELEASE_MALFORMED', 'the InRelease file is not one signed message');
+  return first && payload.indexOf(`\n${BEGIN}`) < 0;
 }

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { systemClock } from '../../../src/core/clock.ts';
 import { Archive, type ArchiveOptions, type PublishOptions } from '../../support/archive.ts';
 import { makeKeys } from '../../support/keys.ts';
 import { skipWithout } from '../../support/process.ts';
@@ -99,7 +100,8 @@ t.test('Releases', { skip }, async (t) => {
     const s = await scene(t, {}, { date: new Date('2026-01-02') });
     await s.release();
     s.archive.publish({ date: new Date('2026-01-01') });
-    t.match(await s.release(), { adopted: false, code: 'RELEASE_OLDER' });
+    t.match(await s.release(), { adopted: false, code: 'RELEASE_OLDER', diverges: true });
+    t.match(await s.release(), { adopted: false, code: 'RELEASE_OLDER' }, 'however often it comes');
     t.equal(s.view.catalogue.archives()[0]?.date, Date.parse('2026-01-02'));
   });
 
@@ -119,6 +121,25 @@ t.test('Releases', { skip }, async (t) => {
     t.match(await s.release(), { adopted: true, archive: { public: false } });
     s.archive.publish({ signing: 'good', date: new Date('2026-02-01') });
     t.match(await s.release(), { adopted: true, archive: { public: true } });
+  });
+
+  t.test('which rejected Releases clients may go by in place of the adopted one', async (t) => {
+    const s = await scene(t, {}, { validUntil: new Date(Date.now() + 3_600_000) });
+    let clock = systemClock;
+    await s.restart({ clock: { ...systemClock, now: () => clock.now() } });
+    t.match(await s.release(), { adopted: true });
+    s.archive.publish({ signing: 'unknown' });
+    t.match(await s.release(), { code: 'SIGNATURE_UNKNOWN_KEY', diverges: true });
+    s.archive.publish({ mangleRelease: (text) => `${text}Codename: other\n` });
+    t.match(await s.release(), { code: 'RELEASE_MALFORMED', diverges: true });
+    s.archive.publish({ signing: 'bad' });
+    t.match(await s.release(), { code: 'SIGNATURE_BAD', diverges: false }, 'nobody takes it');
+    writeFileSync(s.file(s.archive.metaPath('InRelease')), '<html>');
+    t.match(await s.release(), { code: 'RELEASE_MALFORMED', diverges: false }, 'nor this');
+    s.archive.publish({ validUntil: new Date(Date.now() + 3_600_000) });
+    t.match(await s.release(), { adopted: true });
+    clock = { ...systemClock, now: () => Date.now() + 7_200_000 };
+    t.match(await s.release(), { code: 'RELEASE_EXPIRED', diverges: false }, 'it is the adopted one');
   });
 
   t.test('a well-signed Release that makes no sense is rejected', async (t) => {
