@@ -4,7 +4,7 @@ import { open } from 'node:fs/promises';
 import type { Clock } from '../../core/clock.ts';
 import { DebtorrentError } from '../../core/errors.ts';
 import type { Sha256 } from '../../core/ids.ts';
-import { isExpired, MAX_RELEASE_BYTES, parseRelease, type Release } from '../../core/archive/release.ts';
+import { isExpired, isFromFuture, MAX_RELEASE_BYTES, parseRelease, type Release } from '../../core/archive/release.ts';
 import type { KeyringSource } from './keyrings.ts';
 import type { SignatureVerifier, SignedRelease } from './signature.ts';
 
@@ -43,7 +43,7 @@ export class ReleaseCheck {
     return `${(await trusted.current()).stamp} ${(await sharing.current()).stamp}${swarm}`;
   }
 
-  /** Rejects with SIGNATURE_BAD, SIGNATURE_UNKNOWN_KEY, VERIFIER_MISSING, RELEASE_MALFORMED, RELEASE_EXPIRED. */
+  /** Rejects with SIGNATURE_BAD, SIGNATURE_UNKNOWN_KEY, VERIFIER_MISSING and each of RELEASE_ but RELEASE_OLDER. */
   async check(signed: SignedRelease): Promise<CheckedRelease> {
     const { verifier, trusted, sharing } = this.#deps;
     const files = [(await trusted.current()).files, (await sharing.current()).files] as const;
@@ -59,11 +59,19 @@ export class ReleaseCheck {
     return { release, public: isPublic };
   }
 
-  requireCurrent(release: { readonly validUntil?: number }): void {
+  requireCurrent(release: { readonly date: number; readonly validUntil?: number }): void {
     const { clock, checkValidUntil } = this.#deps;
+    if (this.isFromFuture(release)) {
+      const date = new Date(release.date).toISOString();
+      throw new DebtorrentError('RELEASE_NOT_YET_VALID', `the Release file is dated ${date}, in the future`);
+    }
     if (!checkValidUntil || !isExpired(release, clock.now())) return;
     const until = new Date(release.validUntil ?? 0).toISOString();
     throw new DebtorrentError('RELEASE_EXPIRED', `the Release file was valid until ${until}`);
+  }
+
+  isFromFuture(release: { readonly date: number }): boolean {
+    return isFromFuture(release, this.#deps.clock.now());
   }
 }
 

@@ -111,7 +111,7 @@ export class ReleaseIntake {
       return { adopted: true, archive: known.state, changed: false };
     }
     const checked = await this.#check(signed, known);
-    if (known) requireProgress(checked, known, trust);
+    if (known) requireProgress(checked, known, { trust, isFromFuture: check.isFromFuture(known.state) });
     const releaseName = signed.signature === undefined ? 'InRelease' : 'Release';
     return this.#adopt({ checked, location, releaseName, verified: signed.identity, trust });
   }
@@ -188,15 +188,22 @@ export class ReleaseIntake {
   }
 }
 
+interface Present {
+  /** Stamp of the keyrings. */
+  readonly trust: string;
+  /** The known one is dated in the future: it was taken while this machine's clock was ahead, and bars nothing. */
+  readonly isFromFuture: boolean;
+}
+
 /**
  * Nobody goes back in time, and any trusted key will do for an archive only until a public keyring has vouched for it:
  * else whoever holds the key of some small archive, and sits on the way to the mirror, could take its place.
  */
-function requireProgress(next: CheckedRelease, { state, trust }: Known, trustNow: string): void {
-  if (state.public && !next.public && trust === trustNow) {
+function requireProgress(next: CheckedRelease, { state, trust }: Known, now: Present): void {
+  if (state.public && !next.public && trust === now.trust) {
     throw new DebtorrentError('SIGNATURE_UNKNOWN_KEY', 'it is not signed by the public keys that signed it before');
   }
-  if (!isOlder(next.release, state) || (next.public && !state.public)) return;
+  if (!isOlder(next.release, state) || (next.public && !state.public) || now.isFromFuture) return;
   const dates = [next.release.date, state.date].map((date) => new Date(date).toISOString());
   throw new DebtorrentError('RELEASE_OLDER', `the Release is of ${dates[0]}, the one known of ${dates[1]}`);
 }

@@ -7,6 +7,7 @@ import { makeKeys } from '../../support/keys.ts';
 import { skipWithout } from '../../support/process.ts';
 import { ParserScene } from './parser-scene.ts';
 
+const DAY = 86_400_000;
 const skip = skipWithout('gpg', 'gpgv', 'xz');
 
 t.test('Releases', { skip }, async (t) => {
@@ -94,6 +95,37 @@ t.test('Releases', { skip }, async (t) => {
     t.match(await s.release(), { adopted: false, code: 'RELEASE_EXPIRED' });
     await s.restart({ checkValidUntil: false });
     t.match(await s.release(), { adopted: true }, 'unless the configuration says that it does not matter');
+  });
+
+  t.test(
+    'a Release that is dated in the future is rejected, and one taken by a wrong clock bars nothing',
+    async (t) => {
+      const s = await scene(t, {}, { date: new Date(Date.now() + 2 * DAY) });
+      t.match(await s.release(), { adopted: false, code: 'RELEASE_NOT_YET_VALID' });
+      let ahead = 3 * DAY;
+      const clock = { ...systemClock, now: () => Date.now() + ahead };
+      await s.restart({ clock });
+      t.match(await s.release(), { adopted: true });
+      ahead = 0;
+      t.match(await s.release(), { adopted: false, code: 'RELEASE_NOT_YET_VALID', diverges: false });
+      s.archive.publish({ date: new Date(Date.now() - DAY) });
+      t.match(await s.release(), { adopted: true }, 'the clock is set right');
+      s.archive.publish({ date: new Date(Date.now() + 3_600_000) });
+      t.match(await s.release(), { adopted: true }, 'a clock that is off by an hour');
+    },
+  );
+
+  t.test('a Release from the future that was saved is dropped at the start', async (t) => {
+    const s = await scene(t, {}, { date: new Date(Date.now() + 2 * DAY) });
+    await s.restart({ clock: { ...systemClock, now: () => Date.now() + 3 * DAY } });
+    t.match(await s.release(), { adopted: true });
+    await s.use(s.meta('main/binary-amd64/Packages.xz'));
+    await s.restart();
+    t.strictSame(await s.parser.ask('archives'), []);
+    s.archive.publish({ date: new Date(Date.now() - DAY) });
+    t.match(await s.release(), { adopted: true });
+    await s.loaded();
+    t.equal(s.view.catalogue.archives()[0]?.indexes.length, 1, 'what was used of it is loaded again');
   });
 
   t.test('an older Release is rejected, the adopted one stays', async (t) => {
