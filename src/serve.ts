@@ -1,6 +1,7 @@
 /** Starts the daemon's parts in order, keeps them running, and stops them in reverse. */
 import type { CatalogueUpdate } from './core/archive/archive-state.ts';
 import type { Config } from './config/schema.ts';
+import { requireKeyrings } from './config/keyring-files.ts';
 import { readSwarmKey } from './config/swarm-key.ts';
 import { createLog } from './config/log.ts';
 import { readVersion } from './config/version.ts';
@@ -70,6 +71,7 @@ async function run(config: Config, ownLog: Logger): Promise<number> {
   const log = noting(ownLog, recentErrors);
   const userAgent = `debtorrent/${version}`;
   const rules = compileHostRules(config.allowMirror);
+  requireKeyrings(config);
   const supervisor = createSupervisor({ log });
   const switchboard = new Switchboard([['fetch', 'swarm']]);
   const transfers = supervisor.ref<TransfersProtocol>('fetch', 'transfers');
