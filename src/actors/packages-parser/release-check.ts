@@ -6,7 +6,7 @@ import { DebtorrentError } from '../../core/errors.ts';
 import type { Sha256 } from '../../core/ids.ts';
 import { isExpired, isFromFuture, MAX_RELEASE_BYTES, parseRelease, type Release } from '../../core/archive/release.ts';
 import type { KeyringSource } from './keyrings.ts';
-import type { SignatureVerifier, SignedRelease } from './signature.ts';
+import { UnreadableKeyring, type SignatureVerifier, type SignedRelease } from './signature.ts';
 
 export interface ReleaseCheckDeps {
   readonly verifier: SignatureVerifier;
@@ -45,18 +45,27 @@ export class ReleaseCheck {
 
   /** Rejects with SIGNATURE_BAD, SIGNATURE_UNKNOWN_KEY, VERIFIER_MISSING and each of RELEASE_ but RELEASE_OLDER. */
   async check(signed: SignedRelease): Promise<CheckedRelease> {
-    const { verifier, trusted, sharing } = this.#deps;
-    const files = [(await trusted.current()).files, (await sharing.current()).files] as const;
+    const { trusted, sharing } = this.#deps;
     // both at once: a client is waiting
-    const [own, again] = await Promise.allSettled([
-      verifier.verify(signed, files[0]),
-      verifier.verify(signed, files[1]),
-    ]);
+    const [own, again] = await Promise.allSettled([this.#verify(signed, trusted), this.#verify(signed, sharing)]);
     if (own.status === 'rejected') throw own.reason;
     const release = parseRelease(own.value);
     this.requireCurrent(release);
     const isPublic = again.status === 'fulfilled' && again.value === own.value;
     return { release, public: isPublic };
+  }
+
+  async #verify(signed: SignedRelease, source: KeyringSource): Promise<string> {
+    const { verifier } = this.#deps;
+    const { files, later } = await source.current();
+    try {
+      return await verifier.verify(signed, files, later);
+    } catch (error) {
+      if (!(error instanceof UnreadableKeyring)) throw error;
+      const reads = (keyring: string): Promise<boolean> => verifier.canRead(signed, keyring);
+      const sound = await source.withoutUnreadable(reads);
+      return await verifier.verify(signed, sound.files, sound.later);
+    }
   }
 
   requireCurrent(release: { readonly date: number; readonly validUntil?: number }): void {

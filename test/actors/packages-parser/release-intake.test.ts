@@ -1,9 +1,9 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { systemClock } from '../../../src/core/clock.ts';
 import { Archive, type ArchiveOptions, type PublishOptions } from '../../support/archive.ts';
-import { makeKeys } from '../../support/keys.ts';
+import { inVersion, makeKeys } from '../../support/keys.ts';
 import { skipWithout } from '../../support/process.ts';
 import { ParserScene } from './parser-scene.ts';
 
@@ -212,6 +212,39 @@ t.test('Releases', { skip }, async (t) => {
     writeFileSync(keyring, readFileSync(keys.otherKeyring));
     t.match(await s.release(), { adopted: false, code: 'SIGNATURE_UNKNOWN_KEY' });
     t.strictSame(await s.parser.ask('archives'), []);
+  });
+
+  t.test('keys that gpgv cannot read do not keep it from the others', async (t) => {
+    const s = await scene(t);
+    const file = (name: string, data: Buffer): string => {
+      writeFileSync(join(s.dir, name), data);
+      return join(s.dir, name);
+    };
+    const other = readFileSync(keys.otherKeyring);
+    const later = file('later.gpg', Buffer.concat([other, inVersion(other, 6)]));
+    // its first number is said to be longer than the packet
+    const broken = file('broken.gpg', Buffer.from([0x98, 10, 4, 0, 0, 0, 1, 1, 0xff, 0xff, 1, 2]));
+    for (const keyrings of [
+      [later, keys.keyring],
+      [keys.keyring, later],
+      [broken, keys.keyring],
+      [keys.keyring, broken],
+      [keys.otherKeyring, broken, later, keys.otherKeyring, keys.keyring],
+    ]) {
+      s.warnings.length = 0;
+      await s.restart({ keyrings: async () => keyrings, publicKeyrings: async () => keyrings });
+      t.match(await s.release(), { adopted: true, archive: { public: true } });
+      s.archive.publish();
+      t.match(await s.release(), { adopted: true, archive: { public: true } });
+      for (const path of [later, broken]) {
+        const told = s.warnings.filter((line) => line.includes(path)).length;
+        t.equal(told, keyrings.includes(path) ? 2 : 0, 'one warning for each of the two uses, which names it');
+      }
+    }
+    t.same(
+      readdirSync(s.catalogueDir).filter((name) => name.includes('.try')),
+      [],
+    );
   });
 
   t.test('a URL that is no Release, a file that is not there', async (t) => {
