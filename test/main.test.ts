@@ -17,6 +17,7 @@ t.test('--help is for standard output', async (t) => {
 });
 
 t.test('bad configuration: one line with the key and the value, exit 2', async (t) => {
+  const cache = t.testdir();
   t.match(await debtorrent('--listen', 'nowhere'), {
     code: 2,
     stdout: '',
@@ -27,6 +28,21 @@ t.test('bad configuration: one line with the key and the value, exit 2', async (
     code: 2,
     output: /^debtorrent: config: '\/nonexistent.toml' cannot/,
   });
+  for (const [flag, path, why] of [
+    ['keyring', '/nonexistent.gpg', /cannot be read \(ENOENT\)/],
+    ['public-keyring', '/', /is no file/],
+  ] as const) {
+    const { code, stdout, output } = await debtorrent(
+      '--listen=127.0.0.1:0',
+      `--cache-dir=${cache}`,
+      `--${flag}`,
+      path,
+    );
+    t.match({ code, stdout }, { code: 2, stdout: '' });
+    t.ok(output.startsWith(`debtorrent: ${flag}: '${path}' `), output);
+    t.match(output, why);
+    t.equal(output.trim().split('\n').length, 1, output);
+  }
   t.match(await debtorrent('status', '--listen=127.0.0.1:0'), { code: 2 });
 });
 

@@ -57,6 +57,7 @@ export const ERRORS = {
   SIGNATURE_BAD: { status: 502, transient: false, summary: 'the signature of the Release file is wrong' },
   SIGNATURE_UNKNOWN_KEY: { status: 502, transient: false, summary: 'the Release file is signed by no trusted key' },
   RELEASE_EXPIRED: { status: 502, transient: false, summary: 'the Release file is past its Valid-Until' },
+  RELEASE_NOT_YET_VALID: { status: 502, transient: false, summary: 'the Release file is dated more than a day ahead' },
   RELEASE_MALFORMED: { status: 502, transient: false, summary: 'the Release file cannot be understood' },
   RELEASE_OLDER: { status: 502, transient: false, summary: 'the Release file is older than the one adopted before' },
   INDEX_MALFORMED: { status: 502, transient: false, summary: 'the index cannot be understood' },

@@ -54,7 +54,7 @@ export class MirrorFiles {
 
   constructor(deps: MirrorFilesDeps) {
     this.#deps = deps;
-    this.#releases = new ReleaseWatch(deps);
+    this.#releases = new ReleaseWatch({ ...deps, catalogue: deps.planner.catalogue });
     this.#uses = new IndexUses(deps.parser, deps.planner.catalogue);
     this.#planner = { ...deps.planner, uses: this.#uses };
     this.#spoilt = new Spoilt(deps.now);
@@ -185,12 +185,11 @@ export class MirrorFiles {
   }
 
   /** For the next one who asks; not when it was identified by what one client said. */
-  #remember({ plan, hinted }: Planned, file: WholeFile, bytes: Buffer): void {
+  #remember({ plan, hinted, generation }: Planned, file: WholeFile, bytes: Buffer): void {
     if (hinted || plan.revalidate === 'always' || file.stale) return;
     const signed = plan.trust !== 'none';
     const cached: WholeFile = { ...file, source: 'cache' };
     const headers = Object.entries(wholeHeaders(cached, signed)).flat();
-    const { generation } = this.#deps.planner.catalogue;
     this.#memory.put(plan.url, { file: cached, bytes, signed, headers, generation });
   }
 
@@ -203,7 +202,9 @@ export class MirrorFiles {
     try {
       file = await transfers.within(RELEASE_MS).ask('fetch', plan);
     } catch (error) {
-      if (asDebtorrentError(error).code !== 'ASK_TIMEOUT') throw error;
+      const { code } = asDebtorrentError(error);
+      this.#releases.failed(location, code);
+      if (code !== 'ASK_TIMEOUT') throw error;
       return transfers.within(OPEN_MS).ask('open', plan, 0);
     }
     await this.#releases.fetched(location, plan.url, file);

@@ -14,6 +14,8 @@ export interface Planned {
   readonly plan: FetchPlan;
   readonly hit: CatalogueHit | undefined;
   readonly location: ReturnType<typeof locate>;
+  /** Of the catalogue, when it was asked. */
+  readonly generation: number;
   /** The hash is what the client says that it expects; nothing that anybody else relies on may come of it. */
   readonly hinted: boolean;
 }
@@ -49,6 +51,7 @@ export async function planFor(deps: PlannerDeps, url: MirrorUrl, expected?: Sha2
     else break;
     hit = catalogue.lookup(url);
   }
+  const { generation } = catalogue;
   const configured = alternatesOf(url, deps.alternates);
   if (hit !== undefined && !hit.stale && (expected === undefined || hit.sha256 === expected)) {
     const { sha256, size, torrents, alternates } = hit;
@@ -61,7 +64,7 @@ export async function planFor(deps: PlannerDeps, url: MirrorUrl, expected?: Sha2
       torrents,
       revalidate: 'immutable',
     };
-    return { plan, hit, location, hinted: false };
+    return { plan, hit, location, generation, hinted: false };
   }
   const common = { url, alternates: configured, torrents: [] };
   const named = location.kind === 'by-hash' && location.algorithm === 'SHA256' ? parseSha256(location.hash) : undefined;
@@ -69,13 +72,14 @@ export async function planFor(deps: PlannerDeps, url: MirrorUrl, expected?: Sha2
   const sha256 = location.kind === 'release' ? undefined : (expected ?? named);
   if (sha256 !== undefined) {
     const plan: FetchPlan = { ...common, trust: 'hash', sha256, revalidate: 'immutable' };
-    return { plan, hit: undefined, location, hinted: sha256 !== named };
+    return { plan, hit: undefined, location, generation, hinted: sha256 !== named };
   }
   const metadata = location.kind !== 'other' || METADATA_NAME.test(url);
   return {
     plan: { ...common, trust: 'none', revalidate: metadata ? 'always' : 'heuristic' },
     hit: undefined,
     location,
+    generation,
     hinted: false,
   };
 }

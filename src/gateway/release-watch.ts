@@ -2,7 +2,9 @@
  * Release files on their way to clients: each one is shown to the packages parser before its answer ends, so that
  * what a client was served is what the catalogue goes by when the client asks for the indexes that it lists.
  */
-import { asDebtorrentError } from '../core/errors.ts';
+import { archiveKey } from '../core/archive/archive-state.ts';
+import type { Catalogue } from '../core/archive/catalogue.ts';
+import { asDebtorrentError, type ErrorCode } from '../core/errors.ts';
 import type { locate } from '../core/archive/location.ts';
 import { unsignedMetadataPlan } from '../core/fetch-plan.ts';
 import type { MirrorUrl } from '../core/ids.ts';
@@ -14,6 +16,7 @@ import type { TransfersProtocol, WholeFile } from '../actors/transfers/protocol.
 export interface ReleaseWatchDeps {
   readonly transfers: ActorRef<TransfersProtocol>;
   readonly parser: ActorRef<PackagesParserProtocol>;
+  readonly catalogue: Pick<Catalogue, 'setDiverged'>;
   readonly log: Logger;
 }
 
@@ -23,6 +26,8 @@ type ReleaseLocation = Extract<ReturnType<typeof locate>, { kind: 'release' }>;
 const VERDICT_MS = 8_000;
 /** Release files whose signature may still be asked for. */
 const MAX_WAITING = 256;
+/** The mirror has no such file. */
+const ABSENT: ReadonlySet<ErrorCode> = new Set(['NOT_FOUND', 'GONE', 'FORBIDDEN']);
 
 export class ReleaseWatch {
   readonly #deps: ReleaseWatchDeps;
@@ -38,7 +43,7 @@ export class ReleaseWatch {
     const { releaseDir, name } = location;
     const path = file.finalPath;
     if (name === 'InRelease') {
-      await this.#submit({ url, inRelease: path });
+      await this.#submit(releaseDir, { url, inRelease: path });
     } else if (name === 'Release') {
       this.#releases.delete(releaseDir);
       this.#releases.set(releaseDir, { url, path });
@@ -46,7 +51,8 @@ export class ReleaseWatch {
       if (oldest !== undefined && this.#releases.size > MAX_WAITING) this.#releases.delete(oldest);
     } else {
       const release = this.#releases.get(releaseDir) ?? (await this.#fetchRelease(releaseDir));
-      if (release !== undefined) await this.#submit({ url: release.url, release: release.path, signature: path });
+      if (release === undefined) return;
+      await this.#submit(releaseDir, { url: release.url, release: release.path, signature: path });
     }
   }
 
@@ -55,10 +61,17 @@ export class ReleaseWatch {
     if (location.name !== 'Release.gpg') this.#deps.parser.tell('releaseConfirmed', url);
   }
 
-  async #submit(input: Parameters<PackagesParserProtocol['releaseFetched']>[0]): Promise<void> {
-    const { parser, log } = this.#deps;
+  /** Without its signature a client goes by the Release all the same if its configuration lets it ([trusted=yes]). */
+  failed({ name, releaseDir }: ReleaseLocation, code: ErrorCode): void {
+    if (name !== 'Release.gpg' || !ABSENT.has(code) || !this.#releases.has(releaseDir)) return;
+    this.#deps.catalogue.setDiverged(archiveKey(releaseDir), true);
+  }
+
+  async #submit(releaseDir: MirrorUrl, input: Parameters<PackagesParserProtocol['releaseFetched']>[0]): Promise<void> {
+    const { parser, catalogue, log } = this.#deps;
     try {
       const verdict = await parser.within(VERDICT_MS).ask('releaseFetched', input);
+      if (verdict.adopted || verdict.diverges) catalogue.setDiverged(archiveKey(releaseDir), !verdict.adopted);
       if (!verdict.adopted)
         log.warn({ url: input.url, code: verdict.code, reason: verdict.message }, 'release rejected');
     } catch (error) {

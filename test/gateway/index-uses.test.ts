@@ -22,7 +22,12 @@ function scene(t: Test) {
   const parser = spawn<PackagesParserProtocol>({
     name: 'parser',
     behaviour: {
-      releaseFetched: () => ({ adopted: false, code: 'SIGNATURE_UNKNOWN_KEY', message: 'no keys here' }),
+      releaseFetched: () => ({
+        adopted: false,
+        code: 'SIGNATURE_UNKNOWN_KEY',
+        message: 'no keys here',
+        diverges: false,
+      }),
       indexUsed(used) {
         told.push(used);
         return new Promise((resolve) => noted.push(() => resolve(true)));

@@ -49,3 +49,10 @@ export function makeKeys(): Keys {
     },
   };
 }
+
+/** A keyring with one key, as if that were of another version: its first packet's body begins with that number. */
+export function inVersion(keyring: Buffer, version: number): Buffer {
+  const changed = Buffer.from(keyring);
+  changed[2] = version;
+  return changed;
+}

@@ -1,18 +1,20 @@
 /**
  * The keyrings that signatures are checked against, as gpgv wants them. It reads at most 40, none of them armoured,
  * and gives up at one that it cannot read: so all that can be read are put together in one file, made anew when one
- * of them changes.
+ * of them changes. Keys that only sqv may know are in a file of their own.
  */
 import { createHash } from 'node:crypto';
-import { readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from '../../core/logging.ts';
 import { isSources, keysInSources } from './inline-keys.ts';
-import { isKeybox, readKeys } from './openpgp-keys.ts';
+import { isKeybox, readKeys, sortKeys } from './openpgp-keys.ts';
 
 export interface Keyrings {
   /** Files for gpgv; the first is there always. */
   readonly files: readonly [string, ...string[]];
+  /** For sqv besides: keys that gpgv would give up at. */
+  readonly later: readonly string[];
   /** Changes when the keys do; not when a keyring is only written anew. */
   readonly stamp: string;
 }
@@ -33,6 +35,12 @@ const MAX_KEYRINGS = 500;
 /** Keyboxes are given to gpgv one by one. */
 const MAX_KEYBOXES = 30;
 
+/** What one path holds, as it goes into the common file. */
+interface Part {
+  readonly path: string;
+  readonly keys: Buffer;
+}
+
 export class KeyringSource {
   readonly #deps: KeyringSourceDeps;
   #current: Keyrings | undefined;
@@ -40,6 +48,9 @@ export class KeyringSource {
   #seen = '';
   /** The common file is as it should be. */
   #written = false;
+  /** What `#current` was put together from. */
+  #parts: readonly Part[] = [];
+  #sorting: Promise<Keyrings> | undefined;
 
   constructor(deps: KeyringSourceDeps) {
     this.#deps = deps;
@@ -66,24 +77,74 @@ export class KeyringSource {
 
   async #build(paths: readonly string[]): Promise<Keyrings> {
     const { dir, name, log } = this.#deps;
-    const parts: Buffer[] = [];
+    const parts: Part[] = [];
+    const later: Buffer[] = [];
     const boxes: string[] = [];
     const stamp = createHash('sha256');
     for (const path of paths) {
       const file = await readFile(path).catch(() => undefined);
       if (file?.length === 0) continue;
       const keys = file && (isSources(path) ? keysInSources(file.toString('utf8')) : readKeys(file));
-      if (keys) parts.push(keys);
-      else if (file && isKeybox(file) && boxes.length < MAX_KEYBOXES) {
+      if (keys) {
+        const sorted = sortKeys(keys);
+        parts.push({ path, keys: sorted.common });
+        later.push(sorted.later);
+        if (sorted.later.length > 0) log.warn({ path }, 'keys of version 5 or later are not given to gpgv');
+      } else if (file && isKeybox(file) && boxes.length < MAX_KEYBOXES) {
         boxes.push(path);
         stamp.update(file);
       } else log.warn({ path }, 'keyring cannot be read and is left out');
     }
+    this.#parts = parts;
     const target = join(dir, `${name}.gpg`);
-    const keys = Buffer.concat(parts);
+    const more = { path: join(dir, `${name}-later.gpg`), keys: Buffer.concat(later) };
+    const keys = Buffer.concat(parts.map((part) => part.keys));
+    const hasMore = more.keys.length > 0;
+    this.#written = (await this.#put(target, keys)) && (!hasMore || (await this.#put(more.path, more.keys)));
+    return {
+      files: [target, ...boxes],
+      later: hasMore ? [more.path] : [],
+      stamp: stamp.update(keys).update(more.keys).digest('hex'),
+    };
+  }
+
+  /**
+   * The verifier could not read all of the common file: leaves those keyrings out that are to blame, each with a
+   * warning. They are back when a keyring changes, and at the next start.
+   */
+  withoutUnreadable(reads: (keyring: string) => Promise<boolean>): Promise<Keyrings> {
+    return (this.#sorting ??= this.#leaveOut(reads).finally(() => (this.#sorting = undefined)));
+  }
+
+  async #leaveOut(reads: (keyring: string) => Promise<boolean>): Promise<Keyrings> {
+    const current = await this.current();
+    const [target] = current.files;
+    if (await reads(target)) return current;
+    const trial = `${target}.try`;
+    const sound = async (parts: readonly Part[]): Promise<readonly Part[]> => {
+      if (parts.length === 0) return parts;
+      const isWritten = await this.#put(trial, Buffer.concat(parts.map(({ keys }) => keys)));
+      if (!isWritten || (await reads(trial))) return parts;
+      if (parts.length > 1) {
+        const half = parts.length >> 1;
+        return [...(await sound(parts.slice(0, half))), ...(await sound(parts.slice(half)))];
+      }
+      this.#deps.log.warn({ path: parts[0]?.path }, 'keyring cannot be read by the verifier and is left out');
+      return [];
+    };
+    const parts = await sound(this.#parts);
+    await rm(trial, { force: true });
+    // a keyring has changed meanwhile
+    if (this.#current !== current) return this.current();
+    this.#parts = parts;
+    await this.#put(target, Buffer.concat(this.#parts.map(({ keys }) => keys)));
+    return current;
+  }
+
+  /** False when it cannot be written and is not there. */
+  async #put(target: string, keys: Buffer): Promise<boolean> {
     const before = await readFile(target).catch(() => undefined);
-    this.#written = before?.equals(keys) === true || (await this.#write(target, keys));
-    return { files: [target, ...boxes], stamp: stamp.update(keys).digest('hex') };
+    return before?.equals(keys) === true || this.#write(target, keys);
   }
 
   /** False on a full disk: nothing new is verified until there is room, and what is known stays in force. */

@@ -2,6 +2,11 @@
 
 const ARMOUR = '-----BEGIN PGP PUBLIC KEY BLOCK-----';
 const PUBLIC_KEY = 6;
+const PUBLIC_SUBKEY = 14;
+/** User ids and attributes: what comes next is about the key again and not about a subkey. */
+const IDENTITY_TAGS: ReadonlySet<number> = new Set([13, 17]);
+/** GnuPG 2.2 and before give up a whole keyring at the first key of a later version (RFC 9580 has 6, GnuPG 2.3 5). */
+const HIGHEST_VERSION = 4;
 /** What a keyring may hold: keys, signatures, trust, user ids and attributes, padding, marker, private notes. */
 const KEYRING_TAGS: ReadonlySet<number> = new Set([2, 6, 10, 12, 13, 14, 17, 21]);
 
@@ -47,8 +52,43 @@ function isKeyring(bytes: Buffer): boolean {
   return at === bytes.length && at > 0;
 }
 
-/** A packet's tag and end (RFC 9580, section 4.2); undefined for one that does not end within the bytes. */
-function readPacket(bytes: Buffer, at: number): { tag: number; end: number } | undefined {
+/** Keys as readKeys gives them, sorted by who reads them. */
+export interface SortedKeys {
+  /** For every verifier: without keys and subkeys of later versions and the packets that belong to them. */
+  readonly common: Buffer;
+  /** Whole keys that have something of a later version. */
+  readonly later: Buffer;
+}
+
+export function sortKeys(keys: Buffer): SortedKeys {
+  const common: Buffer[] = [];
+  const later: Buffer[] = [];
+  let keyAt = 0;
+  let isLater = false;
+  let keyKept = false;
+  let kept = false;
+  const endKey = (end: number): void => void (isLater && later.push(keys.subarray(keyAt, end)));
+  for (let at = 0; at < keys.length;) {
+    const packet = readPacket(keys, at);
+    if (!packet) break;
+    const { tag, body, end } = packet;
+    const known = (keys[body] ?? 0) <= HIGHEST_VERSION;
+    if (tag === PUBLIC_KEY) {
+      endKey(at);
+      [keyAt, isLater, keyKept, kept] = [at, !known, known, known];
+    } else if (tag === PUBLIC_SUBKEY) {
+      isLater ||= !known;
+      kept = keyKept && known;
+    } else if (IDENTITY_TAGS.has(tag)) kept = keyKept;
+    if (kept) common.push(keys.subarray(at, end));
+    at = end;
+  }
+  endKey(keys.length);
+  return { common: Buffer.concat(common), later: Buffer.concat(later) };
+}
+
+/** A packet's tag, body and end (RFC 9580, section 4.2); undefined for one that does not end within the bytes. */
+function readPacket(bytes: Buffer, at: number): { tag: number; body: number; end: number } | undefined {
   const head = bytes[at] as number;
   const first = bytes[at + 1];
   if ((head & 0x80) === 0 || first === undefined) return undefined;
@@ -67,5 +107,5 @@ function readPacket(bytes: Buffer, at: number): { tag: number; end: number } | u
     [length, body] = [bytes.readUInt32BE(at + 2), at + 6];
   }
   if (body === undefined || body + length > bytes.length) return undefined;
-  return { tag: (head & 0x40) === 0 ? (head >> 2) & 0xf : head & 0x3f, end: body + length };
+  return { tag: (head & 0x40) === 0 ? (head >> 2) & 0xf : head & 0x3f, body, end: body + length };
 }

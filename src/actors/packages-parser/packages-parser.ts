@@ -88,7 +88,8 @@ export async function createPackagesParser(deps: PackagesParserDeps): Promise<Pa
   const uses = new RememberedUses(loaded.uses);
   const trust = await check.trust();
   for (const known of loaded.archives) {
-    if (known.trust === trust) table.restore(known, loaded.segments);
+    // one from the future would bar all that come until then
+    if (known.trust === trust && !check.isFromFuture(known.state)) table.restore(known, loaded.segments);
     else uses.remember(known.state);
   }
   const state = (): Snapshot => {

@@ -4,9 +4,9 @@ import { open } from 'node:fs/promises';
 import type { Clock } from '../../core/clock.ts';
 import { DebtorrentError } from '../../core/errors.ts';
 import type { Sha256 } from '../../core/ids.ts';
-import { isExpired, MAX_RELEASE_BYTES, parseRelease, type Release } from '../../core/archive/release.ts';
+import { isExpired, isFromFuture, MAX_RELEASE_BYTES, parseRelease, type Release } from '../../core/archive/release.ts';
 import type { KeyringSource } from './keyrings.ts';
-import type { SignatureVerifier, SignedRelease } from './signature.ts';
+import { UnreadableKeyring, type SignatureVerifier, type SignedRelease } from './signature.ts';
 
 export interface ReleaseCheckDeps {
   readonly verifier: SignatureVerifier;
@@ -25,6 +25,9 @@ export interface CheckedRelease {
   readonly public: boolean;
 }
 
+/** With the SHA-256 of its bytes, the signature's among them. */
+export type ReadRelease = SignedRelease & { readonly identity: Sha256 };
+
 const MAX_SIGNATURE_BYTES = 1024 * 1024;
 
 export class ReleaseCheck {
@@ -40,15 +43,11 @@ export class ReleaseCheck {
     return `${(await trusted.current()).stamp} ${(await sharing.current()).stamp}${swarm}`;
   }
 
-  /** Rejects with SIGNATURE_BAD, SIGNATURE_UNKNOWN_KEY, VERIFIER_MISSING, RELEASE_MALFORMED, RELEASE_EXPIRED. */
+  /** Rejects with SIGNATURE_BAD, SIGNATURE_UNKNOWN_KEY, VERIFIER_MISSING and each of RELEASE_ but RELEASE_OLDER. */
   async check(signed: SignedRelease): Promise<CheckedRelease> {
-    const { verifier, trusted, sharing } = this.#deps;
-    const files = [(await trusted.current()).files, (await sharing.current()).files] as const;
+    const { trusted, sharing } = this.#deps;
     // both at once: a client is waiting
-    const [own, again] = await Promise.allSettled([
-      verifier.verify(signed, files[0]),
-      verifier.verify(signed, files[1]),
-    ]);
+    const [own, again] = await Promise.allSettled([this.#verify(signed, trusted), this.#verify(signed, sharing)]);
     if (own.status === 'rejected') throw own.reason;
     const release = parseRelease(own.value);
     this.requireCurrent(release);
@@ -56,19 +55,37 @@ export class ReleaseCheck {
     return { release, public: isPublic };
   }
 
-  requireCurrent(release: { readonly validUntil?: number }): void {
+  async #verify(signed: SignedRelease, source: KeyringSource): Promise<string> {
+    const { verifier } = this.#deps;
+    const { files, later } = await source.current();
+    try {
+      return await verifier.verify(signed, files, later);
+    } catch (error) {
+      if (!(error instanceof UnreadableKeyring)) throw error;
+      const reads = (keyring: string): Promise<boolean> => verifier.canRead(signed, keyring);
+      const sound = await source.withoutUnreadable(reads);
+      return await verifier.verify(signed, sound.files, sound.later);
+    }
+  }
+
+  requireCurrent(release: { readonly date: number; readonly validUntil?: number }): void {
     const { clock, checkValidUntil } = this.#deps;
+    if (this.isFromFuture(release)) {
+      const date = new Date(release.date).toISOString();
+      throw new DebtorrentError('RELEASE_NOT_YET_VALID', `the Release file is dated ${date}, in the future`);
+    }
     if (!checkValidUntil || !isExpired(release, clock.now())) return;
     const until = new Date(release.validUntil ?? 0).toISOString();
     throw new DebtorrentError('RELEASE_EXPIRED', `the Release file was valid until ${until}`);
   }
+
+  isFromFuture(release: { readonly date: number }): boolean {
+    return isFromFuture(release, this.#deps.clock.now());
+  }
 }
 
 /** Reads what was fetched, and its identity. Rejects with RELEASE_MALFORMED or STORE_IO. */
-export async function readSigned(
-  payload: string,
-  signature: string | undefined,
-): Promise<SignedRelease & { readonly identity: Sha256 }> {
+export async function readSigned(payload: string, signature: string | undefined): Promise<ReadRelease> {
   const bytes = await readBounded(payload, MAX_RELEASE_BYTES);
   const detached = signature === undefined ? undefined : await readBounded(signature, MAX_SIGNATURE_BYTES);
   const hash = createHash('sha256').update(bytes);

@@ -16,8 +16,9 @@ import type { FetcherProtocol } from './collaborators.ts';
 import type { IndexKeeper } from './index-keeper.ts';
 import { Turnstile } from './load-queue.ts';
 import type { Publisher } from './publisher.ts';
-import { readSigned, type CheckedRelease, type ReleaseCheck } from './release-check.ts';
+import { readSigned, type CheckedRelease, type ReadRelease, type ReleaseCheck } from './release-check.ts';
 import type { RememberedUses } from './remembered-uses.ts';
+import { isOneMessage } from './signature.ts';
 
 export interface FetchedRelease {
   /** What was asked for: InRelease, or Release. */
@@ -30,7 +31,13 @@ export interface FetchedRelease {
 
 export type ReleaseVerdict =
   | { readonly adopted: true; readonly archive: ArchiveState; readonly changed: boolean }
-  | { readonly adopted: false; readonly code: ErrorCode; readonly message: string };
+  | {
+      readonly adopted: false;
+      readonly code: ErrorCode;
+      readonly message: string;
+      /** There is an adopted one, and clients may go by this one in place of it. */
+      readonly diverges: boolean;
+    };
 
 export interface ReleaseIntakeDeps {
   readonly table: ArchiveTable;
@@ -63,9 +70,7 @@ export class ReleaseIntake {
       if (location.kind !== 'release') throw malformed(`${input.url} is no Release of an archive`);
       return await this.#inTurn(archiveKey(location.releaseDir), () => this.#take(input, location));
     } catch (error) {
-      const { code, message } = asDebtorrentError(error);
-      this.#deps.log.warn({ url: input.url, code, reason: message }, 'Release rejected');
-      return { adopted: false, code, message };
+      return this.#rejected(input.url, error, false);
     }
   }
 
@@ -76,12 +81,11 @@ export class ReleaseIntake {
       return await this.take(location.name === 'InRelease' ? { url, inRelease: path } : { url, release: path });
     } catch (error) {
       const { code, message } = asDebtorrentError(error);
-      return { adopted: false, code, message };
+      return { adopted: false, code, message, diverges: false };
     }
   }
 
   async #take(input: FetchedRelease, location: ReleaseLocation): Promise<ReleaseVerdict> {
-    const { table, check } = this.#deps;
     const payload = input.inRelease ?? input.release;
     if (payload === undefined) throw malformed('there is no file');
     const signature =
@@ -89,20 +93,30 @@ export class ReleaseIntake {
         ? (input.signature ?? (await this.#fetch(joinMirrorUrl(location.releaseDir, 'Release.gpg'))))
         : undefined;
     const signed = await readSigned(payload, signature);
+    const known = this.#deps.table.get(archiveKey(location.releaseDir));
+    try {
+      return await this.#judge(signed, location, known);
+    } catch (error) {
+      const isOther = known !== undefined && known.state.verified !== signed.identity;
+      return this.#rejected(input.url, error, isOther && mayBeTaken(signed, asDebtorrentError(error)));
+    }
+  }
+
+  async #judge(signed: ReadRelease, location: ReleaseLocation, known: Known | undefined): Promise<ReleaseVerdict> {
+    const { check } = this.#deps;
     const trust = await check.trust();
-    const known = table.get(archiveKey(location.releaseDir));
     if (known?.state.verified === signed.identity && known.trust === trust) {
       check.requireCurrent(known.state);
       this.#deps.indexes.ensure(known.state.key);
       return { adopted: true, archive: known.state, changed: false };
     }
     const checked = await this.#check(signed, known);
-    if (known) requireProgress(checked, known, trust);
-    const releaseName = input.inRelease === undefined ? 'Release' : 'InRelease';
+    if (known) requireProgress(checked, known, { trust, isFromFuture: check.isFromFuture(known.state) });
+    const releaseName = signed.signature === undefined ? 'InRelease' : 'Release';
     return this.#adopt({ checked, location, releaseName, verified: signed.identity, trust });
   }
 
-  async #check(signed: Awaited<ReturnType<typeof readSigned>>, known: Known | undefined): Promise<CheckedRelease> {
+  async #check(signed: ReadRelease, known: Known | undefined): Promise<CheckedRelease> {
     try {
       return await this.#deps.check.check(signed);
     } catch (error) {
@@ -144,6 +158,12 @@ export class ReleaseIntake {
     return { adopted: true, archive: state, changed: true };
   }
 
+  #rejected(url: MirrorUrl, error: unknown, diverges: boolean): ReleaseVerdict {
+    const { code, message } = asDebtorrentError(error);
+    this.#deps.log.warn({ url, code, reason: message }, 'Release rejected');
+    return { adopted: false, code, message, diverges };
+  }
+
   #forget({ state }: Known): void {
     this.#deps.table.remove(state.key);
     this.#deps.uses.remember(state);
@@ -168,17 +188,41 @@ export class ReleaseIntake {
   }
 }
 
+interface Present {
+  /** Stamp of the keyrings. */
+  readonly trust: string;
+  /** The known one is dated in the future: it was taken while this machine's clock was ahead, and bars nothing. */
+  readonly isFromFuture: boolean;
+}
+
 /**
  * Nobody goes back in time, and any trusted key will do for an archive only until a public keyring has vouched for it:
  * else whoever holds the key of some small archive, and sits on the way to the mirror, could take its place.
  */
-function requireProgress(next: CheckedRelease, { state, trust }: Known, trustNow: string): void {
-  if (state.public && !next.public && trust === trustNow) {
+function requireProgress(next: CheckedRelease, { state, trust }: Known, now: Present): void {
+  if (state.public && !next.public && trust === now.trust) {
     throw new DebtorrentError('SIGNATURE_UNKNOWN_KEY', 'it is not signed by the public keys that signed it before');
   }
-  if (!isOlder(next.release, state) || (next.public && !state.public)) return;
+  if (!isOlder(next.release, state) || (next.public && !state.public) || now.isFromFuture) return;
   const dates = [next.release.date, state.date].map((date) => new Date(date).toISOString());
   throw new DebtorrentError('RELEASE_OLDER', `the Release is of ${dates[0]}, the one known of ${dates[1]}`);
+}
+
+/**
+ * Whether some client may go by a Release that is rejected here: it may trust other keys, ignore dates, be new to the
+ * archive, or read more than we do. Its indexes and packages have other content under the same names then, so those
+ * are no longer checked by what was adopted before, or they would be refused until the next Release.
+ *
+ * Whoever serves the archive, or sits on the way to it, can bring this about: by a key of his own, by no signature, by
+ * an old Release. He gains that plain names go through as they come from him, no longer from peers or other mirrors;
+ * APT checks each of them by the Release that it trusts, so he can make downloads fail, as he can without a daemon, but
+ * slip nothing in. What is adopted stays: it bars older Releases, vouches for names that are hashes and for what peers
+ * get, and answers again with the next right Release, by content, whatever came under the names meanwhile. A signature
+ * that does not fit, and what is no signed message at all (a captive portal's page), no client takes: for these he
+ * gets nothing.
+ */
+function mayBeTaken(signed: ReadRelease, { code }: DebtorrentError): boolean {
+  return code !== 'SIGNATURE_BAD' && (signed.signature !== undefined || isOneMessage(signed.payload));
 }
 
 function malformed(message: string): DebtorrentError {

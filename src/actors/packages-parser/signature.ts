@@ -23,7 +23,12 @@ export interface SignatureDeps {
   readonly signal?: AbortSignal;
 }
 
+/** gpgv gave up its search for the key. */
+export class UnreadableKeyring extends DebtorrentError {}
+
 const DEADLINE_MS = 10_000;
+/** What gpgv says of a keyring on standard error, in every version; its status lines say no more than "no key". */
+const KEYRING_FAULT = /^gpgv: keydb_search failed: /m;
 const BEGIN = '-----BEGIN PGP SIGNED MESSAGE-----';
 
 export class SignatureVerifier {
@@ -35,23 +40,37 @@ export class SignatureVerifier {
   }
 
   /**
-   * The signed text. Rejects with SIGNATURE_BAD, SIGNATURE_UNKNOWN_KEY (also for keys that have expired or are
-   * revoked), RELEASE_MALFORMED or VERIFIER_MISSING.
+   * The signed text. `later` are keyrings that only sqv reads. Rejects with SIGNATURE_BAD, SIGNATURE_UNKNOWN_KEY (also
+   * for keys that have expired or are revoked, and as UnreadableKeyring), RELEASE_MALFORMED or VERIFIER_MISSING.
    */
-  async verify({ payload, signature }: SignedRelease, keyrings: readonly string[]): Promise<string> {
-    if (!signature) requireOneMessage(payload);
+  async verify(signed: SignedRelease, keyrings: readonly string[], later: readonly string[] = []): Promise<string> {
+    const { payload, signature } = signed;
+    if (!signature && !isOneMessage(payload)) {
+      throw new DebtorrentError('RELEASE_MALFORMED', 'the InRelease file is not one signed message');
+    }
     // files of our own: what is verified cannot change between being checked and being read
     const path = join(this.#deps.dir, `verify-${process.pid}-${this.#serial++}`);
     try {
       await writeFile(path, payload);
       if (signature) await writeFile(`${path}.sig`, signature);
-      const text = (await this.#gpgv(path, signature, keyrings)) ?? (await this.#sqv(path, signature, keyrings));
+      const text =
+        (await this.#gpgv(path, signature, keyrings)) ?? (await this.#sqv(path, signature, [...keyrings, ...later]));
       if (text === undefined) {
         throw new DebtorrentError('VERIFIER_MISSING', 'neither gpgv nor a sqv that can check this is on this machine');
       }
       return (signature ? payload : text).toString('utf8');
     } finally {
       for (const suffix of ['', '.sig', '.out']) await rm(path + suffix, { force: true });
+    }
+  }
+
+  /** Whether gpgv finds its way through the keyring, whatever it finds in it. */
+  async canRead(signed: SignedRelease, keyring: string): Promise<boolean> {
+    try {
+      await this.verify(signed, [keyring]);
+      return true;
+    } catch (error) {
+      return !(error instanceof UnreadableKeyring);
     }
   }
 
@@ -65,6 +84,9 @@ export class SignatureVerifier {
     const result = await this.#run(this.#deps.gpgv ?? 'gpgv', args);
     if (!result) return undefined;
     const verdict = result.code === -1 ? bad('gpgv took too long or said too much') : judgeGpgv(result.status);
+    if (verdict.code === 'SIGNATURE_UNKNOWN_KEY' && KEYRING_FAULT.test(result.stderr)) {
+      throw new UnreadableKeyring(verdict.code, `${verdict.message}; gpgv cannot read one of the keyrings`);
+    }
     return accept(verdict, result.stdout);
   }
 
@@ -109,8 +131,7 @@ function accept(verdict: Verdict, text: Buffer): Buffer {
 }
 
 /** APT takes an InRelease only if it is one signed message from its first byte on. */
-function requireOneMessage(payload: Buffer): void {
+export function isOneMessage(payload: Buffer): boolean {
   const first = payload.subarray(0, BEGIN.length).toString('latin1') === BEGIN;
-  if (first && payload.indexOf(`\n${BEGIN}`) < 0) return;
-  throw new DebtorrentError('RELEASE_MALFORMED', 'the InRelease file is not one signed message');
+  return first && payload.indexOf(`\n${BEGIN}`) < 0;
 }

@@ -57,6 +57,7 @@ interface Base {
 }
 
 const MAX_ALTERNATES = 4;
+const BY_HASH = /^(?:(.*)\/)?by-hash\/[^/]+\/[^/]+$/;
 
 export class Catalogue {
   /** Grows with each change, so that who remembers an answer knows when it is out of date. */
@@ -65,6 +66,8 @@ export class Catalogue {
   }
   #generation = 0;
   readonly #archives = new Map<string, Adopted>();
+  /** Archives whose last Release went to a client without being adopted (see setDiverged). */
+  readonly #diverged = new Set<string>();
   /** Archives by the directories that their files' paths may be relative to; most trustworthy and newest first. */
   readonly #bases = new Map<string, Base[]>();
 
@@ -76,12 +79,26 @@ export class Catalogue {
       if (segment) tables.push({ archive: state, index, segment });
     }
     tables.sort((a, b) => (b.index.segment?.date ?? 0) - (a.index.segment?.date ?? 0));
+    if (this.#archives.get(state.key)?.state.verified !== state.verified) this.#diverged.delete(state.key);
     this.#archives.set(state.key, { state, release: segments.get(state.segment), tables });
     this.#changed();
   }
 
   remove(key: ArchiveKey): void {
+    this.#diverged.delete(key);
     if (this.#archives.delete(key)) this.#changed();
+  }
+
+  /**
+   * Clients were given another Release of the archive than the adopted one: names of indexes stand for other content
+   * then, and names of packages may, so look-ups by them do not answer for it. Names that are hashes, content by its
+   * hash, and packages of an archive that has by-hash, are the same to both.
+   */
+  setDiverged(key: ArchiveKey, diverged: boolean): void {
+    if (!this.#archives.has(key) || this.#diverged.has(key) === diverged) return;
+    if (diverged) this.#diverged.add(key);
+    else this.#diverged.delete(key);
+    this.#generation++;
   }
 
   archives(): ArchiveState[] {
@@ -93,7 +110,8 @@ export class Catalogue {
     if (!path || url.endsWith('/')) return undefined;
     for (const { key, rest } of splits(path)) {
       const hit = this.#archives.get(key)?.release?.lookup(rest);
-      if (hit) return this.#metadataHit(this.#archives.get(key) as Adopted, rest, hit, url);
+      if (hit && (!this.#diverged.has(key) || BY_HASH.test(rest)))
+        return this.#metadataHit(this.#archives.get(key) as Adopted, rest, hit, url);
     }
     for (const { key, rest } of splits(path)) {
       const found = this.#lookupPackage(key, rest);
@@ -128,6 +146,7 @@ export class Catalogue {
     for (const { key, rest } of splits(path)) {
       for (const { adopted } of this.#bases.get(key) ?? []) {
         const { state } = adopted;
+        if (this.#isVague(adopted)) continue;
         if (state.indexes.some((i) => i.status === 'loading' && mayContain(i, state.components, rest))) return true;
       }
     }
@@ -189,10 +208,16 @@ export class Catalogue {
     else this.#bases.set(key, [base]);
   }
 
+  /** Names of its packages may stand for other content. Archives with by-hash never give one name to two contents. */
+  #isVague({ state }: Adopted): boolean {
+    return this.#diverged.has(state.key) && !state.acquireByHash;
+  }
+
   #lookupPackage(key: string, rest: string) {
     let best: { table: Table; hit: { sha256: Sha256; size: number }; date: number; guess: number } | undefined;
     for (const { adopted, guess } of this.#bases.get(key) ?? []) {
       if (best && guess > best.guess) break;
+      if (this.#isVague(adopted)) continue;
       for (const table of adopted.tables) {
         const date = table.index.segment?.date ?? 0;
         if (best && date <= best.date) continue;
@@ -220,7 +245,7 @@ export class Catalogue {
   #metadataHit(adopted: Adopted, rest: string, hit: { sha256: Sha256; size: number }, url: MirrorUrl): CatalogueHit {
     const { state, release } = adopted;
     const { sha256 } = hit;
-    const byHash = /^(?:(.*)\/)?by-hash\/[^/]+\/[^/]+$/.exec(rest);
+    const byHash = BY_HASH.exec(rest);
     const indexPath = byHash ? (release?.lookupSha(sha256)?.path ?? rest) : rest;
     const directory = byHash ? (byHash[1] ?? '') : rest.slice(0, Math.max(0, rest.lastIndexOf('/')));
     const canonical = `${directory === '' ? '' : `${directory}/`}by-hash/SHA256/${sha256}`;

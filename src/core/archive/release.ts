@@ -80,6 +80,17 @@ export function isExpired(release: { readonly validUntil?: number }, now: number
   return release.validUntil !== undefined && release.validUntil < now;
 }
 
+/**
+ * APT allows 10 s (Acquire::Max-FutureTime). Clocks of small machines are off, by up to 14 h where one holds local time
+ * for UTC, and then refusing costs the archive's verification. What is believed too early does harm for as long at most.
+ */
+const MAX_FUTURE_MS = 24 * 3_600_000;
+
+/** Whether the Release is dated so far ahead that it would bar all that come until then. */
+export function isFromFuture(release: { readonly date: number }, now: number): boolean {
+  return release.date > now + MAX_FUTURE_MS;
+}
+
 /** Whether adopting `next` after `current` would be a step back in time. */
 export function isOlder(next: { readonly date: number }, current: { readonly date: number }): boolean {
   return next.date < current.date;

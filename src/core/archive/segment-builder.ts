@@ -11,7 +11,8 @@ import { Segment } from './segment.ts';
 /**
  * - `added`.
  * - `same`: that path with that content is there already.
- * - `conflict`: the path is there with other content, which stays.
+ * - `conflict`: the path is there with other content. Neither can be told to be the right one: from now on the path is
+ *   not found, and what was there first only by its SHA-256.
  * - `crowded`: too many names collide; the entry is left out.
  * - `full`: no more entries or bytes of names are allowed.
  */
@@ -28,6 +29,8 @@ export class SegmentBuilder {
   #hashes: Uint32Array;
   #names: Uint8Array;
   #pathTable: Uint32Array;
+  /** Entries whose paths were added with other content, too. */
+  readonly #ambiguous = new Set<number>();
 
   /** `expected` entries are room for a start, no limit. */
   constructor(expected = 1024) {
@@ -56,7 +59,9 @@ export class SegmentBuilder {
     let probes = 0;
     for (let taken; (taken = this.#pathTable[slot] as number) !== 0; slot = (slot + 1) & mask) {
       if (this.#hashes[taken - 1] === hash && this.#nameIs(taken - 1, names, start, length)) {
-        return this.#contentIs(taken - 1, size, sha, shaAt) ? 'same' : 'conflict';
+        if (this.#contentIs(taken - 1, size, sha, shaAt)) return 'same';
+        this.#ambiguous.add(taken - 1);
+        return 'conflict';
       }
       if (++probes >= MAX_PROBES) return 'crowded';
     }
@@ -74,7 +79,7 @@ export class SegmentBuilder {
   /** The finished segment. The builder must not be used after it. */
   finish(): Segment {
     const count = this.#count;
-    const pathTable = this.#fittingTable();
+    const pathTable = this.#finalTable();
     const shaTable = new Uint32Array(slotsFor(count + 1));
     for (let entry = 0; entry < count; entry++) this.#insertSha(shaTable, entry);
     const layout = layoutOf(count, pathTable.length, shaTable.length, this.#nameBytes);
@@ -106,9 +111,10 @@ export class SegmentBuilder {
     this.#pathTable = this.#tableOf(slotsFor(this.#capacity));
   }
 
-  #tableOf(slots: number): Uint32Array {
+  #tableOf(slots: number, without?: ReadonlySet<number>): Uint32Array {
     const table = new Uint32Array(slots);
     for (let entry = 0; entry < this.#count; entry++) {
+      if (without?.has(entry) === true) continue;
       let slot = (this.#hashes[entry] as number) & (slots - 1);
       let probes = 0;
       while (table[slot] !== 0 && ++probes < MAX_PROBES) slot = (slot + 1) & (slots - 1);
@@ -118,10 +124,11 @@ export class SegmentBuilder {
     return table;
   }
 
-  /** The path table for the file: the present one unless a smaller one does. */
-  #fittingTable(): Uint32Array {
-    const slots = slotsFor(this.#count + 1);
-    return slots < this.#pathTable.length ? this.#tableOf(slots) : this.#pathTable;
+  /** The path table for the file: the present one unless a smaller one does, or not all paths may be in it. */
+  #finalTable(): Uint32Array {
+    const slots = Math.min(slotsFor(this.#count + 1), this.#pathTable.length);
+    const isFinal = slots === this.#pathTable.length && this.#ambiguous.size === 0;
+    return isFinal ? this.#pathTable : this.#tableOf(slots, this.#ambiguous);
   }
 
   #insertSha(table: Uint32Array, entry: number): void {

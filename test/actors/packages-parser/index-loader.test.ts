@@ -52,6 +52,24 @@ t.test('index files', { skip: skipWithout('xz', 'bzip2', 'zstd') }, async (t) =>
     };
   }
 
+  t.test('a path that is listed with two contents is known by neither, the others are', async (t) => {
+    const sha = (text: string) => createHash('sha256').update(text).digest('hex') as Sha256;
+    const stanza = (name: string, content: string): string =>
+      `Package: x\nFilename: pool/${name}.deb\nSize: ${content.length}\nSHA256: ${sha(content)}\n\n`;
+    const text = [
+      ...[stanza('a', 'one'), stanza('latest', 'first'), stanza('latest', 'second'), stanza('a', 'one')],
+      ...Array.from({ length: 300 }, (_, i) => stanza(`p${i}`, `${i}`)),
+      stanza('latest', 'first'),
+    ].join('');
+    const data = Buffer.from(text);
+    const { segment, skipped } = await loadIndex(file('none', data, { plainSize: data.length }), signal);
+    t.equal(segment.lookup('pool/latest.deb'), undefined);
+    t.match(segment.lookupSha(sha('first')), { path: 'pool/latest.deb', size: 5 }, 'it is known by its content');
+    t.match(segment.lookup('pool/a.deb'), { sha256: sha('one') }, 'twice the same is no conflict');
+    t.match(segment.lookup('pool/p299.deb'), { sha256: sha('299') });
+    t.equal(skipped, 1);
+  });
+
   for (const compression of ['none', 'gz', 'xz', 'lzma', 'bz2', 'zst'] as const) {
     const data = compress(compression, plain);
     t.test(`${compression} is read to its end`, async (t) => {

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
 import { KeyringSource } from '../../../src/actors/packages-parser/keyrings.ts';
-import { isKeybox, readKeys } from '../../../src/actors/packages-parser/openpgp-keys.ts';
-import { makeKeys } from '../../support/keys.ts';
+import { isKeybox, readKeys, sortKeys } from '../../../src/actors/packages-parser/openpgp-keys.ts';
+import { inVersion, makeKeys } from '../../support/keys.ts';
 import { skipWithout } from '../../support/process.ts';
 
 t.test('keyrings', { skip: skipWithout('gpg', 'gpgconf') }, async (t) => {
@@ -38,6 +38,33 @@ t.test('keyrings', { skip: skipWithout('gpg', 'gpgconf') }, async (t) => {
     t.notOk(isKeybox(binary));
     fc.assert(
       fc.property(fc.uint8Array(), (bytes) => void readKeys(Buffer.from(bytes))),
+      { numRuns: 500 },
+    );
+  });
+
+  t.test('keys that gpgv does not know are told apart, with all that belongs to them', async (t) => {
+    const later = inVersion(other, 6);
+    t.strictSame(sortKeys(Buffer.concat([binary, other])), {
+      common: Buffer.concat([binary, other]),
+      later: Buffer.alloc(0),
+    });
+    for (const parts of [
+      [later, binary],
+      [binary, later],
+      [binary, inVersion(other, 5)],
+    ]) {
+      const strange = parts.find((part) => part !== binary);
+      t.strictSame(sortKeys(Buffer.concat(parts)), { common: binary, later: strange });
+    }
+    const subkey = Buffer.from([0xb8, 2, 6, 0]);
+    const itsSignature = Buffer.from([0x88, 1, 4]);
+    const mixed = Buffer.concat([binary, subkey, itsSignature]);
+    t.strictSame(sortKeys(Buffer.concat([mixed, other])), {
+      common: Buffer.concat([binary, other]),
+      later: mixed,
+    });
+    fc.assert(
+      fc.property(fc.uint8Array(), (bytes) => void sortKeys(Buffer.from(bytes))),
       { numRuns: 500 },
     );
   });

@@ -1,11 +1,13 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { systemClock } from '../../../src/core/clock.ts';
 import { Archive, type ArchiveOptions, type PublishOptions } from '../../support/archive.ts';
-import { makeKeys } from '../../support/keys.ts';
+import { inVersion, makeKeys } from '../../support/keys.ts';
 import { skipWithout } from '../../support/process.ts';
 import { ParserScene } from './parser-scene.ts';
 
+const DAY = 86_400_000;
 const skip = skipWithout('gpg', 'gpgv', 'xz');
 
 t.test('Releases', { skip }, async (t) => {
@@ -95,11 +97,43 @@ t.test('Releases', { skip }, async (t) => {
     t.match(await s.release(), { adopted: true }, 'unless the configuration says that it does not matter');
   });
 
+  t.test(
+    'a Release that is dated in the future is rejected, and one taken by a wrong clock bars nothing',
+    async (t) => {
+      const s = await scene(t, {}, { date: new Date(Date.now() + 2 * DAY) });
+      t.match(await s.release(), { adopted: false, code: 'RELEASE_NOT_YET_VALID' });
+      let ahead = 3 * DAY;
+      const clock = { ...systemClock, now: () => Date.now() + ahead };
+      await s.restart({ clock });
+      t.match(await s.release(), { adopted: true });
+      ahead = 0;
+      t.match(await s.release(), { adopted: false, code: 'RELEASE_NOT_YET_VALID', diverges: false });
+      s.archive.publish({ date: new Date(Date.now() - DAY) });
+      t.match(await s.release(), { adopted: true }, 'the clock is set right');
+      s.archive.publish({ date: new Date(Date.now() + 3_600_000) });
+      t.match(await s.release(), { adopted: true }, 'a clock that is off by an hour');
+    },
+  );
+
+  t.test('a Release from the future that was saved is dropped at the start', async (t) => {
+    const s = await scene(t, {}, { date: new Date(Date.now() + 2 * DAY) });
+    await s.restart({ clock: { ...systemClock, now: () => Date.now() + 3 * DAY } });
+    t.match(await s.release(), { adopted: true });
+    await s.use(s.meta('main/binary-amd64/Packages.xz'));
+    await s.restart();
+    t.strictSame(await s.parser.ask('archives'), []);
+    s.archive.publish({ date: new Date(Date.now() - DAY) });
+    t.match(await s.release(), { adopted: true });
+    await s.loaded();
+    t.equal(s.view.catalogue.archives()[0]?.indexes.length, 1, 'what was used of it is loaded again');
+  });
+
   t.test('an older Release is rejected, the adopted one stays', async (t) => {
     const s = await scene(t, {}, { date: new Date('2026-01-02') });
     await s.release();
     s.archive.publish({ date: new Date('2026-01-01') });
-    t.match(await s.release(), { adopted: false, code: 'RELEASE_OLDER' });
+    t.match(await s.release(), { adopted: false, code: 'RELEASE_OLDER', diverges: true });
+    t.match(await s.release(), { adopted: false, code: 'RELEASE_OLDER' }, 'however often it comes');
     t.equal(s.view.catalogue.archives()[0]?.date, Date.parse('2026-01-02'));
   });
 
@@ -119,6 +153,25 @@ t.test('Releases', { skip }, async (t) => {
     t.match(await s.release(), { adopted: true, archive: { public: false } });
     s.archive.publish({ signing: 'good', date: new Date('2026-02-01') });
     t.match(await s.release(), { adopted: true, archive: { public: true } });
+  });
+
+  t.test('which rejected Releases clients may go by in place of the adopted one', async (t) => {
+    const s = await scene(t, {}, { validUntil: new Date(Date.now() + 3_600_000) });
+    let clock = systemClock;
+    await s.restart({ clock: { ...systemClock, now: () => clock.now() } });
+    t.match(await s.release(), { adopted: true });
+    s.archive.publish({ signing: 'unknown' });
+    t.match(await s.release(), { code: 'SIGNATURE_UNKNOWN_KEY', diverges: true });
+    s.archive.publish({ mangleRelease: (text) => `${text}Codename: other\n` });
+    t.match(await s.release(), { code: 'RELEASE_MALFORMED', diverges: true });
+    s.archive.publish({ signing: 'bad' });
+    t.match(await s.release(), { code: 'SIGNATURE_BAD', diverges: false }, 'nobody takes it');
+    writeFileSync(s.file(s.archive.metaPath('InRelease')), '<html>');
+    t.match(await s.release(), { code: 'RELEASE_MALFORMED', diverges: false }, 'nor this');
+    s.archive.publish({ validUntil: new Date(Date.now() + 3_600_000) });
+    t.match(await s.release(), { adopted: true });
+    clock = { ...systemClock, now: () => Date.now() + 7_200_000 };
+    t.match(await s.release(), { code: 'RELEASE_EXPIRED', diverges: false }, 'it is the adopted one');
   });
 
   t.test('a well-signed Release that makes no sense is rejected', async (t) => {
@@ -159,6 +212,39 @@ t.test('Releases', { skip }, async (t) => {
     writeFileSync(keyring, readFileSync(keys.otherKeyring));
     t.match(await s.release(), { adopted: false, code: 'SIGNATURE_UNKNOWN_KEY' });
     t.strictSame(await s.parser.ask('archives'), []);
+  });
+
+  t.test('keys that gpgv cannot read do not keep it from the others', async (t) => {
+    const s = await scene(t);
+    const file = (name: string, data: Buffer): string => {
+      writeFileSync(join(s.dir, name), data);
+      return join(s.dir, name);
+    };
+    const other = readFileSync(keys.otherKeyring);
+    const later = file('later.gpg', Buffer.concat([other, inVersion(other, 6)]));
+    // its first number is said to be longer than the packet
+    const broken = file('broken.gpg', Buffer.from([0x98, 10, 4, 0, 0, 0, 1, 1, 0xff, 0xff, 1, 2]));
+    for (const keyrings of [
+      [later, keys.keyring],
+      [keys.keyring, later],
+      [broken, keys.keyring],
+      [keys.keyring, broken],
+      [keys.otherKeyring, broken, later, keys.otherKeyring, keys.keyring],
+    ]) {
+      s.warnings.length = 0;
+      await s.restart({ keyrings: async () => keyrings, publicKeyrings: async () => keyrings });
+      t.match(await s.release(), { adopted: true, archive: { public: true } });
+      s.archive.publish();
+      t.match(await s.release(), { adopted: true, archive: { public: true } });
+      for (const path of [later, broken]) {
+        const told = s.warnings.filter((line) => line.includes(path)).length;
+        t.equal(told, keyrings.includes(path) ? 2 : 0, 'one warning for each of the two uses, which names it');
+      }
+    }
+    t.same(
+      readdirSync(s.catalogueDir).filter((name) => name.includes('.try')),
+      [],
+    );
   });
 
   t.test('a URL that is no Release, a file that is not there', async (t) => {

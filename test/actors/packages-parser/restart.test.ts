@@ -77,7 +77,8 @@ t.test('restarts', { skip }, async (t) => {
     await s.release();
     s.gatewayWaits = new Promise((resolve) => (go = resolve));
     void s.parser.ask('indexUsed', s.meta(`${PACKAGES}.xz`)).catch(() => undefined);
-    const state = (): string => readFileSync(join(s.catalogueDir, 'state.json'), 'utf8');
+    const path = join(s.catalogueDir, 'state.json');
+    const state = (): string => (existsSync(path) ? readFileSync(path, 'utf8') : '');
     await until('it is in the state', () => state().includes(`"name":"${PACKAGES}"`));
     t.pass();
   });

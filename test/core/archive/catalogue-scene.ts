@@ -31,6 +31,7 @@ interface Given {
   layout?: 'dists' | 'flat';
   date?: number;
   public?: boolean;
+  verified?: Sha256;
   byHash?: boolean;
   listed?: Record<string, number>;
   indexes?: Record<
@@ -65,7 +66,7 @@ export function adopt(catalogue: Catalogue, given: Given): ArchiveState {
     releaseDir: url(dir),
     layout: given.layout ?? 'dists',
     releaseName: 'InRelease',
-    verified: sha(1),
+    verified: given.verified ?? sha(1),
     origin: 'Debian',
     label: '',
     suite: '',

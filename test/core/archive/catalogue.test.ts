@@ -159,3 +159,38 @@ t.test('a state whose segments are missing is known but finds nothing', async (t
   t.strictSame(catalogue.torrents(), []);
   t.strictSame(catalogue.archives(), [state]);
 });
+
+t.test('while clients have another Release, names are not looked up; hashes are', async (t) => {
+  const catalogue = new Catalogue();
+  const flat = { layout: 'flat', root: 'http://h/repo', dir: 'http://h/repo' } as const;
+  const listed = { [`${PACKAGES}.xz`]: 7, [BY_HASH]: 7 };
+  const given = { listed, indexes: { [PACKAGES]: { files: { 'pool/a.deb': 5, 'pool/b.deb': 6 } } } };
+  const { key } = adopt(catalogue, given);
+  const other = adopt(catalogue, { dir: `${ROOT}/dists/sid`, indexes: { [PACKAGES]: { files: { 'pool/b.deb': 6 } } } });
+  const { key: flatKey } = adopt(catalogue, {
+    ...flat,
+    listed: { Packages: 8 },
+    indexes: { Packages: { files: { 'c.deb': 9 } } },
+  });
+  const of = (path: string) => catalogue.lookup(url(path))?.size;
+  const before = catalogue.generation;
+  catalogue.setDiverged(key, true);
+  catalogue.setDiverged(flatKey, true);
+  t.not(catalogue.generation, before, 'answers in memory are out of date');
+  t.equal(of(`${ROOT}/dists/bookworm/${PACKAGES}.xz`), undefined);
+  t.equal(of(`${ROOT}/dists/bookworm/${BY_HASH}`), 7);
+  t.equal(of(`${ROOT}/pool/a.deb`), undefined);
+  t.equal(catalogue.lookup(url(`${ROOT}/pool/b.deb`))?.archive, other.key, 'another suite has it too');
+  t.equal(of('http://h/repo/Packages'), undefined);
+  t.equal(of('http://h/repo/c.deb'), undefined);
+  t.equal(catalogue.lookupSha(sha(5))?.size, 5, 'content is what it is');
+  adopt(catalogue, { ...given, indexes: { [PACKAGES]: { status: 'loading' } } });
+  t.notOk(catalogue.pendingFor(url(`${ROOT}/pool/a.deb`)), 'nothing to wait for');
+  adopt(catalogue, given);
+  t.equal(of(`${ROOT}/pool/a.deb`), undefined, 'the same Release again, as after loading an index');
+  catalogue.setDiverged(key, false);
+  t.equal(of(`${ROOT}/pool/a.deb`), 5);
+  catalogue.setDiverged(key, true);
+  adopt(catalogue, { ...given, verified: sha(2) });
+  t.equal(of(`${ROOT}/pool/a.deb`), 5, 'another one is adopted');
+});

@@ -71,14 +71,18 @@ t.test('bytes and counts add up', async (t) => {
   t.equal(segment?.totalBytes, (499 * 500) / 2);
 });
 
-t.test('a path twice: the first content stays, and the builder says so', async (t) => {
+t.test('a path with two contents is not found, and the builder says so', async (t) => {
   const builder = new SegmentBuilder();
   const path = Buffer.from('a');
   t.equal(builder.add(path, 0, 1, 1, Buffer.alloc(32, 1)), 'added');
   t.equal(builder.add(path, 0, 1, 1, Buffer.alloc(32, 1)), 'same');
   t.equal(builder.add(path, 0, 1, 2, Buffer.alloc(32, 1)), 'conflict');
   t.equal(builder.add(path, 0, 1, 1, Buffer.alloc(32, 2)), 'conflict');
-  t.equal(builder.finish().lookup('a')?.size, 1);
+  t.equal(builder.add(Buffer.from('b'), 0, 1, 3, Buffer.alloc(32, 3)), 'added');
+  const segment = builder.finish();
+  t.equal(segment.lookup('a'), undefined);
+  t.equal(segment.lookupSha('01'.repeat(32) as Sha256)?.size, 1, 'but by its SHA-256');
+  t.equal(segment.lookup('b')?.size, 3);
 });
 
 t.test('another thread looks up in the same memory', async (t) => {

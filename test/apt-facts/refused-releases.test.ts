@@ -1,0 +1,107 @@
+/** Releases that the daemon does not adopt and some client takes: its files go through unverified until the next. */
+import t, { type Test } from 'tap';
+import { Archive, type ArchiveOptions, type PublishOptions } from '../support/archive.ts';
+import { skipWithoutApt, until } from '../support/process.ts';
+import { downloaded, hashesOf, Scene } from '../support/scene.ts';
+
+t.setTimeout(240_000);
+
+const DAY = 86_400_000;
+const hello = (variant: string) => ({ name: 'hello', size: 2000, variant });
+const first: PublishOptions = { add: [hello('one')], date: new Date(Date.now() - 10 * DAY) };
+
+interface Case {
+  readonly what: string;
+  readonly code: string;
+  readonly second: PublishOptions;
+  /** Of the client, in the brackets of sources.list. */
+  readonly attributes?: string;
+  readonly conf?: readonly string[];
+  readonly archive?: Partial<ArchiveOptions>;
+}
+
+const BOTH = 'signed-by=OWN,OTHER';
+const CASES: readonly Case[] = [
+  { what: 'by a key of the client’s own', code: 'UNKNOWN_KEY', second: { signing: 'unknown' }, attributes: BOTH },
+  {
+    what: 'by a key of the client’s own, flat',
+    code: 'UNKNOWN_KEY',
+    second: { signing: 'unknown' },
+    attributes: BOTH,
+    archive: { flat: true },
+  },
+  { what: 'without a signature', code: '', second: { signing: 'none' }, attributes: 'trusted=yes' },
+  {
+    what: 'past its Valid-Until',
+    code: 'EXPIRED',
+    second: { validUntil: new Date(Date.now() - DAY) },
+    conf: ['Acquire::Check-Valid-Until "false";'],
+  },
+  {
+    what: 'with a field given twice',
+    code: 'MALFORMED',
+    second: { mangleRelease: (text) => `ZZ: 1\nzz: 2\n${text}` },
+  },
+  { what: 'older than the one before', code: 'OLDER', second: { date: new Date(Date.now() - 20 * DAY) } },
+];
+
+/** How the daemon names the content: by its hash, when an index says what it is. */
+const isVerified = (scene: Scene, archive: Archive, path: string) => async (): Promise<boolean> =>
+  (await scene.daemon.get(scene.mirror.host, archive.url(path))).headers['etag'] ===
+  `"${archive.file('hello').sha256}"`;
+
+t.test('a Release that is refused', { skip: skipWithoutApt }, async (t) => {
+  const scene = await Scene.start(t, { state: first });
+  const { keys } = scene;
+
+  /** An archive of which the daemon knows the first state, with the package in memory. */
+  async function adopted(test: Test, options: Partial<ArchiveOptions> = {}): Promise<Archive> {
+    const base = `archive${test.name.replaceAll(/\W/g, '')}`;
+    const { root } = scene.archive;
+    const archive = new Archive({ keys, seed: test.name, root, base, byHash: false, ...options }).publish(first);
+    const updated = await client(archive, {}).update();
+    test.equal(updated.code, 0, updated.output);
+    const { path } = archive.file('hello');
+    await until('the package is known', isVerified(scene, archive, path));
+    return archive;
+  }
+
+  function client(archive: Archive, { attributes = 'signed-by=OWN', conf = [] }: Partial<Case>) {
+    const suite = archive.metaPath('') === '' ? './' : `${archive.suite} main`;
+    const keyed = attributes.replace('OWN', keys.keyring).replace('OTHER', keys.otherKeyring);
+    const uri = `${scene.daemon.url}/${scene.mirror.host}${archive.url('').replace(/\/$/, '')}`;
+    return scene.apt('prefix', { archive, sourcesList: [`deb [${keyed}] ${uri} ${suite}`], conf });
+  }
+
+  for (const each of CASES) {
+    t.test(each.what, async (t) => {
+      const archive = await adopted(t, each.archive);
+      archive.publish({ add: [hello('two')], ...each.second });
+      const apt = client(archive, each);
+      const updated = await apt.update();
+      t.equal(updated.code, 0, updated.output);
+      const got = await apt.download('hello');
+      t.same(downloaded(got), hashesOf(archive, 'hello'), got.output);
+      t.ok(scene.daemon.lines.some((line) => line.includes(each.code)));
+
+      archive.publish({ add: [hello('three')], date: new Date(Date.now() - 5 * DAY) });
+      const next = client(archive, {});
+      const renewed = await next.update();
+      t.equal(renewed.code, 0, renewed.output);
+      t.same(downloaded(await next.download('hello')), hashesOf(archive, 'hello'));
+      await until('it is verified again', isVerified(scene, archive, archive.file('hello').path));
+    });
+  }
+
+  for (const what of ['with a wrong signature', 'that is no signed message']) {
+    t.test(`${what}: no client takes it, and the last one stays in force`, async (t) => {
+      const archive = await adopted(t);
+      const { path, sha256 } = archive.file('hello');
+      archive.publish({ add: [hello('two')], signing: 'bad' });
+      if (what !== 'with a wrong signature') archive.write(archive.metaPath('InRelease'), '<html>log in</html>\n');
+      t.not((await client(archive, { attributes: BOTH }).update()).code, 0);
+      const answer = await scene.daemon.get(scene.mirror.host, archive.url(path));
+      t.match(answer, { status: 200, headers: { etag: `"${sha256}"` } });
+    });
+  }
+});
