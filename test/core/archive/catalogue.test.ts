@@ -162,9 +162,9 @@ t.test('a state whose segments are missing is known but finds nothing', async (t
 
 t.test('while clients have another Release, names are not looked up; hashes are', async (t) => {
   const catalogue = new Catalogue();
-  const flat = { layout: 'flat', root: 'http://h/repo', dir: 'http://h/repo' } as const;
+  const flat = { layout: 'flat', root: 'http://h/repo', dir: 'http://h/repo', byHash: false } as const;
   const listed = { [`${PACKAGES}.xz`]: 7, [BY_HASH]: 7 };
-  const given = { listed, indexes: { [PACKAGES]: { files: { 'pool/a.deb': 5, 'pool/b.deb': 6 } } } };
+  const given = { listed, byHash: false, indexes: { [PACKAGES]: { files: { 'pool/a.deb': 5, 'pool/b.deb': 6 } } } };
   const { key } = adopt(catalogue, given);
   const other = adopt(catalogue, { dir: `${ROOT}/dists/sid`, indexes: { [PACKAGES]: { files: { 'pool/b.deb': 6 } } } });
   const { key: flatKey } = adopt(catalogue, {
@@ -181,6 +181,8 @@ t.test('while clients have another Release, names are not looked up; hashes are'
   t.equal(of(`${ROOT}/dists/bookworm/${BY_HASH}`), 7);
   t.equal(of(`${ROOT}/pool/a.deb`), undefined);
   t.equal(catalogue.lookup(url(`${ROOT}/pool/b.deb`))?.archive, other.key, 'another suite has it too');
+  catalogue.setDiverged(other.key, true);
+  t.equal(of(`${ROOT}/pool/b.deb`), 6, 'its suite has by-hash');
   t.equal(of('http://h/repo/Packages'), undefined);
   t.equal(of('http://h/repo/c.deb'), undefined);
   t.equal(catalogue.lookupSha(sha(5))?.size, 5, 'content is what it is');
