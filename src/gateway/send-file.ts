@@ -159,8 +159,8 @@ export async function sendArriving(
         if (client.gone) return true;
         if (progress.kind === 'failed') throw new DebtorrentError(progress.code, progress.message);
         if (progress.kind === 'restarted') {
-          // With a hash, what comes now is the same file, and nothing of it has been given to the client.
-          if (client.bytes === 0 && file.sha256 !== undefined) return false;
+          // With a hash, what comes now is the same file, and the client has nothing of it, from before neither.
+          if (client.bytes === 0 && extent.start === 0 && file.sha256 !== undefined) return false;
           throw new DebtorrentError('HASH_MISMATCH', 'the file changed on its way');
         }
         if (progress.kind === 'file') end ??= progress.size;

@@ -100,12 +100,10 @@ t.test('a transfer that begins anew before anything of it was sent: one answer, 
   t.strictSame(await results(), [false, true]);
 });
 
-t.test('the same for a range', async (t) => {
+t.test('a range whose transfer begins anew ends short: its client may have the wrong bytes before it', async (t) => {
   const { url, results } = await serve(t, [{ kind: 'restarted', epoch: 1 }]);
-  const { statusCode, body } = await request(url, { headers: { range: 'bytes=5000-' } });
-  t.equal(statusCode, 206);
-  t.ok(Buffer.from(await body.arrayBuffer()).equals(data.subarray(5000)));
-  t.strictSame(await results(), [false, true]);
+  await t.rejects(request(url, { headers: { range: 'bytes=5000-' } }).then(({ body }) => body.arrayBuffer()));
+  t.strictSame(await results(), ['HASH_MISMATCH']);
 });
 
 t.test('what has been sent is not followed by bytes that may be of another file', async (t) => {
