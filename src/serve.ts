@@ -27,6 +27,7 @@ import { MirrorFiles } from './gateway/mirror-files.ts';
 import { MethodSessions } from './gateway/method/sessions.ts';
 import { ownNames } from './gateway/own-names.ts';
 import { OwnPages } from './gateway/own-pages.ts';
+import { PASSED_CONNECTIONS } from './gateway/pass-through.ts';
 import { PassedBytes } from './gateway/passed-bytes.ts';
 import { loadHistory } from './gateway/status/history-file.ts';
 import { History } from './gateway/status/history.ts';
@@ -89,7 +90,7 @@ async function run(config: Config, ownLog: Logger): Promise<number> {
     (exchanger ??= import('./actors/http-backup/exchange.ts').then(({ createExchanger }) =>
       createExchanger({
         rules,
-        connections: config.mirrorConnections,
+        connections: PASSED_CONNECTIONS,
         timeouts: MIRROR_TIMEOUTS,
         ca: systemCertificates,
       }),

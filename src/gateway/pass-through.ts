@@ -23,6 +23,11 @@ export interface PassThroughDeps {
   received(host: string, bytes: number): void;
 }
 
+/**
+ * Connections to one mirror for what passes by the store. Each client keeps its own, as it would without a proxy: one that
+ * takes nothing must not hold those of the others. With this many, what waits for clients is half a GiB.
+ */
+export const PASSED_CONNECTIONS = 128;
 const MAX_BYTES = 64 * 1024 ** 3;
 /** Bytes that wait for the client until the mirror is paused, and until it goes on. */
 const HIGH_WATER = 4 * 1024 * 1024;
