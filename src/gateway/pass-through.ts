@@ -13,7 +13,7 @@ import type { FileInfo } from '../actors/source.ts';
 import { LAST_BLOCK_BYTES } from '../actors/transfers/content.ts';
 import type { FileHead } from '../actors/transfers/protocol.ts';
 import type { ClientExchange } from './exchange.ts';
-import { sendFileHead } from './send-file.ts';
+import { checkSize, sendFileHead } from './send-file.ts';
 
 export interface PassThroughDeps {
   exchanger(): Promise<Exchanger>;
@@ -106,6 +106,7 @@ class ClientWriter implements BodyWriter {
   start(info: FileInfo): void {
     const { promised, bytes } = this.#client;
     if (promised !== undefined) {
+      checkSize(promised.file, info);
       if (this.#plan.sha256 === undefined && !sameFile(promised.file, info)) {
         throw new DebtorrentError('HASH_MISMATCH', 'the file changed on the mirror while it was sent');
       }

@@ -34,7 +34,10 @@ export function sendFileHead(
   signed: boolean,
   now: number,
 ): Extent {
-  if (client.promised !== undefined) return client.promised;
+  if (client.promised !== undefined) {
+    checkSize(client.promised.file, head);
+    return client.promised;
+  }
   const etag = etagOf(head, signed);
   const headers = fileHeaders(head, etag, head.source, head.stale === true);
   client.source = head.source;
@@ -80,6 +83,12 @@ export function sendFileHead(
     'Content-Range': contentRange(range, head.size),
   });
   return promise(client, head, range);
+}
+
+/** What was announced was a wrong file, if the right one has another size: its bytes do not fit these headers. */
+export function checkSize(announced: FileHead, { size }: { readonly size?: number | undefined }): void {
+  if (announced.size === undefined || size === undefined || announced.size === size) return;
+  throw new DebtorrentError('HASH_MISMATCH', `the file has ${size} bytes, ${announced.size} were announced`);
 }
 
 /** Headers of a 200 with the whole file. */

@@ -20,6 +20,8 @@ import { randomBytes } from '../support/random.ts';
 const data = randomBytes('arriving', 100_000);
 
 interface Following {
+  /** Bytes that the first transfer takes the file to have. */
+  readonly announced?: number;
   readonly ready?: ReadyMark;
   /** Hears from where it was asked to wait. */
   waited?(position: number): void;
@@ -27,7 +29,7 @@ interface Following {
 
 /** A server that answers as the gateway does, from transfers that say these things, one after the other. */
 async function serve(t: Test, progress: readonly Progress[], known = true, following: Following = {}) {
-  const { ready = new ReadyMark(), waited } = following;
+  const { announced, ready = new ReadyMark(), waited } = following;
   const directory = await temporaryDirectory(t);
   const said = [...progress];
   const sent: unknown[] = [];
@@ -59,7 +61,7 @@ async function serve(t: Test, progress: readonly Progress[], known = true, follo
       path,
       epoch,
       ready: ready.memory,
-      size: data.length,
+      size: epoch === 0 ? (announced ?? data.length) : data.length,
       sha256: known ? hashOf(data) : undefined,
       lastModified: undefined,
       etag: undefined,
@@ -104,6 +106,12 @@ t.test('a range whose transfer begins anew ends short: its client may have the w
   const { url, results } = await serve(t, [{ kind: 'restarted', epoch: 1 }]);
   await t.rejects(request(url, { headers: { range: 'bytes=5000-' } }).then(({ body }) => body.arrayBuffer()));
   t.strictSame(await results(), ['HASH_MISMATCH']);
+});
+
+t.test('a size that was announced and is not that of the right file: the answer ends short', async (t) => {
+  const { url, results } = await serve(t, [{ kind: 'restarted', epoch: 1 }], true, { announced: 15_000 });
+  await t.rejects(request(url).then(({ body }) => body.arrayBuffer()));
+  t.strictSame(await results(), [false, 'HASH_MISMATCH']);
 });
 
 t.test('what has been sent is not followed by bytes that may be of another file', async (t) => {
