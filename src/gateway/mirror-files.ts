@@ -103,7 +103,7 @@ export class MirrorFiles {
   async prefetch(url: MirrorUrl, expected: Sha256): Promise<void> {
     const planned = await this.#plan(url, expected);
     if (planned.location.kind === 'release') return;
-    const file = await this.#deps.transfers.within(PREFETCH_MS).ask('fetch', planned.plan);
+    const file = await this.#deps.transfers.within(PREFETCH_MS).ask('fetch', { ...planned.plan, ahead: true });
     this.#ahead.fetched(file);
     if (file.size > MAX_REMEMBERED_BYTES) return;
     const bytes = readNow(file);
