@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 
 import { asDebtorrentError, DebtorrentError, type ErrorCode } from '../core/errors.ts';
 import { checkHost } from '../actors/http-backup/dns-guard.ts';
+import { TRANSIENT_CODES } from '../actors/http-backup/mirror-error.ts';
 import { mirrorRequest } from '../core/http/mirror-url.ts';
 import { EXPECTED_HEADER } from '../core/method/control.ts';
 import type { HostRules } from '../core/host-rules.ts';
@@ -233,7 +234,14 @@ export class MirrorFiles {
   /** HEAD of what is known needs no mirror, and of what is not no transfer. False: go on as for GET. */
   async #serveHead(client: ClientExchange, { plan }: Planned): Promise<boolean> {
     if (plan.trust === 'none' || plan.size === undefined) {
-      const head = await this.#deps.transfers.within(OPEN_MS).ask('head', plan.url);
+      const head = await this.#deps.transfers
+        .within(OPEN_MS)
+        .ask('head', plan.url)
+        .catch((error: unknown) => {
+          // The cache may have it: GET looks there, and is told when the mirror cannot be asked.
+          if (!TRANSIENT_CODES.has(asDebtorrentError(error).code)) throw error;
+        });
+      if (head === undefined) return false;
       const known = { ...head, sha256: plan.sha256, source: 'mirror' as const };
       sendFileHead(client, known, plan.sha256 !== undefined, this.#deps.now());
       return true;
