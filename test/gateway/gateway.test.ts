@@ -296,6 +296,13 @@ t.test('an answer under way goes on when the disk fills up', { skip: skipWithout
   }
 });
 
+t.test('an expectation that nobody knows is ignored', async (t) => {
+  const s = await startGateway(t);
+  await s.publish('a', Buffer.from('abc'));
+  t.match(await s.get('a', ['Expect: foo']), { status: 200, complete: true, body: Buffer.from('abc') });
+  isError(t, await s.get('none', ['Expect: foo']), 404, 'NOT_FOUND');
+});
+
 t.test('HEAD of what is cached is answered as GET is while the mirror is down', async (t) => {
   const s = await startGateway(t);
   const data = randomBytes('down', 200_000);
