@@ -29,6 +29,7 @@ import { MirrorFiles } from './gateway/mirror-files.ts';
 import { MethodSessions } from './gateway/method/sessions.ts';
 import { ownNames } from './gateway/own-names.ts';
 import { OwnPages } from './gateway/own-pages.ts';
+import { PASSED_CONNECTIONS } from './gateway/pass-through.ts';
 import { PassedBytes } from './gateway/passed-bytes.ts';
 import { loadHistory } from './gateway/status/history-file.ts';
 import { History } from './gateway/status/history.ts';
@@ -96,12 +97,7 @@ async function run(config: Config, ownLog: Logger, signalled: NextSignal): Promi
   /** Loaded when the store is full for the first time: most daemons never need an HTTP client in this thread. */
   const passThroughExchanger = () =>
     (exchanger ??= import('./actors/http-backup/exchange.ts').then(({ createExchanger }) =>
-      createExchanger({
-        rules,
-        connections: config.mirrorConnections,
-        timeouts: MIRROR_TIMEOUTS,
-        ca: systemCertificates,
-      }),
+      createExchanger({ rules, connections: PASSED_CONNECTIONS, timeouts: MIRROR_TIMEOUTS, ca: systemCertificates }),
     ));
   let listeners: Listeners | undefined;
   let ready = false;

@@ -13,6 +13,8 @@ export interface RangeJob {
   /** Only the headers are wanted: the outcome is `done` with what they say, and nothing is written. */
   readonly headersOnly?: boolean;
   readonly url: MirrorUrl;
+  /** Nobody waits for the file yet. */
+  readonly ahead?: boolean;
   /** The partial file, which exists. The source writes only within the job's range. */
   readonly path: string;
   readonly start: number;

@@ -29,6 +29,8 @@ export interface FetchPlan {
    * as RFC 9111 section 4.2 allows. Content with a SHA-256 is immutable.
    */
   readonly revalidate: 'immutable' | 'always' | 'heuristic';
+  /** It is fetched before anybody waits for it. */
+  readonly ahead?: boolean;
 }
 
 /** For metadata that nothing signed names, such as a Release itself: the mirror is asked each time. */

@@ -11,6 +11,12 @@ export const FIRST_JOB_BYTES = 4 * MIB;
 /** Files up to this size are one request: splitting them gains less than the extra round trip costs. */
 export const WHOLE_FILE_BYTES = 4 * MIB;
 
+/** Size of a file's first ranges: what each connection brings in two seconds, if all bring `rate` bytes a millisecond. */
+export function firstJobBytes(rate: number | undefined, connections: number): number {
+  if (rate === undefined) return FIRST_JOB_BYTES;
+  return Math.max(MIN_JOB_BYTES, Math.min(Math.floor((rate * 2000) / connections), FIRST_JOB_BYTES));
+}
+
 /** Size of the next range after one of `bytes` took `tookMs`: aims at half a second to two seconds a request. */
 export function nextJobBytes(current: number, bytes: number, tookMs: number): number {
   if (bytes < current / 2) return current;

@@ -114,6 +114,8 @@ function makeServer({ request, connect: tunnel }: ListenersDeps): Server {
     if (count > MAX_PIPELINED) sendError(res, new DebtorrentError('OVERLOADED', 'too many requests on one connection'));
     else request(req, res);
   });
+  // An expectation that is not known may be ignored (RFC 9110 section 10.1.1); node:http would send a bare 417.
+  server.on('checkExpectation', (req, res) => server.emit('request', req, res));
   server.on('connect', (req: IncomingMessage, socket: Duplex, early: Buffer) => {
     // node:http hands the socket over at once: a tunnel's bytes would stand in the middle of an earlier answer.
     if ((pending.get(socket) ?? 0) > 0) socket.destroy();

@@ -4,11 +4,13 @@ import { readFile } from 'node:fs/promises';
 
 import { asDebtorrentError, DebtorrentError, type ErrorCode } from '../core/errors.ts';
 import { checkHost } from '../actors/http-backup/dns-guard.ts';
+import { TRANSIENT_CODES } from '../actors/http-backup/mirror-error.ts';
 import { mirrorRequest } from '../core/http/mirror-url.ts';
 import { EXPECTED_HEADER } from '../core/method/control.ts';
 import type { HostRules } from '../core/host-rules.ts';
 import { parseSha256, type MirrorUrl, type Sha256 } from '../core/ids.ts';
 import type { Logger } from '../core/logging.ts';
+import { Spoilt } from '../core/spoilt.ts';
 import type { ActorRef } from '../kernel/protocol.ts';
 import type { PackagesParserProtocol } from '../actors/packages-parser/packages-parser.ts';
 import type { ArrivingFile, TransfersProtocol, WholeFile } from '../actors/transfers/protocol.ts';
@@ -20,7 +22,6 @@ import { passThrough, type PassThroughDeps } from './pass-through.ts';
 import { planFor, type Planned, type PlannerDeps } from './planner.ts';
 import { RecentFiles } from './recent-files.ts';
 import { ReleaseWatch } from './release-watch.ts';
-import { Spoilt } from './spoilt.ts';
 import { openWhole, sendArriving, sendFileHead, sendWhole, wholeHeaders } from './send-file.ts';
 
 export interface MirrorFilesDeps {
@@ -82,14 +83,14 @@ export class MirrorFiles {
   async serve(client: ClientExchange, url: MirrorUrl): Promise<void> {
     const planned = await this.#plan(url, expectedBy(client));
     if (client.head && (await this.#serveHead(client, planned))) return;
-    client.wholeOnly = this.#spoilt.has(planned.plan);
+    client.wholeOnly = this.#spoilt.has(contentOf(planned.plan));
     const range = client.range();
     const from = range !== undefined && 'first' in range ? range.first : 0;
     try {
       await this.#serveFromStore(client, planned, from);
     } catch (error) {
       const { code, message } = asDebtorrentError(error);
-      if (code === 'HASH_MISMATCH' && client.bytes > 0) this.#spoilt.add(planned.plan);
+      if (code === 'HASH_MISMATCH' && hasBytes(client)) this.#spoilt.add(contentOf(planned.plan));
       if (!STORE_FAULTS.has(code) || client.gone) throw error;
       this.#deps.log.warn({ url, code, reason: message }, 'passing by the store');
       await this.#passThrough(client, planned.plan);
@@ -103,7 +104,7 @@ export class MirrorFiles {
   async prefetch(url: MirrorUrl, expected: Sha256): Promise<void> {
     const planned = await this.#plan(url, expected);
     if (planned.location.kind === 'release') return;
-    const file = await this.#deps.transfers.within(PREFETCH_MS).ask('fetch', planned.plan);
+    const file = await this.#deps.transfers.within(PREFETCH_MS).ask('fetch', { ...planned.plan, ahead: true });
     this.#ahead.fetched(file);
     if (file.size > MAX_REMEMBERED_BYTES) return;
     const bytes = readNow(file);
@@ -122,7 +123,7 @@ export class MirrorFiles {
     try {
       await passThrough(this.#deps.passThrough, client, plan);
     } catch (error) {
-      if (asDebtorrentError(error).code === 'HASH_MISMATCH' && client.bytes > 0) this.#spoilt.add(plan);
+      if (asDebtorrentError(error).code === 'HASH_MISMATCH' && hasBytes(client)) this.#spoilt.add(contentOf(plan));
       throw error;
     }
   }
@@ -156,6 +157,7 @@ export class MirrorFiles {
   ): Promise<boolean> {
     const { plan, location } = planned;
     const signed = plan.trust !== 'none';
+    if (file.spoilt === true) client.wholeOnly = true;
     if (file.kind === 'arriving') {
       if (file.size === undefined && client.req.httpVersionMinor === 0) {
         // HTTP/1.0 knows no chunks: wait for the end to know the length.
@@ -184,9 +186,10 @@ export class MirrorFiles {
     return true;
   }
 
-  /** For the next one who asks; not when it was identified by what one client said. */
+  /** For the next one who asks; not what was identified by what one client said, nor what is to be given whole. */
   #remember({ plan, hinted, generation }: Planned, file: WholeFile, bytes: Buffer): void {
     if (hinted || plan.revalidate === 'always' || file.stale) return;
+    if (file.spoilt === true || this.#spoilt.has(contentOf(plan))) return;
     const signed = plan.trust !== 'none';
     const cached: WholeFile = { ...file, source: 'cache' };
     const headers = Object.entries(wholeHeaders(cached, signed)).flat();
@@ -232,7 +235,14 @@ export class MirrorFiles {
   /** HEAD of what is known needs no mirror, and of what is not no transfer. False: go on as for GET. */
   async #serveHead(client: ClientExchange, { plan }: Planned): Promise<boolean> {
     if (plan.trust === 'none' || plan.size === undefined) {
-      const head = await this.#deps.transfers.within(OPEN_MS).ask('head', plan.url);
+      const head = await this.#deps.transfers
+        .within(OPEN_MS)
+        .ask('head', plan.url)
+        .catch((error: unknown) => {
+          // The cache may have it: GET looks there, and is told when the mirror cannot be asked.
+          if (!TRANSIENT_CODES.has(asDebtorrentError(error).code)) throw error;
+        });
+      if (head === undefined) return false;
       const known = { ...head, sha256: plan.sha256, source: 'mirror' as const };
       sendFileHead(client, known, plan.sha256 !== undefined, this.#deps.now());
       return true;
@@ -241,6 +251,16 @@ export class MirrorFiles {
     sendFileHead(client, { ...known, contentType: undefined, source: 'mirror' }, true, this.#deps.now());
     return true;
   }
+}
+
+/** By that a file is known here. */
+function contentOf({ sha256, url }: Planned['plan']): string {
+  return sha256 ?? url;
+}
+
+/** Bytes of the file, from this answer or from an earlier one whose rest it asked for. */
+function hasBytes({ bytes, promised }: ClientExchange): boolean {
+  return bytes > 0 || (promised?.start ?? 0) > 0;
 }
 
 /** The content that the client will accept, if it says so; what is no SHA-256 says nothing. */

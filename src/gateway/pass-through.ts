@@ -13,7 +13,7 @@ import type { FileInfo } from '../actors/source.ts';
 import { LAST_BLOCK_BYTES } from '../actors/transfers/content.ts';
 import type { FileHead } from '../actors/transfers/protocol.ts';
 import type { ClientExchange } from './exchange.ts';
-import { sendFileHead } from './send-file.ts';
+import { checkSize, sendFileHead } from './send-file.ts';
 
 export interface PassThroughDeps {
   exchanger(): Promise<Exchanger>;
@@ -23,6 +23,11 @@ export interface PassThroughDeps {
   received(host: string, bytes: number): void;
 }
 
+/**
+ * Connections to one mirror for what passes by the store. Each client keeps its own, as it would without a proxy: one that
+ * takes nothing must not hold those of the others. With this many, what waits for clients is half a GiB.
+ */
+export const PASSED_CONNECTIONS = 128;
 const MAX_BYTES = 64 * 1024 ** 3;
 /** Bytes that wait for the client until the mirror is paused, and until it goes on. */
 const HIGH_WATER = 4 * 1024 * 1024;
@@ -101,6 +106,7 @@ class ClientWriter implements BodyWriter {
   start(info: FileInfo): void {
     const { promised, bytes } = this.#client;
     if (promised !== undefined) {
+      checkSize(promised.file, info);
       if (this.#plan.sha256 === undefined && !sameFile(promised.file, info)) {
         throw new DebtorrentError('HASH_MISMATCH', 'the file changed on the mirror while it was sent');
       }

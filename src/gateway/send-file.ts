@@ -34,7 +34,10 @@ export function sendFileHead(
   signed: boolean,
   now: number,
 ): Extent {
-  if (client.promised !== undefined) return client.promised;
+  if (client.promised !== undefined) {
+    checkSize(client.promised.file, head);
+    return client.promised;
+  }
   const etag = etagOf(head, signed);
   const headers = fileHeaders(head, etag, head.source, head.stale === true);
   client.source = head.source;
@@ -80,6 +83,12 @@ export function sendFileHead(
     'Content-Range': contentRange(range, head.size),
   });
   return promise(client, head, range);
+}
+
+/** What was announced was a wrong file, if the right one has another size: its bytes do not fit these headers. */
+export function checkSize(announced: FileHead, { size }: { readonly size?: number | undefined }): void {
+  if (announced.size === undefined || size === undefined || announced.size === size) return;
+  throw new DebtorrentError('HASH_MISMATCH', `the file has ${size} bytes, ${announced.size} were announced`);
 }
 
 /** Headers of a 200 with the whole file. */
@@ -159,8 +168,8 @@ export async function sendArriving(
         if (client.gone) return true;
         if (progress.kind === 'failed') throw new DebtorrentError(progress.code, progress.message);
         if (progress.kind === 'restarted') {
-          // With a hash, what comes now is the same file, and nothing of it has been given to the client.
-          if (client.bytes === 0 && file.sha256 !== undefined) return false;
+          // With a hash, what comes now is the same file, and the client has nothing of it, from before neither.
+          if (client.bytes === 0 && extent.start === 0 && file.sha256 !== undefined) return false;
           throw new DebtorrentError('HASH_MISMATCH', 'the file changed on its way');
         }
         if (progress.kind === 'file') end ??= progress.size;

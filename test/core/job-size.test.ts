@@ -1,7 +1,14 @@
 import fc from 'fast-check';
 import t from 'tap';
 
-import { FIRST_JOB_BYTES, jobBytesFor, MAX_JOB_BYTES, MIN_JOB_BYTES, nextJobBytes } from '../../src/core/job-size.ts';
+import {
+  FIRST_JOB_BYTES,
+  firstJobBytes,
+  jobBytesFor,
+  MAX_JOB_BYTES,
+  MIN_JOB_BYTES,
+  nextJobBytes,
+} from '../../src/core/job-size.ts';
 
 t.test('sizes stay within their bounds whatever was measured', (t) => {
   const measured = fc.record({
@@ -23,6 +30,14 @@ t.test('quick ranges grow, slow ones shrink, rests say nothing', (t) => {
   t.equal(nextJobBytes(FIRST_JOB_BYTES, FIRST_JOB_BYTES, 1000), FIRST_JOB_BYTES);
   t.equal(nextJobBytes(FIRST_JOB_BYTES, FIRST_JOB_BYTES, 5000), FIRST_JOB_BYTES / 2);
   t.equal(nextJobBytes(FIRST_JOB_BYTES, 1000, 1), FIRST_JOB_BYTES);
+  t.end();
+});
+
+t.test('the first range of a file goes by what is known of the mirror', (t) => {
+  t.equal(firstJobBytes(undefined, 4), FIRST_JOB_BYTES);
+  t.equal(firstJobBytes(100_000, 4), FIRST_JOB_BYTES);
+  t.equal(firstJobBytes(4000, 4), 2_000_000);
+  t.equal(firstJobBytes(10, 4), MIN_JOB_BYTES);
   t.end();
 });
 

@@ -296,6 +296,31 @@ t.test('an answer under way goes on when the disk fills up', { skip: skipWithout
   }
 });
 
+t.test('an expectation that nobody knows is ignored', async (t) => {
+  const s = await startGateway(t);
+  await s.publish('a', Buffer.from('abc'));
+  t.match(await s.get('a', ['Expect: foo']), { status: 200, complete: true, body: Buffer.from('abc') });
+  isError(t, await s.get('none', ['Expect: foo']), 404, 'NOT_FOUND');
+});
+
+t.test('HEAD of what is cached is answered as GET is while the mirror is down', async (t) => {
+  const s = await startGateway(t);
+  const data = randomBytes('down', 200_000);
+  const paths = [`${ARCHIVE}/dists/trixie/InRelease`, `${ARCHIVE}/dists/trixie/main/by-hash/SHA256/${hashOf(data)}`];
+  for (const path of paths) {
+    await s.publish(path, data);
+    t.equal((await s.get(path)).status, 200);
+  }
+  await s.web.down();
+  for (const path of paths) {
+    const head = await s.get(path, [], 'HEAD');
+    t.match(head, { status: 200, headers: { 'content-length': String(data.length) } }, path);
+  }
+  isError(t, await s.get('other'), 503, 'MIRROR_UNREACHABLE');
+  t.equal((await s.get('other', [], 'HEAD')).status, 503, 'what is not cached is not there');
+  await s.web.up();
+});
+
 t.test('wrong bytes do not survive in the partial file of who got them', async (t) => {
   const s = await startGateway(t);
   const data = randomBytes('halves', 6 * MIB);

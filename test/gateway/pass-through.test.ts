@@ -72,3 +72,22 @@ t.test('what passes by the store came from its mirror', async (t) => {
   t.equal(mirrors.length, 1);
   t.strictSame(await s.observer.figures(), { peers: 0, fromPeers: 0, fromMirror: all }, 'also for the APT method');
 });
+
+t.test('clients that take nothing do not hold the connections of the others', async (t) => {
+  const s = await startGateway(t, { limitBytes: 100_000 });
+  const known = Object.fromEntries(
+    Array.from({ length: 8 }, (_, n) => [`pool/f${n}.deb`, randomBytes(`held ${n}`, n === 0 ? 30_000 : 24 * MIB + n)]),
+  );
+  for (const [name, data] of Object.entries(known)) await s.publish(`${ARCHIVE}/${name}`, data);
+  s.index(known);
+  const [small = '', ...large] = Object.keys(known);
+  for (const name of large) {
+    const socket = openSocket(s.target);
+    t.teardown(() => socket.destroy());
+    socket.pause();
+    socket.write(requestText('GET', `/${s.web.host}/${ARCHIVE}/${name}`, s.host));
+    await until(() => s.web.bytes(`/${ARCHIVE}/${name}`) > 4 * MIB);
+  }
+  const answer = await s.get(`${ARCHIVE}/${small}`);
+  t.ok(answer.status === 200 && answer.body.equals(known[small] as Buffer), `${answer.status}`);
+});

@@ -10,7 +10,7 @@ import type { ActorRef, Behaviour } from '../../kernel/protocol.ts';
 import type { JobId, RangeJob, RangeOutcome, SourceProtocol, SourceSinkProtocol } from '../source.ts';
 import { createExchanger } from './exchange.ts';
 import { fetchRange } from './fetch-range.ts';
-import { MirrorQueue } from './mirror-queue.ts';
+import { MirrorQueue, MOST_BEYOND } from './mirror-queue.ts';
 import { rowFor } from './mirror-rows.ts';
 import type { MirrorTimeouts } from './timeouts.ts';
 
@@ -53,6 +53,8 @@ const FAILING_MS = 120_000;
 
 export function createHttpBackup(deps: HttpBackupDeps): HttpBackup {
   const exchanger = createExchanger(deps);
+  /** For jobs beyond the limit; its connections are closed soon after. */
+  const beyondLimit = createExchanger({ ...deps, connections: MOST_BEYOND });
   const queues = new Map<string, MirrorQueue>();
   const jobs = new Map<JobId, { cancellation: Cancellation; queue: MirrorQueue }>();
   const figures = new Map<string, Figures>();
@@ -92,7 +94,11 @@ export function createHttpBackup(deps: HttpBackupDeps): HttpBackup {
     const cancellation = new Cancellation();
     jobs.set(job.id, { cancellation, queue });
     try {
-      const outcome = await queue.run(job.id, () => fetchRange(fetchDeps, job, cancellation));
+      // What nobody waits for yet is one group, of which one file at a time is enough.
+      const group = job.ahead === true ? '' : job.url;
+      const outcome = await queue.run(job.id, group, (beyond) =>
+        fetchRange(beyond ? { ...fetchDeps, exchanger: beyondLimit } : fetchDeps, job, cancellation),
+      );
       noteOutcome(host, outcome);
       return outcome;
     } catch (error) {
@@ -122,7 +128,7 @@ export function createHttpBackup(deps: HttpBackupDeps): HttpBackup {
     },
     async stop() {
       for (const { cancellation } of jobs.values()) cancellation.cancel();
-      await exchanger.close();
+      await Promise.all([exchanger.close(), beyondLimit.close()]);
     },
   };
 }

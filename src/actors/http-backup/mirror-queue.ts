@@ -1,11 +1,40 @@
-/** Jobs waiting for one of a mirror's connections, first come first served, with a bound. */
+/**
+ * Jobs waiting for one of a mirror's connections, with a bound. They are served in turn, but a file of which nothing is
+ * under way comes before further ranges of others, so that each has one connection before any has two. When places are
+ * not given back, as slow mirrors and large files keep them, such a file gets a connection beyond the limit, as it would
+ * have without this daemon: APT gives up after 30 s without a byte.
+ */
 import { DebtorrentError } from '../../core/errors.ts';
+
+interface Waiting {
+  readonly group: string;
+  /** Looks taken when it came. */
+  readonly since: number;
+  start(beyond: boolean): void;
+  cancel(error: Error): void;
+}
+
+/** Connections to one mirror beyond the limit at most. */
+export const MOST_BEYOND = 60;
+/** So often it is looked whether jobs wait in vain, in milliseconds. What a busy thread missed does not count. */
+const LOOK_MS = 500;
+/** Looks without a place for any file that has none, after which a quarter of these get one beyond the limit. */
+const STILL_LOOKS = 2;
+/** Looks after which one gets it in any case. */
+const MOST_LOOKS = 16;
 
 export class MirrorQueue {
   readonly #limit: number;
   readonly #maxWaiting: number;
-  readonly #waiting = new Map<number, { start: () => void; cancel: (error: Error) => void }>();
+  readonly #waiting = new Map<number, Waiting>();
+  /** Jobs under way of each group. */
+  readonly #groups = new Map<string, number>();
   #running = 0;
+  #beyond = 0;
+  #looks = 0;
+  /** Looks taken when a place was last given to a group that had none. */
+  #given = 0;
+  #looking = false;
 
   /** @param limit jobs that run at once. @param maxWaiting jobs that wait at most; more are refused (OVERLOADED). */
   constructor(limit: number, maxWaiting = 4096) {
@@ -14,30 +43,31 @@ export class MirrorQueue {
   }
 
   get idle(): boolean {
-    return this.#running === 0 && this.#waiting.size === 0;
+    return this.#running + this.#beyond + this.#waiting.size === 0;
   }
 
-  /** Runs `work` when a place is free. Rejects with CANCELLED when `cancel(id)` comes first. */
-  async run<T>(id: number, work: () => Promise<T>): Promise<T> {
+  /**
+   * Runs `work` when a place is free, or one `beyond` the limit is given. Rejects with CANCELLED when `cancel(id)` comes
+   * first. Of each `group`, a file or what is to be treated as one, something should be under way.
+   */
+  async run<T>(id: number, group: string, work: (beyond: boolean) => Promise<T>): Promise<T> {
+    let beyond = false;
     if (this.#running >= this.#limit) {
       if (this.#waiting.size >= this.#maxWaiting) {
         throw new DebtorrentError('OVERLOADED', 'too many requests wait for this mirror');
       }
-      await new Promise<void>((resolve, reject) => this.#waiting.set(id, { start: resolve, cancel: reject }));
+      if (!this.#looking) this.#lookLater();
+      beyond = await new Promise<boolean>((resolve, reject) =>
+        this.#waiting.set(id, { group, since: this.#looks, start: resolve, cancel: reject }),
+      );
     } else {
       this.#running += 1;
+      this.#count(group, 1);
     }
     try {
-      return await work();
+      return await work(beyond);
     } finally {
-      const next = this.#waiting.entries().next();
-      if (next.done === true) {
-        this.#running -= 1;
-      } else {
-        // The place goes from one job to the next without becoming free in between.
-        this.#waiting.delete(next.value[0]);
-        next.value[1].start();
-      }
+      this.#ended(group, beyond);
     }
   }
 
@@ -45,5 +75,65 @@ export class MirrorQueue {
     const waiting = this.#waiting.get(id);
     this.#waiting.delete(id);
     waiting?.cancel(new DebtorrentError('CANCELLED', 'the job was cancelled'));
+  }
+
+  /** The place goes from one job to the next without becoming free in between. */
+  #ended(group: string, beyond: boolean): void {
+    this.#count(group, -1);
+    for (const [id, waiting] of this.#waiting) {
+      if (this.#groups.has(waiting.group)) continue;
+      this.#given = this.#looks;
+      this.#start(id, waiting, beyond);
+      return;
+    }
+    const [next] = beyond ? [] : this.#waiting;
+    if (next !== undefined) this.#start(...next, false);
+    else if (beyond) this.#beyond -= 1;
+    else this.#running -= 1;
+  }
+
+  #start(id: number, waiting: Waiting, beyond: boolean): void {
+    this.#waiting.delete(id);
+    this.#count(waiting.group, 1);
+    waiting.start(beyond);
+  }
+
+  #count(group: string, by: number): void {
+    const running = (this.#groups.get(group) ?? 0) + by;
+    if (running === 0) this.#groups.delete(group);
+    else this.#groups.set(group, running);
+  }
+
+  #lookLater(): void {
+    this.#looking = true;
+    setTimeout(() => this.#look(), LOOK_MS);
+  }
+
+  #look(): void {
+    this.#looks += 1;
+    this.#looking = false;
+    if (this.#waiting.size > 0) this.#lookLater();
+    const still = this.#looks - this.#given >= STILL_LOOKS;
+    const starved = [...this.#starved()];
+    let share = still ? Math.ceil(starved.length / 4) : 0;
+    for (const [id, waiting] of starved) {
+      if (this.#beyond >= MOST_BEYOND) return;
+      if (share <= 0 && this.#looks - waiting.since < MOST_LOOKS) return;
+      share -= 1;
+      this.#beyond += 1;
+      this.#start(id, waiting, true);
+    }
+  }
+
+  /** The first of each group of which nothing is under way, if it has waited for a while. */
+  *#starved(): Generator<readonly [number, Waiting]> {
+    const seen = new Set<string>();
+    for (const entry of this.#waiting) {
+      const { group, since } = entry[1];
+      if (this.#looks - since < STILL_LOOKS) return;
+      if (this.#groups.has(group) || seen.has(group)) continue;
+      seen.add(group);
+      yield entry;
+    }
   }
 }

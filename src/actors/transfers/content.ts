@@ -25,6 +25,8 @@ export interface ContentDeps {
   sha256(path: string, size: number): Promise<Sha256>;
   sha256Along(path: string, size: number, mark: ReadyMark): Promise<Sha256 | undefined>;
   readonly clock: Clock;
+  /** Bytes that may have been given out are void: whoever has them must not be given the rest alone. */
+  spoilt(key: TransferKey): void;
 }
 
 /** Hashes a file while it arrives. */
@@ -120,6 +122,7 @@ export class Content {
 
   /** Forgets all bytes, and a size that only they had. The file itself is emptied by `open(false)`. */
   restart(): void {
+    this.newEpoch();
     this.#have = new RangeSet();
     this.wholeSha256 = undefined;
     this.resumed = false;
@@ -127,12 +130,13 @@ export class Content {
     this.hold = undefined;
     this.size = this.#planned;
     this.#unfollow();
-    this.newEpoch();
   }
 
   /** What was given out so far is void. */
   newEpoch(): void {
     this.epoch += 1;
+    // What an earlier transfer left was given out by that one.
+    if (this.resumed || this.released.bytes > 0) this.#deps.spoilt(this.#key);
     this.released.remove(0, Number.MAX_SAFE_INTEGER);
   }
 

@@ -4,7 +4,7 @@
  */
 import type { FetchPlan } from '../../core/fetch-plan.ts';
 import type { MirrorUrl } from '../../core/ids.ts';
-import { FIRST_JOB_BYTES, nextJobBytes } from '../../core/job-size.ts';
+import { firstJobBytes, nextJobBytes } from '../../core/job-size.ts';
 import type { ByteRange, RangeSet } from '../../core/range-set.ts';
 import type { FileInfo, JobId, RangeJob, RangeOutcome } from '../source.ts';
 import { Candidates, type Fault } from './candidates.ts';
@@ -39,7 +39,7 @@ export class MirrorSide {
   readonly #candidates: Candidates;
   #revalidate: RangeJob['revalidate'];
   #info: FileInfo | undefined;
-  #jobBytes = FIRST_JOB_BYTES;
+  #jobBytes: number;
   #noRanges = false;
   #received = 0;
   #troubled = false;
@@ -56,6 +56,7 @@ export class MirrorSide {
     this.#focus = options.focus;
     this.#revalidate = options.revalidate;
     this.#candidates = new Candidates([options.plan.url, ...options.plan.alternates], deps.failing);
+    this.#jobBytes = firstJobBytes(this.rate, deps.connections);
     this.#jobs = new Jobs(deps, (ended, outcome) => this.#jobEnded(ended, outcome));
   }
 
@@ -220,6 +221,7 @@ export class MirrorSide {
   #startJob(url: MirrorUrl, start: number, end: number | undefined): JobId {
     const job = rangeJob({
       url,
+      ahead: this.#plan.ahead,
       start,
       end,
       size: this.#content.size,

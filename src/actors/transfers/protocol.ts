@@ -15,6 +15,8 @@ export interface FileHead {
   /** The mirror's ETag; content with a known hash is better named by that. */
   readonly etag: string | undefined;
   readonly contentType: string | undefined;
+  /** Somebody may have wrong bytes of it: nobody is to be given a part of it alone. */
+  readonly spoilt?: boolean;
 }
 
 /** A file whose bytes are all there and checked. */

@@ -9,6 +9,7 @@ import type { FetchPlan } from '../../core/fetch-plan.ts';
 import { SMALL_FILE_BYTES } from '../../core/job-size.ts';
 import type { MirrorUrl, Sha256, TransferKey } from '../../core/ids.ts';
 import type { Logger } from '../../core/logging.ts';
+import { Spoilt } from '../../core/spoilt.ts';
 import type { ActorRef, Behaviour } from '../../kernel/protocol.ts';
 import type { Hashing } from '../hashing.ts';
 import type { JobId, SourceProtocol, SourceSinkProtocol } from '../source.ts';
@@ -65,6 +66,7 @@ export function createTransfers(deps: TransfersDeps): Transfers {
   const checking = new Map<Sha256, Promise<boolean>>();
   /** Ended transfers that are still remembered. */
   const remembered = new Set<{ clear(): void }>();
+  const spoilt = new Spoilt(clock.now);
   const totals = { hashFailures: 0, fromMirrorBytes: 0, fromPeersBytes: 0 };
   let nextId = firstId();
   let nextJobId = firstId();
@@ -91,6 +93,7 @@ export function createTransfers(deps: TransfersDeps): Transfers {
       totals.fromPeersBytes += bytes;
     },
     finalPath: deps.finalPath,
+    spoilt: (key) => spoilt.add(key),
     hashFailed: () => {
       totals.hashFailures += 1;
     },
@@ -169,6 +172,11 @@ export function createTransfers(deps: TransfersDeps): Transfers {
     return start(plan, from, { file, check: 'mirror', record });
   }
 
+  /** Also a file that is right: who asks may have wrong bytes of it from before. */
+  function marked<T extends WholeFile | ArrivingFile>(plan: FetchPlan, file: T): T {
+    return spoilt.has(keyOf(plan)) ? { ...file, spoilt: true } : file;
+  }
+
   async function open(plan: FetchPlan, from: number): Promise<WholeFile | ArrivingFile> {
     const found = await findOrStart(plan, from);
     if (!(found instanceof Transfer)) return found;
@@ -219,8 +227,8 @@ export function createTransfers(deps: TransfersDeps): Transfers {
 
   return {
     behaviour: {
-      open,
-      fetch,
+      open: async (plan, from) => marked(plan, await open(plan, from)),
+      fetch: async (plan) => marked(plan, await fetch(plan)),
       head,
       async wait(id, position, epoch) {
         const transfer = byId.get(id);

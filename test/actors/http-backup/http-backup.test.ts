@@ -445,3 +445,21 @@ t.test('many mirrors do not mean many connections for ever', async (t) => {
   for (let n = 1; n <= 200; n++) t.equal((await s.fetch(`http://127.0.1.${n}:${port}/x`)).kind, 'done');
   await until(() => sockets.size <= 128);
 });
+
+t.test('large files that take long do not keep a small one waiting', async (t) => {
+  const s = await scene(t, { connections: 2 });
+  const server = await rawServer(t, (socket) => {
+    socket.on('data', (request) => {
+      if (request.includes('/small')) socket.write(reply('x'));
+      // A byte now and then: the mirror is slow, not silent.
+      else socket.write('HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n');
+      const drip = setInterval(() => request.includes('/small') || socket.write('x'), 200);
+      socket.on('close', () => clearInterval(drip));
+    });
+  });
+  const large = [1, 2, 3].map((n) => s.fetch(`${server.url}/large${n}`, { id: 8000 + n }));
+  t.match(await s.fetch(`${server.url}/small`), { kind: 'done', end: 1 });
+  await until(() => s.told.filter(([kind]) => kind === 'started').length === 4);
+  for (const n of [1, 2, 3]) s.cancel(8000 + n);
+  for (const outcome of await Promise.all(large)) t.match(outcome, { kind: 'failed', code: 'CANCELLED' });
+});

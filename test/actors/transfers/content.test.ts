@@ -5,7 +5,7 @@ import type { Sha256, TransferKey } from '../../../src/core/ids.ts';
 import { Content, LAST_BLOCK_BYTES, type ContentDeps } from '../../../src/actors/transfers/content.ts';
 
 const SIZE = 1_000_000;
-const deps = {} as ContentDeps;
+const deps = { spoilt: () => undefined } as unknown as ContentDeps;
 const content = () => new Content(deps, 'k' as TransferKey, 'ab'.repeat(32) as Sha256, SIZE);
 const offset = fc.nat(SIZE - 1);
 

@@ -2,8 +2,7 @@
  * Files of which somebody was sent bytes that turned out wrong. Whoever has these asks for the rest next, with the
  * entity tag of the right file; for a while it gets the whole instead, so that no wrong byte survives (DESIGN, trust).
  */
-import type { Clock } from '../core/clock.ts';
-import type { FetchPlan } from '../core/fetch-plan.ts';
+import type { Clock } from './clock.ts';
 
 /** Long enough for all of APT's retries, in milliseconds. */
 const SPOILT_MS = 600_000;
@@ -11,22 +10,21 @@ const MAX_ENTRIES = 1024;
 
 export class Spoilt {
   readonly #now: Clock['now'];
-  /** Until when ranges are not given, by what the file is known by. */
+  /** Until when ranges are not given, by SHA-256, or by what else the file is known by. */
   readonly #until = new Map<string, number>();
 
   constructor(now: Clock['now']) {
     this.#now = now;
   }
 
-  add({ sha256, url }: FetchPlan): void {
-    const key = sha256 ?? url;
+  add(key: string): void {
     this.#until.delete(key);
     this.#until.set(key, this.#now() + SPOILT_MS);
     const [oldest] = this.#until.keys();
     if (oldest !== undefined && this.#until.size > MAX_ENTRIES) this.#until.delete(oldest);
   }
 
-  has({ sha256, url }: FetchPlan): boolean {
-    return this.#until.size > 0 && (this.#until.get(sha256 ?? url) ?? 0) > this.#now();
+  has(key: string): boolean {
+    return this.#until.size > 0 && (this.#until.get(key) ?? 0) > this.#now();
   }
 }

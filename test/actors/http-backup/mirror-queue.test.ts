@@ -1,0 +1,82 @@
+/** Who gets a mirror's connections when there are fewer than jobs. */
+import t from 'tap';
+
+import { MirrorQueue } from '../../../src/actors/http-backup/mirror-queue.ts';
+import { rejectsWith, until } from '../../kernel/contract.ts';
+
+t.setTimeout(60_000);
+
+/** A queue whose jobs end when the test says so. */
+function scene(limit: number) {
+  const queue = new MirrorQueue(limit);
+  /** In the order in which they began. */
+  const began: string[] = [];
+  const beyond = new Set<string>();
+  const ends = new Map<string, () => void>();
+  let ids = 0;
+  return {
+    queue,
+    began,
+    beyond,
+    /** Names of jobs begin with their group. */
+    job(name: string): Promise<void> {
+      return queue.run((ids += 1), name.charAt(0), (isBeyond) => {
+        began.push(name);
+        if (isBeyond) beyond.add(name);
+        return new Promise<void>((resolve) => ends.set(name, resolve));
+      });
+    },
+    /** Ends that one, and waits until the next one begins. */
+    async next(name: string): Promise<void> {
+      const before = began.length;
+      ends.get(name)?.();
+      await until(() => began.length > before);
+    },
+    end: (...names: string[]) => {
+      for (const name of names) ends.get(name)?.();
+    },
+  };
+}
+
+t.test('a file of which nothing is under way comes before further ranges of others', async (t) => {
+  const { queue, began, job, next, end } = scene(2);
+  const all = ['a1', 'a2', 'a3', 'b1', 'b2', 'c1'].map(job);
+  t.strictSame(began, ['a1', 'a2']);
+  for (const name of ['a1', 'b1', 'b2', 'c1']) await next(name);
+  t.strictSame(began, ['a1', 'a2', 'b1', 'b2', 'c1', 'a3'], 'as long as a2 is under way');
+  end('a2', 'a3');
+  await Promise.all(all);
+  t.ok(queue.idle);
+});
+
+t.test('when no place is given back, each file gets one beyond the limit, and no second', async (t) => {
+  const { queue, began, beyond, job, next, end } = scene(2);
+  const all = ['a1', 'a2', 'a3', 'b1', 'b2', 'c1', 'd1'].map(job);
+  await until(() => began.length === 5);
+  t.strictSame(began, ['a1', 'a2', 'b1', 'c1', 'd1']);
+  t.strictSame([...beyond], ['b1', 'c1', 'd1']);
+  all.push(job('e1'));
+  await next('c1');
+  t.strictSame(began.slice(5), ['e1'], 'its place goes to another file that has none,');
+  await next('a1');
+  t.strictSame(began.slice(6), ['a3'], 'a usual one to who is next,');
+  t.ok(beyond.has('e1') && !beyond.has('a3'));
+  await next('a2');
+  end('b1', 'd1', 'e1', 'a3', 'b2');
+  await Promise.all(all);
+  t.ok(queue.idle, 'and it is given up when nobody needs it');
+});
+
+t.test('a job that waits can be cancelled, and the next takes its place', async (t) => {
+  const { queue, began, job, next, end } = scene(1);
+  const first = job('a1');
+  const cancelled = job('b1');
+  const last = job('c1');
+  queue.cancel(2);
+  await rejectsWith(t, cancelled, 'CANCELLED');
+  await next('a1');
+  t.strictSame(began, ['a1', 'c1']);
+  end('c1');
+  await Promise.all([first, last]);
+  t.ok(queue.idle);
+});

@@ -1,0 +1,99 @@
+/** Wrong bytes that somebody was sent: whoever asks for the rest gets the whole, so that they do not survive. */
+import t, { type Test } from 'tap';
+
+import { hashOf } from '../actors/fixtures/fetch-stack.ts';
+import { until } from '../kernel/contract.ts';
+import { randomBytes } from '../support/random.ts';
+import { AnswerParser, openSocket, requestText, type RawAnswer } from '../support/raw-http.ts';
+import { ARCHIVE, startGateway, type GatewayScene } from './fixtures/gateway-scene.ts';
+
+const MIB = 1024 * 1024;
+t.setTimeout(120_000);
+
+interface Begun {
+  received(): number;
+  leave(): void;
+  /** The answer, as much of it as came. */
+  ended(): Promise<RawAnswer | undefined>;
+}
+
+function begin(t: Test, s: GatewayScene, path: string): Begun {
+  const parser = new AnswerParser();
+  const socket = openSocket(s.target);
+  let received = 0;
+  let closed = false;
+  t.teardown(() => socket.destroy());
+  socket.on('data', (bytes) => {
+    received += bytes.length;
+    parser.push(bytes);
+  });
+  socket.on('close', () => (closed = true));
+  socket.write(requestText('GET', `/${s.web.host}/${path}`, s.host, ['Connection: close']));
+  return {
+    received: () => received,
+    leave: () => socket.destroy(),
+    async ended() {
+      await until(() => closed);
+      parser.end();
+      return parser.answers[0];
+    },
+  };
+}
+
+const rest = (s: GatewayScene, path: string, data: Buffer, from: number): Promise<RawAnswer> =>
+  s.get(path, [`Range: bytes=${from}-`, `If-Range: "${hashOf(data)}"`]);
+
+t.test('who left before the whole turned out wrong is given all of it', async (t) => {
+  const s = await startGateway(t);
+  const data = randomBytes('left', 3 * MIB);
+  const path = `${ARCHIVE}/pool/a.deb`;
+  await s.publish(path, data);
+  s.index({ 'pool/a.deb': data });
+  let release = (): void => undefined;
+  s.web.rule(`/${path}`, { alterAt: 100, stallAt: MIB, until: new Promise<void>((resolve) => (release = resolve)) });
+  const client = begin(t, s, path);
+  await until(() => client.received() > 100_000);
+  client.leave();
+  await until(async () => (await s.transfers.ref.ask('status')).transfers[0]?.waiting_clients === 0);
+  release();
+  await until(() => s.log.of('hash mismatch: bytes thrown away').length > 0);
+  s.web.clearRules();
+  const again = await rest(s, path, data, 100_000);
+  t.ok(again.status === 200 && again.body.equals(data), `${again.status}, ${again.body.length} bytes`);
+  const other = await rest(s, path, data, 100_000);
+  t.ok(other.status === 200 && other.body.equals(data), 'nor is a part given of the file that is right now');
+});
+
+t.test('who has all but the last block is given all of it', async (t) => {
+  const s = await startGateway(t);
+  const data = randomBytes('nearly', 3 * MIB);
+  const path = `${ARCHIVE}/pool/a.deb`;
+  await s.publish(path, data);
+  s.index({ 'pool/a.deb': data });
+  s.web.rule(`/${path}`, { reset: true });
+  s.web.rule(`/${path}`, { alterAt: 100, truncateAt: data.length - 5000 }, 1);
+  const first = await s.get(path);
+  t.ok(!first.complete && first.body.length > 0, `${first.body.length} bytes came`);
+  s.web.clearRules();
+  let answer = await rest(s, path, data, first.body.length);
+  if (!answer.complete) answer = await rest(s, path, data, first.body.length);
+  t.ok(answer.status === 200 && answer.body.equals(data), `${answer.status}, ${answer.body.length} bytes`);
+});
+
+t.test('a small file that another client got right meanwhile', async (t) => {
+  const s = await startGateway(t);
+  const data = randomBytes('small', 100_000);
+  const path = `${ARCHIVE}/dists/trixie/main/binary-amd64/by-hash/SHA256/${hashOf(data)}`;
+  await s.publish(path, data);
+  let release = (): void => undefined;
+  s.web.rule(`/${path}`, { alterAt: 100, stallAt: 50_000, until: new Promise<void>((resolve) => (release = resolve)) });
+  const client = begin(t, s, path);
+  await until(() => client.received() > 10_000);
+  release();
+  const broken = await client.ended();
+  t.equal(broken?.complete, false);
+  s.web.clearRules();
+  t.match(await s.get(path), { status: 200, complete: true, body: data });
+  const again = await rest(s, path, data, broken?.body.length ?? 0);
+  t.ok(again.status === 200 && again.body.equals(data), `${again.status}, ${again.body.length} bytes`);
+});
