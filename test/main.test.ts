@@ -30,7 +30,7 @@ t.test('bad configuration: one line with the key and the value, exit 2', async (
   });
   for (const [flag, path, why] of [
     ['keyring', '/nonexistent.gpg', /cannot be read \(ENOENT\)/],
-    ['public-keyring', '/', /is no file/],
+    ['public-keyring', '/', /is a directory/],
   ] as const) {
     const { code, stdout, output } = await debtorrent(
       '--listen=127.0.0.1:0',

@@ -19,7 +19,7 @@ function requireFile(key: string, path: string): void {
 
 function whyNot(path: string): string | undefined {
   try {
-    if (!statSync(path).isFile()) return 'is no file';
+    if (statSync(path).isDirectory()) return 'is a directory';
     accessSync(path, constants.R_OK);
     return undefined;
   } catch (error) {

@@ -82,7 +82,12 @@ const ROWS = {
     'none',
     'two mirrors of the same files: the second is tried when the first fails, and the other way round',
   ),
-  'mirror-connections': single(integer(1, 64), 'N', '4', 'connections to each mirror'),
+  'mirror-connections': single(
+    integer(1, 64),
+    'N',
+    '4',
+    'connections to each mirror; files that wait long for one get more',
+  ),
   keyring: repeatable(path, 'FILE', 'those APT trusts on this machine', 'signatures of archives', true),
   'public-keyring': repeatable(
     path,

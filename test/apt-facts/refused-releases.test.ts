@@ -82,7 +82,7 @@ t.test('a Release that is refused', { skip: skipWithoutApt }, async (t) => {
       t.equal(updated.code, 0, updated.output);
       const got = await apt.download('hello');
       t.same(downloaded(got), hashesOf(archive, 'hello'), got.output);
-      t.ok(scene.daemon.lines.some((line) => line.includes(each.code)));
+      await until('the log says why', () => scene.daemon.lines.some((line) => line.includes(each.code)));
 
       archive.publish({ add: [hello('three')], date: new Date(Date.now() - 5 * DAY) });
       const next = client(archive, {});
