@@ -5,7 +5,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Daemon, spawnMain } from '../support/daemon.ts';
 import { skipWithoutApt, until } from '../support/process.ts';
@@ -111,6 +111,8 @@ t.test('a start that waits for its disk is ended, too', async (t) => {
   const state = join(cacheDir, 'catalogue', 'state.json');
   mkdirSync(join(cacheDir, 'catalogue'), { recursive: true });
   execFileSync('mkfifo', [state]);
+  // open at both ends, so that nobody waits for another to open it, only for bytes
+  const pipe = openSync(state, 'r+');
   const child = spawnMain([...QUIET, '--log-level', 'debug', '--cache-dir', cacheDir]);
   let output = '';
   child.stdout?.on('data', (data) => (output += String(data)));
@@ -120,7 +122,7 @@ t.test('a start that waits for its disk is ended, too', async (t) => {
   child.kill('SIGTERM');
   await until('it stops', () => output.includes('stopping before it was ready'));
   // a process cannot end while the kernel reads a file for it
-  writeFileSync(state, '');
+  closeSync(pipe);
   t.same(await ended, [0, null], output);
   t.notMatch(output, /^ready/m);
 });
