@@ -27,11 +27,14 @@ interface Candidate {
 
 /** Failures of one address in a row before it is crossed out. */
 const MAX_TRIES = 3;
+/** Addresses beyond those of the plan, which clients name. */
+const MOST_ADDED = 8;
 const FIRST_DELAY_MS = 250;
 const MAX_DELAY_MS = 4_000;
 
 export class Candidates {
   readonly #candidates: Candidate[];
+  #added = 0;
 
   /** `failing` tells which addresses are on mirrors that failed lately: they come last. */
   constructor(urls: readonly MirrorUrl[], failing: (url: MirrorUrl) => boolean) {
@@ -39,6 +42,15 @@ export class Candidates {
     const late = new Set(unique.filter(failing));
     const ordered = [...unique.filter((url) => !late.has(url)), ...late];
     this.#candidates = ordered.map((url) => ({ url, tries: 0, fault: undefined, out: false }));
+  }
+
+  /** Further addresses of the same content, at which somebody else asks for it: they come last. */
+  add(urls: readonly MirrorUrl[]): void {
+    for (const url of urls) {
+      if (this.#added >= MOST_ADDED || this.#candidates.some((other) => other.url === url)) continue;
+      this.#added += 1;
+      this.#candidates.push({ url, tries: 0, fault: undefined, out: false });
+    }
   }
 
   /** The address to ask: the one with the fewest failures, in order. Undefined when all are crossed out. */

@@ -4,7 +4,7 @@ import type { FetchPlan } from '../../core/fetch-plan.ts';
 import type { MirrorUrl } from '../../core/ids.ts';
 import type { Logger } from '../../core/logging.ts';
 import type { FileInfo, RangeJob } from '../source.ts';
-import type { Fault } from './candidates.ts';
+import type { Candidates, Fault } from './candidates.ts';
 import type { Content } from './content.ts';
 import type { JobsDeps } from './jobs.ts';
 import type { PeerDirectory } from './peer-directory.ts';
@@ -44,6 +44,8 @@ export interface FetchingEvents {
 export interface FetchingOptions {
   readonly plan: FetchPlan;
   readonly content: Content;
+  /** Where mirrors have it. */
+  readonly candidates: Candidates;
   /** First byte that somebody waits for. */
   readonly focus: number;
   /** Validators of a cached copy: one try at each mirror is then enough. */

@@ -7,7 +7,7 @@ import type { MirrorUrl } from '../../core/ids.ts';
 import { firstJobBytes, nextJobBytes } from '../../core/job-size.ts';
 import type { ByteRange, RangeSet } from '../../core/range-set.ts';
 import type { FileInfo, JobId, RangeJob, RangeOutcome } from '../source.ts';
-import { Candidates, type Fault } from './candidates.ts';
+import type { Candidates, Fault } from './candidates.ts';
 import type { Content } from './content.ts';
 import type { FetchingDeps, FetchingOptions } from './fetching-deps.ts';
 import { Jobs, type EndedJob, type RunningMirrorJob } from './jobs.ts';
@@ -55,7 +55,7 @@ export class MirrorSide {
     this.#content = options.content;
     this.#focus = options.focus;
     this.#revalidate = options.revalidate;
-    this.#candidates = new Candidates([options.plan.url, ...options.plan.alternates], deps.failing);
+    this.#candidates = options.candidates;
     this.#jobBytes = firstJobBytes(this.rate, deps.connections);
     this.#jobs = new Jobs(deps, (ended, outcome) => this.#jobEnded(ended, outcome));
   }

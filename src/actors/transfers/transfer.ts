@@ -9,7 +9,7 @@ import type { Sha256, TransferKey } from '../../core/ids.ts';
 import type { FileInfo, JobId } from '../source.ts';
 import type { StoredFile } from '../store/protocol.ts';
 import { checkCached, validatorsOf, type Cached } from './cached.ts';
-import { faultOf, type Fault } from './candidates.ts';
+import { Candidates, faultOf, type Fault } from './candidates.ts';
 import { Content, type ContentDeps } from './content.ts';
 import type { FetchingDeps } from './fetching-deps.ts';
 import { Fetching } from './fetching.ts';
@@ -29,6 +29,8 @@ export interface TransferDeps extends ContentDeps, Omit<FetchingDeps, 'register'
 export class Transfer {
   readonly id: TransferId;
   readonly plan: FetchPlan;
+  /** Its addresses, also those at which others ask for it. */
+  readonly candidates: Candidates;
   readonly #deps: TransferDeps;
   readonly #content: Content;
   readonly #fetching: Fetching;
@@ -53,10 +55,11 @@ export class Transfer {
     this.#waiters = new Waiters(deps.clock);
     this.#content = new Content(deps, key, plan.sha256, plan.size);
     this.#ready = new ReadyBytes(this.#content);
+    this.candidates = new Candidates([plan.url, ...plan.alternates], deps.failing);
     const revalidate = cached?.check === 'mirror' ? validatorsOf(cached.record) : undefined;
     this.#fetching = new Fetching(
       { ...deps, now: deps.clock.now, register: (job: JobId) => deps.register(job, this) },
-      { plan, content: this.#content, focus: from, revalidate },
+      { plan, content: this.#content, candidates: this.candidates, focus: from, revalidate },
       {
         started: () => this.#started(),
         progressed: () => {
@@ -230,14 +233,8 @@ export class Transfer {
   async #verify(size: number): Promise<void> {
     this.#state = 'verifying';
     const { plan } = this;
-    let actual: Sha256;
-    try {
-      actual = await this.#content.hash(size);
-    } catch (error) {
-      this.#fail(faultOf(error));
-      return;
-    }
-    if (this.ended) return;
+    const actual = await this.#content.hash(size).catch((error: unknown) => this.#fail(faultOf(error)));
+    if (actual === undefined || this.ended) return;
     if (plan.sha256 !== undefined && actual !== plan.sha256) {
       this.#mismatch(actual);
       return;

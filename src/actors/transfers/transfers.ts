@@ -153,6 +153,8 @@ export function createTransfers(deps: TransfersDeps): Transfers {
   async function findOrStart(plan: FetchPlan, from: number): Promise<WholeFile | Transfer> {
     const running = await alive(keyOf(plan));
     if (running !== undefined) {
+      // Where this one asks is another place for it when the first ones fail.
+      running.candidates.add([plan.url, ...plan.alternates]);
       // Fetched a moment ago, and not flushed yet.
       const done = plan.sha256 === undefined ? undefined : running.result;
       return done === undefined ? running : { ...done, source: 'cache' };

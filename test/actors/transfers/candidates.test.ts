@@ -88,3 +88,17 @@ t.test('it always comes to an end, and delays are bounded', (t) => {
   );
   t.end();
 });
+
+t.test('addresses that others name come last, and there are not many of them', (t) => {
+  const candidates = new Candidates([url(1)], () => false);
+  candidates.add([url(1), url(2)]);
+  candidates.add(Array.from({ length: 100 }, (_, n) => url(n)));
+  const asked = new Set<string>();
+  for (let next = candidates.current(); next !== undefined; next = candidates.current()) {
+    asked.add(next);
+    candidates.failed(next, { code: 'NOT_FOUND', message: '', transient: false });
+  }
+  t.strictSame([...asked].slice(0, 2), [url(1), url(2)]);
+  t.equal(asked.size, 9);
+  t.end();
+});

@@ -219,6 +219,23 @@ t.test('a leftover that is a whole file of unknown size is taken as it is', asyn
   t.ok(s.web.bytes('/by-hash') < 100, 'but for the text of an error');
 });
 
+t.test('where somebody else asks for the same content it is taken from when the first mirror fails', async (t) => {
+  const s = await scene(t);
+  const other = await startMirror(t);
+  const data = randomBytes('elsewhere', 50_000);
+  await other.publish('b.deb', data);
+  let release = () => undefined as void;
+  s.web.rule('/a.deb', { status: 404, hold: new Promise<void>((resolve) => (release = resolve)) });
+  const first = fetched(s, signedPlan(s.url('a.deb'), data));
+  await until(() => s.web.log.length === 1);
+  const second = fetched(s, signedPlan(other.url('b.deb'), data));
+  await s.transfers.ref.ask('status');
+  release();
+  t.match(await first, { sha256: hashOf(data) });
+  t.match(await second, { sha256: hashOf(data) });
+  t.equal(s.web.log.length, 1);
+});
+
 t.test('what a mirror altered never completes, and nothing of it is kept', async (t) => {
   const s = await scene(t);
   const data = randomBytes('altered', 6 * MIB);
