@@ -14,7 +14,8 @@ export function discreet(log: Logger): Logger {
 /** The same object when there is nothing to leave out: most records are of a request, and have an URL without a query. */
 function shown(fields: object): object {
   let changed: Record<string, unknown> | undefined;
-  for (const [key, value] of Object.entries(fields) as [string, unknown][]) {
+  for (const key of Object.keys(fields)) {
+    const value = (fields as Record<string, unknown>)[key];
     const replaced = typeof value === 'string' ? withoutSecrets(value) : shownError(value);
     if (replaced !== value) (changed ??= { ...fields })[key] = replaced;
   }

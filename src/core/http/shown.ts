@@ -17,7 +17,7 @@ const BEFORE_HOST = /^\/*(?:[a-z][a-z0-9+.-]*:\/\/+|https\/\/\/)*/i;
 export function withoutSecrets(text: string): string {
   if (!text.includes('://')) return text;
   const nameless = text.includes('@') ? text.replaceAll(USER_IN_URL, `$1${USER}`) : text;
-  return /[?#]/.test(nameless) ? nameless.replaceAll(QUERY_IN_URL, `$1${QUERY}`) : nameless;
+  return nameless.includes('?') || nameless.includes('#') ? nameless.replaceAll(QUERY_IN_URL, `$1${QUERY}`) : nameless;
 }
 
 /** A request target as it came, which may be none that is served. */
