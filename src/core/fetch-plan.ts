@@ -2,7 +2,7 @@
  * What is to be fetched, from where, and how far it can be trusted. Made by the gateway (from a request and the
  * catalogue) and by the packages parser (for an index that no client asked for); executed by the transfers actor.
  */
-import type { InfoHash, MirrorUrl, Sha256 } from './ids.ts';
+import type { InfoHash, MirrorUrl, Sha256, TransferKey } from './ids.ts';
 
 /**
  * How content is identified.
@@ -31,6 +31,11 @@ export interface FetchPlan {
   readonly revalidate: 'immutable' | 'always' | 'heuristic';
   /** It is fetched before anybody waits for it. */
   readonly ahead?: boolean;
+}
+
+/** What the file is known by: its content, or else its address. */
+export function transferKey({ sha256, url }: Pick<FetchPlan, 'sha256' | 'url'>): TransferKey {
+  return (sha256 ?? `url:${url}`) as TransferKey;
 }
 
 /** For metadata that nothing signed names, such as a Release itself: the mirror is asked each time. */

@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { asDebtorrentError, DebtorrentError, type ErrorCode } from '../core/errors.ts';
 import { checkHost } from '../actors/http-backup/dns-guard.ts';
 import { TRANSIENT_CODES } from '../actors/http-backup/mirror-error.ts';
+import { transferKey } from '../core/fetch-plan.ts';
 import { mirrorRequest } from '../core/http/mirror-url.ts';
 import { EXPECTED_HEADER } from '../core/method/control.ts';
 import type { HostRules } from '../core/host-rules.ts';
@@ -83,14 +84,14 @@ export class MirrorFiles {
   async serve(client: ClientExchange, url: MirrorUrl): Promise<void> {
     const planned = await this.#plan(url, expectedBy(client));
     if (client.head && (await this.#serveHead(client, planned))) return;
-    client.wholeOnly = this.#spoilt.has(contentOf(planned.plan));
+    client.wholeOnly = this.#spoilt.has(transferKey(planned.plan));
     const range = client.range();
     const from = range !== undefined && 'first' in range ? range.first : 0;
     try {
       await this.#serveFromStore(client, planned, from);
     } catch (error) {
       const { code, message } = asDebtorrentError(error);
-      if (code === 'HASH_MISMATCH' && hasBytes(client)) this.#spoilt.add(contentOf(planned.plan));
+      if (code === 'HASH_MISMATCH' && hasBytes(client)) this.#spoilt.add(transferKey(planned.plan));
       if (!STORE_FAULTS.has(code) || client.gone) throw error;
       this.#deps.log.warn({ url, code, reason: message }, 'passing by the store');
       await this.#passThrough(client, planned.plan);
@@ -123,7 +124,7 @@ export class MirrorFiles {
     try {
       await passThrough(this.#deps.passThrough, client, plan);
     } catch (error) {
-      if (asDebtorrentError(error).code === 'HASH_MISMATCH' && hasBytes(client)) this.#spoilt.add(contentOf(plan));
+      if (asDebtorrentError(error).code === 'HASH_MISMATCH' && hasBytes(client)) this.#spoilt.add(transferKey(plan));
       throw error;
     }
   }
@@ -189,7 +190,7 @@ export class MirrorFiles {
   /** For the next one who asks; not what was identified by what one client said, nor what is to be given whole. */
   #remember({ plan, hinted, generation }: Planned, file: WholeFile, bytes: Buffer): void {
     if (hinted || plan.revalidate === 'always' || file.stale) return;
-    if (file.spoilt === true || this.#spoilt.has(contentOf(plan))) return;
+    if (file.spoilt === true || this.#spoilt.has(transferKey(plan))) return;
     const signed = plan.trust !== 'none';
     const cached: WholeFile = { ...file, source: 'cache' };
     const headers = Object.entries(wholeHeaders(cached, signed)).flat();
@@ -251,11 +252,6 @@ export class MirrorFiles {
     sendFileHead(client, { ...known, contentType: undefined, source: 'mirror' }, true, this.#deps.now());
     return true;
   }
-}
-
-/** By that a file is known here. */
-function contentOf({ sha256, url }: Planned['plan']): string {
-  return sha256 ?? url;
 }
 
 /** Bytes of the file, from this answer or from an earlier one whose rest it asked for. */

@@ -32,7 +32,7 @@ export interface PieceTask {
 /** 64 hexadecimal digits. */
 export function sha256OfFile({ path, size }: HashTask): string {
   const hash = createHash('sha256');
-  opened(path, (fd) => read({ path, fd }, 0, size, (bytes) => hash.update(bytes)));
+  opened(path, (file) => read(file, 0, size, (bytes) => hash.update(bytes)));
   return hash.digest('hex');
 }
 
@@ -43,7 +43,7 @@ export function sha256OfFile({ path, size }: HashTask): string {
 export function sha256Along({ path, size, memory }: AlongTask): string | undefined {
   const mark = new ReadyMark(memory);
   const hash = createHash('sha256');
-  return opened(path, (fd) => {
+  return opened(path, (file) => {
     let patience = PATIENCE_MS;
     for (let position = 0; position < size;) {
       const end = Math.min(mark.end, size);
@@ -54,7 +54,7 @@ export function sha256Along({ path, size, memory }: AlongTask): string | undefin
         patience -= performance.now() - began;
         continue;
       }
-      read({ path, fd }, position, end - position, (bytes) => hash.update(bytes));
+      read(file, position, end - position, (bytes) => hash.update(bytes));
       position = end;
     }
     return hash.digest('hex');
@@ -64,15 +64,15 @@ export function sha256Along({ path, size, memory }: AlongTask): string | undefin
 /** Roots of all pieces (docs/PROTOCOL.md), 32 bytes each. */
 export function pieceRootsOfFile({ path, size }: HashTask): Uint8Array {
   const hasher = new RootHasher();
-  opened(path, (fd) => read({ path, fd }, 0, size, (bytes) => hasher.update(bytes)));
+  opened(path, (file) => read(file, 0, size, (bytes) => hasher.update(bytes)));
   return hasher.finish();
 }
 
 /** The root of one piece, 32 bytes. */
 export function pieceRootOfFile({ path, start, length }: PieceTask): Uint8Array {
   let root: Uint8Array | undefined;
-  opened(path, (fd) =>
-    read({ path, fd }, start, length, (bytes) => {
+  opened(path, (file) =>
+    read(file, start, length, (bytes) => {
       root = pieceRoot(bytes);
     }),
   );
@@ -80,25 +80,30 @@ export function pieceRootOfFile({ path, start, length }: PieceTask): Uint8Array 
   return root;
 }
 
-function opened<T>(path: string, use: (fd: number) => T): T {
+interface OpenFile {
+  readonly path: string;
+  readonly fd: number;
+}
+
+function opened<T>(path: string, use: (file: OpenFile) => T): T {
   const fd = openSync(path, 'r');
   try {
-    return use(fd);
+    return use({ path, fd });
   } finally {
     closeSync(fd);
   }
 }
 
 /** Gives the bytes in chunks of BUFFER_BYTES, the last one aside. */
-function read(file: { path: string; fd: number }, start: number, length: number, take: (bytes: Buffer) => void): void {
+function read({ path, fd }: OpenFile, start: number, length: number, take: (bytes: Buffer) => void): void {
   buffer ??= Buffer.allocUnsafeSlow(BUFFER_BYTES);
   const end = start + length;
   for (let position = start; position < end;) {
     const wanted = Math.min(BUFFER_BYTES, end - position);
     let filled = 0;
     while (filled < wanted) {
-      const count = readSync(file.fd, buffer, filled, wanted - filled, position + filled);
-      if (count === 0) throw new Error(`${file.path} ends at ${position + filled} of ${end} bytes`);
+      const count = readSync(fd, buffer, filled, wanted - filled, position + filled);
+      if (count === 0) throw new Error(`${path} ends at ${position + filled} of ${end} bytes`);
       filled += count;
     }
     take(buffer.subarray(0, filled));

@@ -1,7 +1,8 @@
 /** The APT method under real apt-get: private roots, a private methods folder, the daemon and a mirror as processes. */
 import t from 'tap';
-import { skipWithoutApt, until } from '../support/process.ts';
+import { skipWithoutApt } from '../support/process.ts';
 import { downloaded, hashesOf, Scene } from '../support/scene.ts';
+import { installInterrupted } from './fixtures/interrupted.ts';
 
 t.setTimeout(120_000);
 
@@ -34,22 +35,7 @@ t.test('without a daemon APT fetches from the mirror itself, with one warning', 
 
 t.test('the daemon is killed in the middle: APT gets the rest from the mirror', { skip: skipWithoutApt }, async (t) => {
   const scene = await Scene.start(t, { state });
-  const apt = scene.apt('method');
-  t.equal((await apt.update()).code, 0);
-  let release: () => void = () => undefined;
-  const hold = new Promise<void>((resolve) => (release = resolve));
-  const { archive, mirror } = scene;
-  mirror.forget();
-  mirror.rule((request) => /pkg\d*[13579]_/.test(request.path), { hold });
-  const installing = apt.installDownloadOnly(...names);
-  await until('some files wait for the mirror', () => mirror.requests(/pkg\d*[13579]_/).length > 0);
-  await scene.daemon.kill9();
-  mirror.clearRules();
-  release();
-  const got = await installing;
-  t.equal(got.code, 0, got.output);
-  t.same(downloaded(got), hashesOf(archive, ...names), got.output);
-  t.equal(got.output.match(/^W: .*no DebTorrent on/gm)?.length, 1, got.output);
+  await installInterrupted(t, scene, scene.apt('method'), names, (daemon) => daemon.kill9());
 });
 
 t.test(

@@ -7,16 +7,13 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   readFileSync,
-  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 
@@ -24,8 +21,8 @@ import { CAPABILITIES } from '../../src/method/main.ts';
 import { run, skipWithout } from '../support/process.ts';
 import { LAUNCHER } from '../../scripts/support/apt-methods.ts';
 import { skipWithoutMount } from '../support/tmpfs.ts';
-import { FakeDaemon } from './fixtures/fake-daemon.ts';
 import { MethodProcess } from './fixtures/method-process.ts';
+import { stage } from './fixtures/stage.ts';
 
 t.setTimeout(180_000);
 
@@ -34,28 +31,9 @@ const data = Buffer.alloc(50_000, 'a package, more or less. ');
 const sha256 = createHash('sha256').update(data).digest('hex');
 const expected = { 'Expected-SHA256': sha256, 'Expected-Checksum-FileSize': data.length };
 
-interface Stage {
-  readonly daemon: FakeDaemon;
-  readonly method: MethodProcess;
-  readonly directory: string;
-  readonly filename: string;
-  readonly uri: string;
-}
-
-async function stage(
-  t: { teardown(step: () => unknown): void },
-  configuration: Readonly<Record<string, string>> = {},
-): Promise<Stage> {
-  const directory = mkdtempSync(join(tmpdir(), 'dt-method-'));
-  const daemon = await FakeDaemon.start();
-  const method = new MethodProcess();
-  t.teardown(async () => {
-    await method.close();
-    await daemon.close();
-    rmSync(directory, { recursive: true, force: true });
-  });
-  method.configure(configuration);
-  return { daemon, method, directory, filename: join(directory, 'a.deb'), uri: daemon.uri(PATH) };
+async function stageForPath(...[t, configuration]: Parameters<typeof stage>) {
+  const made = await stage(t, configuration);
+  return { ...made, filename: join(made.directory, 'a.deb'), uri: made.daemon.uri(PATH) };
 }
 
 t.test('the launcher says what the method can do, and ends with its input', async (t) => {
@@ -84,7 +62,7 @@ t.test('it runs as whoever APT says, with no other rights', { skip: skipNotRoot 
     ['nobody said', {}, false],
   ];
   for (const [what, configuration, dropped] of cases) {
-    const { daemon, method, directory, filename, uri } = await stage(t, configuration);
+    const { daemon, method, directory, filename, uri } = await stageForPath(t, configuration);
     chmodSync(directory, 0o777);
     daemon.serve(PATH, data);
     method.acquire({ URI: uri, Filename: filename, ...expected });
@@ -104,7 +82,7 @@ t.test('it runs as whoever APT says, with no other rights', { skip: skipNotRoot 
 });
 
 t.test('nothing about a file is said before the configuration', async (t) => {
-  const { daemon } = await stage(t);
+  const { daemon } = await stageForPath(t);
   const early = new MethodProcess();
   t.teardown(() => early.close());
   await early.wait(({ code }) => code === 100);
@@ -118,7 +96,7 @@ t.test('nothing about a file is said before the configuration', async (t) => {
 });
 
 t.test('a file: written anew, hashed, dated', async (t) => {
-  const { daemon, method, directory, filename, uri } = await stage(t);
+  const { daemon, method, directory, filename, uri } = await stageForPath(t);
   const elsewhere = join(directory, 'elsewhere');
   writeFileSync(elsewhere, 'somebody else’s');
   symlinkSync(elsewhere, filename);
@@ -140,7 +118,7 @@ t.test('a file: written anew, hashed, dated', async (t) => {
 });
 
 t.test('the hash is that of the bytes that were written, whatever was expected', async (t) => {
-  const { daemon, method, filename, uri } = await stage(t);
+  const { daemon, method, filename, uri } = await stageForPath(t);
   const other = Buffer.alloc(data.length, 'x');
   daemon.serve(PATH, other);
   method.acquire({ URI: uri, Filename: filename, ...expected });
@@ -149,12 +127,12 @@ t.test('the hash is that of the bytes that were written, whatever was expected',
 });
 
 t.test('Acquire::ForceHash, and files of which only a weak hash is known', async (t) => {
-  const { daemon, method, filename, uri } = await stage(t, { 'Acquire::ForceHash': 'MD5Sum' });
+  const { daemon, method, filename, uri } = await stageForPath(t, { 'Acquire::ForceHash': 'MD5Sum' });
   daemon.serve(PATH, data);
   method.acquire({ URI: uri, Filename: filename, ...expected });
   const md5 = createHash('md5').update(data).digest('hex');
   t.equal((await method.answer(uri)).get('MD5Sum-Hash'), md5);
-  const weak = await stage(t);
+  const weak = await stageForPath(t);
   weak.daemon.serve(PATH, data);
   weak.method.acquire({ URI: weak.uri, Filename: weak.filename, 'Expected-MD5Sum': md5 });
   const done = await weak.method.answer(weak.uri);
@@ -163,7 +141,7 @@ t.test('Acquire::ForceHash, and files of which only a weak hash is known', async
 });
 
 t.test('what an earlier run left is gone on with', async (t) => {
-  const { daemon, method, filename, uri } = await stage(t);
+  const { daemon, method, filename, uri } = await stageForPath(t);
   writeFileSync(filename, data.subarray(0, 20_000));
   daemon.serve(PATH, data);
   method.acquire({ URI: uri, Filename: filename, ...expected });
@@ -174,7 +152,7 @@ t.test('what an earlier run left is gone on with', async (t) => {
 });
 
 t.test('a part of another file is found out, and the file fetched as a whole', async (t) => {
-  const { daemon, method, filename, uri } = await stage(t);
+  const { daemon, method, filename, uri } = await stageForPath(t);
   writeFileSync(filename, Buffer.alloc(20_000, 'x'));
   daemon.serve(PATH, data);
   method.acquire({ URI: uri, Filename: filename, ...expected });
@@ -186,12 +164,12 @@ t.test('a part of another file is found out, and the file fetched as a whole', a
 });
 
 t.test('a file that is there already needs no request; one that is too long is fetched anew', async (t) => {
-  const { daemon, method, filename, uri } = await stage(t);
+  const { daemon, method, filename, uri } = await stageForPath(t);
   writeFileSync(filename, data);
   method.acquire({ URI: uri, Filename: filename, ...expected });
   t.equal((await method.answer(uri)).get('SHA256-Hash'), sha256);
   t.equal(daemon.requests.length, 0);
-  const longer = await stage(t);
+  const longer = await stageForPath(t);
   writeFileSync(longer.filename, Buffer.concat([data, data]));
   longer.daemon.serve(PATH, data);
   longer.method.acquire({ URI: longer.uri, Filename: longer.filename, ...expected });
@@ -199,7 +177,7 @@ t.test('a file that is there already needs no request; one that is too long is f
 });
 
 t.test('an answer that ends short is asked for again, from where it ended', async (t) => {
-  const { daemon, method, filename, uri } = await stage(t);
+  const { daemon, method, filename, uri } = await stageForPath(t);
   let times = 0;
   daemon.answer(PATH, (req, res) => {
     if (times++ > 0) {
@@ -221,7 +199,7 @@ t.test('an answer that ends short is asked for again, from where it ended', asyn
 });
 
 t.test('a Release that has not changed is a hit, and nothing is left', async (t) => {
-  const { daemon, method, filename, uri } = await stage(t);
+  const { daemon, method, filename, uri } = await stageForPath(t);
   const date = 'Sun, 06 Nov 1994 08:49:37 GMT';
   daemon.answer(PATH, (req, res) => {
     res.writeHead(req.headers['if-modified-since'] === date ? 304 : 200);
@@ -247,7 +225,7 @@ t.test('errors of the daemon: what may pass is tried again by APT, what is wrong
     [500, 'no code of ours', 'HttpError500', true],
     [418, '__proto__', 'HttpError418', false],
   ] as const;
-  const { daemon, method, filename } = await stage(t);
+  const { daemon, method, filename } = await stageForPath(t);
   for (const [status, code, reason, transient] of cases) {
     const path = `/mirror.example/${status}/${encodeURIComponent(code)}`;
     daemon.answer(path, (_, res) => daemon.fail(res, status, code, 'why\r\nFake-Field: yes'));
@@ -262,7 +240,7 @@ t.test('errors of the daemon: what may pass is tried again by APT, what is wrong
 });
 
 t.test('a failure that the daemon tells beforehand needs no request', async (t) => {
-  const { daemon, method, filename, uri } = await stage(t);
+  const { daemon, method, filename, uri } = await stageForPath(t);
   daemon.wanted = (wants) => {
     for (const { id } of wants) daemon.tell({ failed: [{ id, code: 'HOST_NOT_ALLOWED', message: 'not on the list' }] });
   };
@@ -273,7 +251,7 @@ t.test('a failure that the daemon tells beforehand needs no request', async (t) 
 });
 
 t.test('never more than APT allows', async (t) => {
-  const { daemon, method, filename, uri } = await stage(t);
+  const { daemon, method, filename, uri } = await stageForPath(t);
   daemon.serve(PATH, data);
   method.acquire({ URI: uri, Filename: filename, 'Maximum-Size': 1000 });
   t.equal((await method.answer(uri)).get('FailReason'), 'MaximumSizeExceeded');
@@ -289,7 +267,7 @@ t.test('never more than APT allows', async (t) => {
 });
 
 t.test('redirections become those of APT, to schemes that it has methods for', async (t) => {
-  const { daemon, method, filename, uri } = await stage(t);
+  const { daemon, method, filename, uri } = await stageForPath(t);
   daemon.answer(PATH, (_, res) => res.writeHead(301, { Location: 'http://other.example/a.deb' }).end());
   method.acquire({ URI: uri, Filename: filename, ...expected });
   const moved = await method.answer(uri);
@@ -304,7 +282,7 @@ t.test('redirections become those of APT, to schemes that it has methods for', a
 });
 
 t.test('targets that are no files are left alone', async (t) => {
-  const { daemon, method, directory, uri } = await stage(t);
+  const { daemon, method, directory, uri } = await stageForPath(t);
   daemon.serve(PATH, data);
   for (const filename of ['/dev/null', directory, '', '.', join(directory, 'no/such/place')]) {
     method.acquire({ URI: `${uri}?${filename}`, Filename: filename });
@@ -315,7 +293,7 @@ t.test('targets that are no files are left alone', async (t) => {
 });
 
 t.test('URIs that are none of ours', async (t) => {
-  const { method, filename } = await stage(t);
+  const { method, filename } = await stageForPath(t);
   for (const uri of [
     'debtorrent://user:secret@127.0.0.1/mirror.example/a',
     'debtorrent://127.0.0.1:0/mirror.example/a',
@@ -341,7 +319,7 @@ t.test('what is not APT on standard input', async (t) => {
 
 t.test('a daemon that speaks something else is none: files come from the mirror', async (t) => {
   // longer than the test may take: silence is not what tells
-  const { method, filename } = await stage(t, { 'Acquire::debtorrent::Timeout': '600' });
+  const { method, filename } = await stageForPath(t, { 'Acquire::debtorrent::Timeout': '600' });
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
@@ -377,7 +355,7 @@ t.test('a control connection that goes wrong costs nothing but its help', async 
     '{"figures":{}}\n',
     '',
   ]) {
-    const { daemon, method, filename, uri } = await stage(t);
+    const { daemon, method, filename, uri } = await stageForPath(t);
     daemon.control = (socket) => {
       if (nonsense === '') socket.end();
       else socket.write(nonsense.includes('4711') ? `${nonsense}{\n` : nonsense);
@@ -389,7 +367,7 @@ t.test('a control connection that goes wrong costs nothing but its help', async 
 });
 
 t.test('a Unix socket of the configuration is used, and TCP when it is dead', async (t) => {
-  const { daemon, method, directory, filename, uri } = await stage(t, {
+  const { daemon, method, directory, filename, uri } = await stageForPath(t, {
     'Acquire::debtorrent::Socket': '/nonexistent/apt.sock',
   });
   daemon.serve(PATH, data);
@@ -402,7 +380,7 @@ t.test('a Unix socket of the configuration is used, and TCP when it is dead', as
   const copy = join(directory, 'left.sock');
   await run('ln', [dead, copy]);
   await new Promise((resolve) => left.close(resolve));
-  const second = await stage(t, { 'Acquire::debtorrent::Socket': copy });
+  const second = await stageForPath(t, { 'Acquire::debtorrent::Socket': copy });
   second.daemon.serve(PATH, data);
   second.method.acquire({ URI: second.uri, Filename: second.filename, ...expected });
   t.equal((await second.method.answer(second.uri)).code, 201);
@@ -411,7 +389,7 @@ t.test('a Unix socket of the configuration is used, and TCP when it is dead', as
 const root = process.getuid?.() === 0;
 
 t.test('root gives up its rights before it writes', { skip: !root && 'not run by root' }, async (t) => {
-  const { daemon, method, directory, uri } = await stage(t, { 'APT::Sandbox::User': 'nobody' });
+  const { daemon, method, directory, uri } = await stageForPath(t, { 'APT::Sandbox::User': 'nobody' });
   const partial = join(directory, 'partial');
   mkdirSync(partial, { mode: 0o700 });
   chownSync(partial, 65534, 65534);
@@ -427,12 +405,12 @@ t.test('root gives up its rights before it writes', { skip: !root && 'not run by
 });
 
 t.test('a user that does not exist', { skip: !root && 'not run by root' }, async (t) => {
-  const { method } = await stage(t, { 'APT::Sandbox::User': 'no-such-user' });
+  const { method } = await stageForPath(t, { 'APT::Sandbox::User': 'no-such-user' });
   t.equal(await method.exited, 112);
 });
 
 t.test('a full disk is said to be one', { skip: skipWithoutMount() }, async (t) => {
-  const { daemon, method, directory, uri } = await stage(t);
+  const { daemon, method, directory, uri } = await stageForPath(t);
   const small = join(directory, 'small');
   mkdirSync(small);
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16k', 'tmpfs', small]);

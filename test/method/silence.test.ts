@@ -1,14 +1,12 @@
 /** A daemon that says nothing more, as one that is stopped or whose network is gone: APT never waits for ever. */
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import t from 'tap';
+import t, { type Test } from 'tap';
 
 import { skipWithoutApt, sleep, until } from '../support/process.ts';
-import { downloaded, hashesOf, Scene } from '../support/scene.ts';
-import { FakeDaemon } from './fixtures/fake-daemon.ts';
-import { MethodProcess } from './fixtures/method-process.ts';
+import { Scene } from '../support/scene.ts';
+import { installInterrupted } from './fixtures/interrupted.ts';
+import { stage } from './fixtures/stage.ts';
 
 t.setTimeout(180_000);
 
@@ -19,30 +17,17 @@ const expected = {
 };
 const paths = Array.from({ length: 3 }, (_, n) => `/mirror.example/debian/pool/${n}.deb`);
 
-interface Stage {
-  readonly daemon: FakeDaemon;
-  readonly method: MethodProcess;
-  ask(path: string): void;
-}
-
-async function stage(t: { teardown(step: () => unknown): void }, timeout: number): Promise<Stage> {
-  const directory = mkdtempSync(join(tmpdir(), 'dt-method-'));
-  const daemon = await FakeDaemon.start();
-  const method = new MethodProcess();
-  t.teardown(async () => {
-    await method.close();
-    await daemon.close();
-    rmSync(directory, { recursive: true, force: true });
-  });
-  method.configure({ 'Acquire::debtorrent::Timeout': String(timeout) });
+async function silentStage(t: Test, timeout: number) {
+  const { directory, ...rest } = await stage(t, { 'Acquire::debtorrent::Timeout': String(timeout) });
   const ask = (path: string): void => {
-    method.acquire({ URI: daemon.uri(path), Filename: join(directory, path.replaceAll('/', '_')), ...expected });
+    const Filename = join(directory, path.replaceAll('/', '_'));
+    rest.method.acquire({ URI: rest.daemon.uri(path), Filename, ...expected });
   };
-  return { daemon, method, ask };
+  return { ...rest, ask };
 }
 
 t.test('silent on everything: files come from the mirror, with one warning', async (t) => {
-  const { daemon, method, ask } = await stage(t, 1);
+  const { daemon, method, ask } = await silentStage(t, 1);
   daemon.control = () => undefined;
   for (const path of ['/healthz', ...paths]) daemon.answer(path, () => undefined);
   for (const path of paths) ask(path);
@@ -55,7 +40,7 @@ t.test('silent on everything: files come from the mirror, with one warning', asy
 });
 
 t.test('silent on the control connection alone: files are asked for all the same', async (t) => {
-  const { daemon, method, ask } = await stage(t, 1);
+  const { daemon, method, ask } = await silentStage(t, 1);
   daemon.control = () => undefined;
   for (const path of paths) daemon.serve(path, data);
   for (const path of paths) ask(path);
@@ -64,7 +49,7 @@ t.test('silent on the control connection alone: files are asked for all the same
 });
 
 t.test('a daemon that has nothing to say is none that is silent', async (t) => {
-  const { daemon, method, ask } = await stage(t, 3);
+  const { daemon, method, ask } = await silentStage(t, 3);
   const [first = '', waiting = '', last = ''] = paths;
   for (const path of paths) daemon.serve(path, data);
   ask(first);
@@ -91,20 +76,6 @@ t.test(
     const names = Array.from({ length: 20 }, (_, n) => `pkg${n}`);
     const scene = await Scene.start(t, { state: { add: names.map((name) => ({ name })) } });
     const apt = scene.apt('method', { conf: ['Acquire::debtorrent::Timeout "3";'] });
-    t.equal((await apt.update()).code, 0);
-    const { archive, daemon, mirror } = scene;
-    let release: () => void = () => undefined;
-    const hold = new Promise<void>((resolve) => (release = resolve));
-    mirror.forget();
-    mirror.rule((request) => /pkg\d*[13579]_/.test(request.path), { hold });
-    const installing = apt.installDownloadOnly(...names);
-    await until('some files wait for the mirror', () => mirror.requests(/pkg\d*[13579]_/).length > 0);
-    process.kill(daemon.ready.pid, 'SIGSTOP');
-    mirror.clearRules();
-    release();
-    const got = await installing;
-    t.equal(got.code, 0, got.output);
-    t.same(downloaded(got), hashesOf(archive, ...names), got.output);
-    t.equal(got.output.match(/^W: .*no DebTorrent on/gm)?.length, 1, got.output);
+    await installInterrupted(t, scene, apt, names, ({ ready }) => process.kill(ready.pid, 'SIGSTOP'));
   },
 );

@@ -43,10 +43,7 @@ export interface HttpBackup {
   stop(): Promise<void>;
 }
 
-type Figures = { -readonly [K in Exclude<keyof MirrorStats, 'host' | 'failing'>]: MirrorStats[K] } & {
-  /** When it failed, unless something good came since. */
-  failedAt: number | undefined;
-};
+type Figures = { -readonly [K in Exclude<keyof MirrorStats, 'host'>]: MirrorStats[K] };
 
 /** A mirror that is not asked any more does not fail for ever, but as long as people look why APT failed. */
 const FAILING_MS = 120_000;
@@ -62,8 +59,7 @@ export function createHttpBackup(deps: HttpBackupDeps): HttpBackup {
   const figuresOf = (host: string) => {
     const name = rowFor(figures, host);
     let entry = figures.get(name);
-    if (entry === undefined)
-      figures.set(name, (entry = { bytes: 0, errors: 0, last_error: null, failedAt: undefined }));
+    if (entry === undefined) figures.set(name, (entry = { bytes: 0, errors: 0, failing: false, last_error: null }));
     return entry;
   };
 
@@ -73,7 +69,7 @@ export function createHttpBackup(deps: HttpBackupDeps): HttpBackup {
     received: (host: string, bytes: number) => {
       const entry = figuresOf(host);
       entry.bytes += bytes;
-      entry.failedAt = undefined;
+      entry.failing = false;
     },
   };
 
@@ -81,7 +77,7 @@ export function createHttpBackup(deps: HttpBackupDeps): HttpBackup {
     if (outcome.kind === 'failed' && outcome.code === 'CANCELLED') return;
     const entry = figuresOf(host);
     // a file that is not there says nothing against the mirror
-    entry.failedAt = outcome.kind === 'failed' && outcome.transient ? deps.now() : undefined;
+    entry.failing = outcome.kind === 'failed' && outcome.transient;
     if (outcome.kind !== 'failed') return;
     entry.errors += 1;
     if (outcome.transient) entry.last_error = { code: outcome.code, at: deps.now() };
@@ -110,9 +106,9 @@ export function createHttpBackup(deps: HttpBackupDeps): HttpBackup {
     }
   }
 
-  /** Also after the clock was set back. */
-  function isLately(at: number | undefined): boolean {
-    return at !== undefined && Math.abs(deps.now() - at) < FAILING_MS;
+  /** What was good since is noted by `failing`. Also after the clock was set back. */
+  function failsLately({ failing, last_error: last }: Figures): boolean {
+    return failing && last !== null && Math.abs(deps.now() - last.at) < FAILING_MS;
   }
 
   return {
@@ -123,8 +119,7 @@ export function createHttpBackup(deps: HttpBackupDeps): HttpBackup {
         job?.queue.cancel(id);
         job?.cancellation.cancel();
       },
-      stats: () =>
-        [...figures].map(([host, { failedAt, ...figure }]) => ({ host, ...figure, failing: isLately(failedAt) })),
+      stats: () => [...figures].map(([host, figure]) => ({ host, ...figure, failing: failsLately(figure) })),
     },
     async stop() {
       for (const { cancellation } of jobs.values()) cancellation.cancel();

@@ -6,7 +6,7 @@
  * them to the I/O threads measured 200 with both processors busy, a dozen times for each file. Flushes, which wait for
  * the disk, are handed over.
  */
-import { closeSync, futimesSync, mkdirSync, openSync, renameSync, statSync } from 'node:fs';
+import { closeSync, futimesSync, mkdirSync, openSync, renameSync, statSync, type BigIntStats } from 'node:fs';
 import { chmod, rm, stat, utimes } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
@@ -58,6 +58,11 @@ function openDated(path: string, now: number, lastModified: string | undefined):
     closeSync(fd);
     throw error;
   }
+}
+
+/** HTTP-date. */
+function modified(found: BigIntStats): string {
+  return new Date(Number(found.mtimeMs)).toUTCString();
 }
 
 function moveTo(to: string, from: string): void {
@@ -152,19 +157,16 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
     }
     // A file whose bytes may have changed keeps no fingerprint until somebody has hashed it.
     files.put(sha256, { size, usedAt: now, fingerprint: verified ? fingerprint : undefined });
-    const lastModified = new Date(Number(found.mtimeMs)).toUTCString();
-    return { sha256, path, size, lastModified, verified, fingerprint };
+    return { sha256, path, size, lastModified: modified(found), verified, fingerprint };
   }
 
-  function remember(sha256: Sha256): StoredFile {
-    const path = layout.file(sha256);
-    const found = statSync(path, { bigint: true });
+  /** Its hash was checked. */
+  function remember(sha256: Sha256, found: BigIntStats): StoredFile {
     const size = Number(found.size);
     const fingerprint = fingerprintOf(found);
     files.put(sha256, { size, usedAt: clock.now(), fingerprint });
     dirty = true;
-    const lastModified = new Date(Number(found.mtimeMs)).toUTCString();
-    return { sha256, path, size, lastModified, verified: true, fingerprint };
+    return { sha256, path: layout.file(sha256), size, lastModified: modified(found), verified: true, fingerprint };
   }
 
   async function commit(
@@ -179,7 +181,7 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
     await flushes.flush(() => openDated(from, clock.now(), lastModified), size, urgent);
     return inOrder.run(to, async () => {
       moveTo(to, from);
-      return remember(sha256);
+      return remember(sha256, statSync(to, { bigint: true }));
     });
   }
 
@@ -216,9 +218,7 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
     right: ({ sha256, path, fingerprint }) => {
       const found = statSync(path, { bigint: true, throwIfNoEntry: false });
       // Evicted, or written to since.
-      if (found === undefined || fingerprintOf(found) !== fingerprint) return;
-      files.put(sha256, { size: Number(found.size), usedAt: clock.now(), fingerprint });
-      dirty = true;
+      if (found !== undefined && fingerprintOf(found) === fingerprint) remember(sha256, found);
     },
     wrong: async (sha256) => {
       files.delete(sha256);

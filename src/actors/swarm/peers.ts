@@ -18,6 +18,7 @@ import { createDiscovery } from '../discovery/discovery.ts';
 import type { DiscoveryProtocol } from '../discovery/protocol.ts';
 import type { Hashing } from '../hashing.ts';
 import { systemCertificates } from '../http-backup/system-certificates.ts';
+import { checkStored } from '../store/check-stored.ts';
 import { layoutOf } from '../store/layout.ts';
 import type { StoredFile, StoreProtocol } from '../store/protocol.ts';
 import { BannedList } from './banned-list.ts';
@@ -170,12 +171,8 @@ export async function createPeers(deps: PeersDeps): Promise<Peers> {
   });
 
   async function check(file: StoredFile): Promise<boolean> {
-    const actual = await hashing.sha256(file.path, file.size).catch(() => undefined);
-    if (actual === undefined) return false;
-    const right = actual === file.sha256;
-    if (right) store.tell('right', file);
-    else store.tell('wrong', file.sha256);
-    return right;
+    const right = await checkStored({ store, sha256: (path, size) => hashing.sha256(path, size) }, file);
+    return right === true;
   }
 
   function exchanged(link: Link, addresses: readonly { readonly host: string; readonly port: number }[]): void {

@@ -7,7 +7,10 @@ import type { CatalogueUpdate } from '../../core/archive/archive-state.ts';
 import type { InfoHash, Sha256 } from '../../core/ids.ts';
 import type { JobId } from '../source.ts';
 
-/** One file that this machine wants from peers, from `seek` until `over`. Chosen by the transfers, never reused, also not after a failure. */
+/**
+ * One file that this machine wants from peers, from `seek` until `over`. Chosen by the transfers, never reused, also not
+ * after a failure.
+ */
 export type WantId = number;
 
 /** Nobody waits longer for the first answers of peers, in milliseconds: then the mirror is asked. */

@@ -1,5 +1,6 @@
 /** Files that the cache has already, and what has to be checked before they are given out. */
 import type { Logger } from '../../core/logging.ts';
+import { checkStored } from '../store/check-stored.ts';
 import type { NameRecord, StoredFile } from '../store/protocol.ts';
 import type { ContentDeps } from './content.ts';
 
@@ -17,14 +18,8 @@ export interface CacheCheckDeps extends ContentDeps {
 
 /** True when the file still has the bytes that its name says; when it has others the store removes it. */
 export async function checkCached(deps: CacheCheckDeps, file: StoredFile): Promise<boolean> {
-  const actual = await deps.sha256(file.path, file.size).catch(() => undefined);
-  // That it could not be read now says nothing of its bytes.
-  if (actual === undefined) return false;
-  if (actual === file.sha256) {
-    deps.store.tell('right', file);
-    return true;
-  }
-  deps.store.tell('wrong', file.sha256);
+  const right = await checkStored(deps, file);
+  if (right !== false) return right === true;
   deps.log.warn({ sha256: file.sha256 }, 'a cached file has changed on disk and is fetched again');
   deps.hashFailed();
   return false;

@@ -5,7 +5,7 @@
 import type { Clock } from '../../core/clock.ts';
 import { DebtorrentError } from '../../core/errors.ts';
 import { firstId } from '../../core/first-id.ts';
-import type { FetchPlan } from '../../core/fetch-plan.ts';
+import { transferKey, type FetchPlan } from '../../core/fetch-plan.ts';
 import { SMALL_FILE_BYTES } from '../../core/job-size.ts';
 import type { MirrorUrl, Sha256, TransferKey } from '../../core/ids.ts';
 import type { Logger } from '../../core/logging.ts';
@@ -100,7 +100,7 @@ export function createTransfers(deps: TransfersDeps): Transfers {
   };
 
   function start(plan: FetchPlan, from: number, cached?: Cached): Transfer {
-    const key = keyOf(plan);
+    const key = transferKey(plan);
     // Whoever asked while this one was looking at the cache has started it already.
     const running = byKey.get(key);
     if (running !== undefined) return running;
@@ -151,7 +151,7 @@ export function createTransfers(deps: TransfersDeps): Transfers {
   }
 
   async function findOrStart(plan: FetchPlan, from: number): Promise<WholeFile | Transfer> {
-    const running = await alive(keyOf(plan));
+    const running = await alive(transferKey(plan));
     if (running !== undefined) {
       // Where this one asks is another place for it when the first ones fail.
       running.candidates.add([plan.url, ...plan.alternates]);
@@ -176,7 +176,7 @@ export function createTransfers(deps: TransfersDeps): Transfers {
 
   /** Also a file that is right: who asks may have wrong bytes of it from before. */
   function marked<T extends WholeFile | ArrivingFile>(plan: FetchPlan, file: T): T {
-    return spoilt.has(keyOf(plan)) ? { ...file, spoilt: true } : file;
+    return spoilt.has(transferKey(plan)) ? { ...file, spoilt: true } : file;
   }
 
   async function open(plan: FetchPlan, from: number): Promise<WholeFile | ArrivingFile> {
@@ -266,10 +266,6 @@ export function createTransfers(deps: TransfersDeps): Transfers {
       await store.ask('stats').catch(() => undefined);
     },
   };
-}
-
-function keyOf(plan: FetchPlan): TransferKey {
-  return (plan.sha256 ?? `url:${plan.url}`) as TransferKey;
 }
 
 function outcomeOf(transfer: Transfer): WholeFile {

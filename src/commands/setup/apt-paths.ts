@@ -22,10 +22,10 @@ export interface AptPaths {
   readonly preferenceParts: string;
 }
 
-/** Name, what APT calls it, and what it is on any machine whose administrator has not changed it. */
 /** What an answer is called, and the option that is asked for. */
 type Question = readonly [name: string, option: string];
 
+/** Name, what APT calls it, and what it is on any machine whose administrator has not changed it. */
 const PATHS: readonly (readonly [keyof AptPaths, string, string])[] = [
   ['sourceList', 'Dir::Etc::sourcelist/f', '/etc/apt/sources.list'],
   ['sourceParts', 'Dir::Etc::sourceparts/d', '/etc/apt/sources.list.d'],

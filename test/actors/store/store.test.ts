@@ -486,23 +486,30 @@ t.test('a file that is written to while it is checked is not verified by that', 
   t.match(await ref.ask('find', hash), { verified: false });
 });
 
-t.test('a cache that somebody empties takes files again', async (t) => {
-  const root = await temporaryDirectory(t);
+/** What the store does once a minute is done when `passMinute` is called. */
+function minuteClock(base: Clock): Clock & { passMinute(): void } {
   let everyMinute = () => {};
-  const { ref } = await open(t, root, 0, {
-    ...systemClock,
+  return {
+    ...base,
     setTimeout(callback, ms) {
-      if (ms !== 60_000) return systemClock.setTimeout(callback, ms);
+      if (ms !== 60_000) return base.setTimeout(callback, ms);
       everyMinute = callback;
       return { clear: () => undefined };
     },
-  });
+    passMinute: () => everyMinute(),
+  };
+}
+
+t.test('a cache that somebody empties takes files again', async (t) => {
+  const root = await temporaryDirectory(t);
+  const clock = minuteClock(systemClock);
+  const { ref } = await open(t, root, 0, clock);
   const hash = await put(ref, content('a'), undefined);
   await rm(layoutOf(root).files, { recursive: true });
   await put(ref, content('a'));
   t.match(await ref.ask('find', hash), { verified: true });
   for (const name of await readdir(root)) await rm(join(root, name), { recursive: true });
-  everyMinute();
+  clock.passMinute();
   await until(() => existsSync(layoutOf(root).partials));
   await put(ref, content('a'));
   t.match(await ref.ask('find', hash), { verified: true });
@@ -549,17 +556,10 @@ t.test('what was in use when the cache was over its quota goes a minute later', 
   const root = await temporaryDirectory(t);
   await leave(root, 300);
   const clock = aheadClock();
-  let everyMinute = () => {};
-  const { ref } = await open(t, root, 50_000, {
-    ...clock,
-    setTimeout(callback, ms) {
-      if (ms !== 60_000) return systemClock.setTimeout(callback, ms);
-      everyMinute = callback;
-      return { clear: () => undefined };
-    },
-  });
+  const minutes = minuteClock(clock);
+  const { ref } = await open(t, root, 50_000, minutes);
   await until(async () => (await ref.ask('stats')).files === 300);
   clock.skip(120_000);
-  everyMinute();
+  minutes.passMinute();
   await until(async () => (await finishedFiles(root)) === 50);
 });
