@@ -1,12 +1,14 @@
 /**
- * How files are cut: pieces of 1 MiB (the last one of a file may be shorter), asked for in blocks of 128 KiB, hashed in
- * leaves of 16 KiB (docs/PROTOCOL.md). Sizes, offsets and lengths in bytes.
+ * How files are cut: pieces of 1 MiB (the last one of a file may be shorter), asked for in blocks of 128 KiB or several
+ * of them at once, hashed in leaves of 16 KiB (docs/PROTOCOL.md). Sizes, offsets and lengths in bytes.
  */
 import type { ByteRange } from '../range-set.ts';
 import { Bitmap } from './bitmap.ts';
 
 export const PIECE_BYTES = 1024 * 1024;
 export const BLOCK_BYTES = 128 * 1024;
+/** The most that one request may be for. */
+export const MAX_REQUEST_BYTES = 4 * BLOCK_BYTES;
 export const LEAF_BYTES = 16 * 1024;
 export const LEAVES_PER_PIECE = PIECE_BYTES / LEAF_BYTES;
 /** Of one file. */

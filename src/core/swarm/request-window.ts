@@ -4,12 +4,16 @@
  * next comes soon and that nothing much is lost when the peer leaves. What a peer says of the next file comes behind
  * these blocks, and a mirror is asked when that takes 50 ms. Pure: times in milliseconds come with each call.
  */
-import { BLOCK_BYTES } from './pieces.ts';
+import { BLOCK_BYTES, MAX_REQUEST_BYTES } from './pieces.ts';
 
 export const FIRST_WINDOW = 8;
 export const MIN_WINDOW = 4;
 export const MAX_WINDOW = 64;
 const SLACK_MS = 20;
+/** So long may what is asked for in one request take: for a fast link that is several blocks, which are less work. */
+const REQUEST_MS = 8;
+/** Blocks in one request. */
+export const MAX_SPAN = MAX_REQUEST_BYTES / BLOCK_BYTES;
 /** The rate is measured over spans of at least this time. */
 const SPAN_MS = 40;
 /** Weight of the newest span and of the newest answer. */
@@ -35,6 +39,12 @@ export class RequestWindow {
   /** Blocks. */
   get size(): number {
     return this.#size;
+  }
+
+  /** Blocks for one request: 1, 2 or 4. */
+  get span(): number {
+    const blocks = (this.#rate * REQUEST_MS) / 1000 / BLOCK_BYTES;
+    return blocks >= MAX_SPAN ? MAX_SPAN : blocks >= 2 ? 2 : 1;
   }
 
   /** Bytes a second while the link was busy; 0 before anything came. */

@@ -1,7 +1,7 @@
 import t from 'tap';
 
 import { BlockPool } from '../../../src/actors/swarm/block-pool.ts';
-import { BLOCK_BYTES } from '../../../src/core/swarm/pieces.ts';
+import { BLOCK_BYTES, MAX_REQUEST_BYTES } from '../../../src/core/swarm/pieces.ts';
 
 t.test('a buffer that was only shown is used again at once, one that is kept is not', (t) => {
   const pool = new BlockPool();
@@ -47,10 +47,15 @@ t.test('given twice, or not of the pool: nobody gets the same buffer twice', (t)
 
 t.test('a bounded number is kept', (t) => {
   const pool = new BlockPool();
-  const many = Array.from({ length: 200 }, () => pool.take(1));
-  const buffers = new Set(many.map(({ buffer }) => buffer));
-  for (const one of many) pool.give(one);
-  const again = Array.from({ length: 200 }, () => pool.take(1).buffer);
-  t.equal(again.filter((buffer) => buffers.has(buffer)).length, 64);
+  for (const [length, kept] of [
+    [1, 64],
+    [MAX_REQUEST_BYTES, 16],
+  ] as const) {
+    const many = Array.from({ length: 200 }, () => pool.take(length));
+    const buffers = new Set(many.map(({ buffer }) => buffer));
+    for (const one of many) pool.give(one);
+    const again = Array.from({ length: 200 }, () => pool.take(length).buffer);
+    t.equal(again.filter((buffer) => buffers.has(buffer)).length, kept);
+  }
   t.end();
 });

@@ -5,6 +5,7 @@ import { BLOCK_BYTES } from '../../../src/core/swarm/pieces.ts';
 import {
   FIRST_WINDOW,
   MAX_DEADLINE_MS,
+  MAX_SPAN,
   MAX_WINDOW,
   MIN_DEADLINE_MS,
   MIN_SMALL_DEADLINE_MS,
@@ -39,6 +40,15 @@ t.test('the window grows until it fills a fast link far away, and stays small on
   t.ok(slow.size <= FIRST_WINDOW, `${slow.size} blocks`);
   const middle = run(10, 0.2, 2000);
   t.ok(middle.rate > 0.15 * BLOCK_BYTES * 1000, `${middle.rate} bytes a second`);
+  t.end();
+});
+
+t.test('a fast link is asked for several blocks at once, one that is slow or not known for one', (t) => {
+  t.equal(new RequestWindow().span, 1);
+  t.equal(run(1, 0.1, 200).span, 1);
+  t.equal(run(1, 0.3, 2000).span, 2);
+  // 0.9 is a line of 1 Gbit/s
+  t.equal(run(1, 0.9, 2000).span, MAX_SPAN);
   t.end();
 });
 

@@ -14,7 +14,7 @@ import { failed, JobRunner } from './job-runner.ts';
 import { Lane, type Request } from './lane.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { PieceChecks } from './piece-checks.ts';
-import { receive } from './receiver.ts';
+import { receive, type ReceiverDeps } from './receiver.ts';
 import { Requester } from './requester.ts';
 import { Slowness } from './slowness.ts';
 import { TogetherFeed } from './together-feed.ts';
@@ -31,7 +31,7 @@ export class Downloads {
   readonly #bySha256 = new Map<Sha256, Want>();
   readonly #lanes = new Map<Link, Lane>();
   readonly #turn = new EachTurn();
-  readonly #budget: MemoryBudget;
+  readonly #receiver: ReceiverDeps;
   readonly #requester: Requester;
   readonly #checks: PieceChecks;
   readonly #runner: JobRunner;
@@ -51,7 +51,6 @@ export class Downloads {
     const lanes = () => this.#lanes.values();
     const changed = (want: Want) => this.#views.changed(want);
     const budget = new MemoryBudget(() => this.#requester.soon());
-    this.#budget = budget;
     const requester = new Requester({
       clock,
       turn,
@@ -88,6 +87,7 @@ export class Downloads {
       checks,
       wrote: (job, start, end) => deps.wrote(job, start, end),
     });
+    this.#receiver = { clock, budget, requester, checks, runner: this.#runner };
     this.#asking = new Asking({
       clock,
       turn,
@@ -211,8 +211,7 @@ export class Downloads {
   block(link: Link, block: BlockRef, data: Buffer): void {
     const lane = this.#lanes.get(link);
     if (lane === undefined) return;
-    const deps = { clock: this.#deps.clock, budget: this.#budget, requester: this.#requester };
-    receive({ ...deps, checks: this.#checks, runner: this.#runner }, lane, block, data);
+    receive(this.#receiver, lane, block, data);
   }
 
   /** A request was refused, or choked away. */
@@ -274,6 +273,7 @@ export class Downloads {
     this.#requester.stop();
     this.#asking.stop();
     this.#turn.stop();
+    this.#runner.stop();
   }
 
   async #close(want: Want, verified: boolean): Promise<void> {

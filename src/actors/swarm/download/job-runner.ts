@@ -28,6 +28,13 @@ export interface JobRunnerDeps {
   wrote(job: JobId, start: number, end: number): void;
 }
 
+/**
+ * Of a file from this size on the transfers are told in steps of at least so many bytes, or after so many milliseconds:
+ * each message is work for both threads, and who reads such a file is not ahead of it.
+ */
+const LARGE_FILE_BYTES = 16 * 1024 * 1024;
+const STEP_BYTES = 2 * 1024 * 1024;
+const STEP_MS = 4;
 /** Jobs at once. */
 const MAX_JOBS = 16_384;
 const DONE: PeerOutcome = { kind: 'done' };
@@ -38,6 +45,7 @@ export class JobRunner {
   /** Jobs with news for the transfers. */
   #news = new Set<Job>();
   readonly #tellNews = () => this.#tell();
+  #step: { clear(): void } | undefined;
 
   constructor(deps: JobRunnerDeps) {
     this.#deps = deps;
@@ -81,15 +89,16 @@ export class JobRunner {
       if (!job.written(start, end)) continue;
       this.#news.add(job);
       if (job.complete && !job.ending) this.#finish(want, job, DONE);
+      else if (want.file.size < LARGE_FILE_BYTES || job.untold >= STEP_BYTES) this.#deps.turn.soon(this.#tellNews);
+      else this.#step ??= this.#deps.clock.setTimeout(this.#tellNews, STEP_MS);
     }
-    if (this.#news.size > 0) this.#deps.turn.soon(this.#tellNews);
   }
 
   /** A piece has to be fetched again. */
   lost(want: Want, piece: number): void {
     const { start, end } = want.range(piece);
     for (const job of want.jobs.values()) job.lost(start, end);
-    if ([...want.jobs.values()].some((job) => job.needs(start, end))) this.need(want, start, end);
+    if (want.needs(start, end)) this.need(want, start, end);
     else want.todo.forget(piece);
   }
 
@@ -128,6 +137,10 @@ export class JobRunner {
     await want.closing;
   }
 
+  stop(): void {
+    this.#step?.clear();
+  }
+
   async #settle(want: Want, job: Job, outcome: PeerOutcome): Promise<void> {
     await want.writer?.settled(job.job.start, job.job.end);
     await this.#deps.checks.settle(want, job);
@@ -153,9 +166,9 @@ export class JobRunner {
   #unneed(want: Want, start: number, end: number): void {
     for (let block = Math.floor(start / BLOCK_BYTES); block * BLOCK_BYTES < end; block++) {
       const from = block * BLOCK_BYTES;
-      if ([...want.jobs.values()].some((job) => job.needs(from, from + BLOCK_BYTES))) continue;
+      if (want.needs(from, from + BLOCK_BYTES)) continue;
       want.todo.delete(block);
-      for (const request of want.requests.get(block) ?? []) this.#deps.requester.cancel(request);
+      for (const request of want.requests.get(block) ?? []) this.#deps.requester.cancelUnneeded(request);
     }
   }
 
@@ -181,6 +194,8 @@ export class JobRunner {
   }
 
   #tell(): void {
+    this.#step?.clear();
+    this.#step = undefined;
     const news = this.#news;
     this.#news = new Set();
     for (const job of news) job.flush(this.#deps.wrote);

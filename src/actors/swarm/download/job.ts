@@ -40,6 +40,11 @@ export class Job {
     return this.left.ranges.length === 0 && this.held.ranges.length === 0;
   }
 
+  /** Bytes that are where they belong and were not told. */
+  get untold(): number {
+    return this.#told.bytes;
+  }
+
   /** The parts of a range that it misses, which it then has. */
   take(start: number, end: number): readonly { start: number; end: number }[] {
     const parts = within(this.left, start, end);

@@ -13,11 +13,11 @@ import type { PeerKey } from '../protocol.ts';
 import { Seller } from './seller.ts';
 import type { Want } from './want.ts';
 
-/** A block that was asked for. */
+/** Blocks that were asked for at once: those [first, end) of one piece, numbered through the file. */
 export interface Request {
   readonly seller: Seller;
-  /** Numbered through the file. */
-  readonly block: number;
+  readonly first: number;
+  readonly end: number;
   readonly ref: BlockRef;
   readonly askedAt: number;
 }
@@ -46,6 +46,8 @@ export class Lane {
   readonly window = new RequestWindow();
   /** By index and offset. */
   readonly requests = new Map<number, Request>();
+  /** Blocks in them. */
+  open = 0;
   readonly #byFile = new Map<number, Seller>();
   /** With a lease, ascending by its first index. */
   readonly #leases: Seller[] = [];
@@ -222,9 +224,10 @@ export class Lane {
     return { seller, piece: index - seller.base };
   }
 
-  open(request: Request): void {
+  opened(request: Request): void {
     if (this.requests.size === 0) this.window.began(request.askedAt);
     this.requests.set(keyOf(request.ref), request);
+    this.open += request.end - request.first;
     request.seller.open += 1;
   }
 
@@ -234,6 +237,7 @@ export class Lane {
     const request = this.requests.get(key);
     if (request === undefined || request.ref.length !== ref.length) return undefined;
     this.requests.delete(key);
+    this.open -= request.end - request.first;
     request.seller.open -= 1;
     return request;
   }

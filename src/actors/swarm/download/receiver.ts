@@ -27,15 +27,15 @@ export function receive(deps: ReceiverDeps, lane: Lane, ref: BlockRef, data: Buf
   lane.window.arrived(deps.clock.now(), data.length, request.askedAt);
   lane.delivered();
   requester.close(request);
-  for (const other of want.requests.get(request.block) ?? []) requester.cancel(other);
-  const start = request.block * BLOCK_BYTES;
-  const piece = Math.floor(request.block / BLOCKS_PER_PIECE);
+  const start = request.first * BLOCK_BYTES;
+  const piece = Math.floor(request.first / BLOCKS_PER_PIECE);
   const taken = new RangeSet();
   for (const job of want.jobs.values()) {
     if (!job.needs(start, start + data.length)) continue;
     checks.begin(want, piece, job);
     for (const part of job.take(start, start + data.length)) taken.add(part.start, part.end);
   }
+  for (const other of requester.others(request)) requester.cancelUnneeded(other);
   budget.release(ref.length - taken.bytes);
   for (const part of taken.ranges) {
     want.log.add(part.start, part.end, lane.peer);

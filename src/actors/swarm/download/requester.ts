@@ -69,20 +69,34 @@ export class Requester {
   /** A link has answered: asks it for more. */
   refill(lane: Lane): void {
     if (this.#deps.checksBehind()) return;
-    while (lane.requests.size < lane.window.size) if (!this.#askNext(lane)) break;
+    while (lane.open < lane.window.size) if (!this.#askNext(lane)) break;
     if (lane.requests.size === 0) this.#double(lane);
   }
 
   /** Takes a request back: it is answered, or will not be. The other requests for its block stay. */
   close(request: Request): void {
-    const { want } = request.seller;
-    const others = (want.requests.get(request.block) ?? []).filter((other) => other !== request);
-    if (others.length > 0) want.requests.set(request.block, others);
-    else want.requests.delete(request.block);
+    const { requests } = request.seller.want;
+    for (let block = request.first; block < request.end; block++) {
+      const others = (requests.get(block) ?? []).filter((other) => other !== request);
+      if (others.length > 0) requests.set(block, others);
+      else requests.delete(block);
+    }
   }
 
-  /** Takes back a request that nobody needs any more. */
-  cancel(request: Request): void {
+  /** The open requests for blocks of one that is closed. */
+  others({ seller: { want }, first, end }: Request): Set<Request> {
+    const others = new Set<Request>();
+    for (let block = first; block < end; block++) for (const other of want.requests.get(block) ?? []) others.add(other);
+    return others;
+  }
+
+  /** Takes back a request unless some of its blocks are needed. */
+  cancelUnneeded(request: Request): void {
+    const { want } = request.seller;
+    if (!want.needs(request.first * BLOCK_BYTES, request.end * BLOCK_BYTES)) this.#cancel(request);
+  }
+
+  #cancel(request: Request): void {
     const { lane } = request.seller;
     if (lane.take(request.ref) === undefined) return;
     this.close(request);
@@ -90,38 +104,40 @@ export class Requester {
     lane.link.cancel(request.ref);
   }
 
-  /** A request came to nothing: its block has to be asked for again, unless somebody else is or nobody needs it. */
+  /** A request came to nothing: its blocks have to be asked for again, unless somebody else is or nobody needs them. */
   again(request: Request): void {
     this.close(request);
     this.#deps.budget.release(request.ref.length);
-    this.restore(request);
+    this.#restore(request);
   }
 
-  restore({ seller: { want }, block }: Request): void {
-    if (want.requests.has(block)) return;
-    const start = block * BLOCK_BYTES;
-    if (![...want.jobs.values()].some((job) => job.needs(start, start + BLOCK_BYTES))) return;
-    want.todo.add(block);
-    this.hungry(want);
+  #restore({ seller: { want }, first, end }: Request): void {
+    let restored = false;
+    for (let block = first; block < end; block++) {
+      const start = block * BLOCK_BYTES;
+      if (want.requests.has(block) || !want.needs(start, start + BLOCK_BYTES)) continue;
+      want.todo.add(block);
+      restored = true;
+    }
+    if (restored) this.hungry(want);
   }
 
   /** All requests of a file on one link are taken back and asked for elsewhere. */
   withdraw(seller: Seller): void {
     for (const request of [...seller.lane.requests.values()]) {
       if (request.seller !== seller) continue;
-      this.cancel(request);
-      this.restore(request);
+      this.#cancel(request);
+      this.#restore(request);
     }
   }
 
   #pump(): void {
     if (!this.#deps.checksBehind()) {
       for (const want of [...this.#hungry]) if (want.small) this.#askSmall(want);
-      let lanes = [...this.#deps.lanes()].filter((lane) => lane.requests.size < lane.window.size);
+      let lanes = [...this.#deps.lanes()].filter((lane) => lane.open < lane.window.size);
       while (this.#hungry.size > 0 && lanes.length > 0) {
         const lane = soonest(lanes);
-        if (!this.#askNext(lane) || lane.requests.size >= lane.window.size)
-          lanes = lanes.filter((each) => each !== lane);
+        if (!this.#askNext(lane) || lane.open >= lane.window.size) lanes = lanes.filter((each) => each !== lane);
       }
       for (const lane of this.#deps.lanes()) if (lane.requests.size === 0) this.#double(lane);
     }
@@ -136,13 +152,13 @@ export class Requester {
     for (const seller of want.sellers.values()) {
       const { lane } = seller;
       if (!seller.live(now) || !seller.sells(0) || lane.requests.size >= MAX_OPEN) continue;
-      const time = lane.window.expected(lane.requests.size);
+      const time = lane.window.expected(lane.open);
       if (time >= bestTime) continue;
       best = seller;
       bestTime = time;
     }
     for (let block = want.todo.firstOf(0); best !== undefined && block !== undefined; block = want.todo.firstOf(0)) {
-      if (!this.#ask(best, block)) return;
+      if (!this.#ask(best, block, 1)) return;
     }
   }
 
@@ -155,7 +171,7 @@ export class Requester {
       const block = pickOf(seller);
       if (block === undefined) continue;
       const piece = Math.floor(block / BLOCKS_PER_PIECE);
-      if (!this.#ask(seller, block)) return false;
+      if (!this.#ask(seller, block, lane.window.span)) return false;
       if (seller.current !== piece && this.#hungry.delete(want) && want.todo.count > 0) this.#hungry.add(want);
       seller.current = piece;
       return true;
@@ -163,18 +179,24 @@ export class Requester {
     return false;
   }
 
-  #ask(seller: Seller, block: number): boolean {
+  /** Asks for a block, and for up to `most` in all that follow it in its piece and are to be asked for too. */
+  #ask(seller: Seller, first: number, most: number): boolean {
     const { want, lane, base } = seller;
     if (base === undefined) return false;
-    const start = block * BLOCK_BYTES;
-    const length = Math.min(BLOCK_BYTES, want.file.size - start);
-    const piece = Math.floor(block / BLOCKS_PER_PIECE);
+    const piece = Math.floor(first / BLOCKS_PER_PIECE);
+    const last = Math.min(first + most, (piece + 1) * BLOCKS_PER_PIECE);
+    let end = first + 1;
+    while (end < last && want.todo.has(end)) end += 1;
+    const start = first * BLOCK_BYTES;
+    const length = Math.min(end * BLOCK_BYTES, want.file.size) - start;
     if (!this.#deps.budget.reserve(length, want.small) || !this.#takeTokens(length)) return false;
     const ref: BlockRef = { index: base + piece, offset: start - piece * BLOCKS_PER_PIECE * BLOCK_BYTES, length };
-    const request: Request = { seller, block, ref, askedAt: this.#deps.clock.now() };
-    lane.open(request);
-    want.requests.set(block, [...(want.requests.get(block) ?? []), request]);
-    want.todo.delete(block);
+    const request: Request = { seller, first, end, ref, askedAt: this.#deps.clock.now() };
+    lane.opened(request);
+    for (let block = first; block < end; block++) {
+      want.requests.set(block, [...(want.requests.get(block) ?? []), request]);
+      want.todo.delete(block);
+    }
     if (want.todo.count === 0 && this.#hungry.delete(want)) this.soon();
     // A link that brings one block after the other is not late, be it slow; a small file might be had elsewhere.
     const time = { ms: lane.window.deadline(want.small), since: want.small ? 'request' : 'last-block' } as const;
@@ -207,8 +229,8 @@ export class Requester {
       for (const [block, [request, second]] of want.requests) {
         if (request === undefined || second !== undefined || request.seller === seller) continue;
         if (!seller.sells(Math.floor(block / BLOCKS_PER_PIECE))) continue;
-        const { window, requests } = request.seller.lane;
-        const usual = window.expected(requests.size);
+        const { window, open } = request.seller.lane;
+        const usual = window.expected(open);
         const elapsed = now - request.askedAt;
         // What takes longer than it should is likely to take as long again.
         const expected = usual > elapsed ? usual - elapsed : elapsed;
@@ -216,7 +238,7 @@ export class Requester {
       }
     }
     late.sort((a, b) => b.expected - a.expected || b.block - a.block);
-    for (const { seller, block } of late.slice(0, MAX_DOUBLED)) if (!this.#ask(seller, block)) return;
+    for (const { seller, block } of late.slice(0, MAX_DOUBLED)) if (!this.#ask(seller, block, 1)) return;
   }
 }
 
@@ -240,6 +262,6 @@ function pickOf(seller: Seller): number | undefined {
 
 function soonest(lanes: readonly Lane[]): Lane {
   return lanes.reduce((best, lane) =>
-    lane.window.expected(lane.requests.size) < best.window.expected(best.requests.size) ? lane : best,
+    lane.window.expected(lane.open) < best.window.expected(best.open) ? lane : best,
   );
 }

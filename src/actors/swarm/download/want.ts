@@ -112,6 +112,12 @@ export class Want {
     return pieceRange(this.file.size, piece);
   }
 
+  /** Some job misses some of these bytes. */
+  needs(start: number, end: number): boolean {
+    for (const job of this.jobs.values()) if (job.needs(start, end)) return true;
+    return false;
+  }
+
   /** Jobs are kept in the order in which their bytes are needed. */
   addJob(job: Job): void {
     const order = ({ job: { start } }: Job) => (start - this.file.focus + this.file.size) % this.file.size;

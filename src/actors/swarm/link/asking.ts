@@ -70,6 +70,11 @@ export class Asking {
     if (this.#requests.giveUp(block)) this.#tellCancel(block);
   }
 
+  /** It was asked for, and has not come yet. */
+  expects(block: BlockRef): boolean {
+    return this.#requests.expects(block);
+  }
+
   /** @param data valid until this returns, unless it is kept by the pool */
   came(block: BlockRef, data: Buffer): void {
     const { channel, handler } = this.#deps;

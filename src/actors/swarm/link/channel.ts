@@ -11,11 +11,13 @@ import type { Socket } from 'node:net';
 import Wire from 'bittorrent-protocol';
 
 import type { Clock } from '../../../core/clock.ts';
+import { MAX_REQUEST_BYTES } from '../../../core/swarm/pieces.ts';
 import type { BlockPool } from '../block-pool.ts';
 import { Allowance } from './allowance.ts';
-import { refOf } from './block-ref.ts';
-import { checkFrame, ID, MAX_BLOCK_BYTES } from './frame-check.ts';
-import { FrameGuard, PREFIX_BYTES } from './frame-guard.ts';
+import { keyOf, refOf } from './block-ref.ts';
+import { extension, type ExtensionName } from './extensions.ts';
+import { checkFrame, ID } from './frame-check.ts';
+import { FrameGuard, PIECE_HEADER_BYTES, PREFIX_BYTES } from './frame-guard.ts';
 import type { LinkLimits } from './link-limits.ts';
 import type { BlockRef, LinkFault } from './link.ts';
 import type { PeerSocket } from './sockets.ts';
@@ -34,20 +36,18 @@ export interface ChannelDeps {
 export interface ChannelUser {
   extendedHandshake(payload: Buffer): void;
   extension(name: ExtensionName, payload: Uint8Array): void;
+  /** Whether a block was asked for that begins to come now, be it given up since. */
+  expects(block: BlockRef): boolean;
   /** @param data valid until this returns, unless it is kept by the pool */
   block(block: BlockRef, data: Buffer): void;
   drained(): void;
   ended(fault: LinkFault): void;
 }
 
-export type ExtensionName = keyof typeof EXTENSIONS;
-
-/** Numbers under which this side takes the messages, in the order of `use`. */
-export const EXTENSIONS = { dt_files: 1, ut_pex: 2 } as const;
-
 /** Before the extended handshake nothing longer is needed. */
 const MAX_FIRST_FRAMES = 16_384;
 export const MAX_FRAME_BYTES = 262_144;
+const MAX_PIECE_FRAME_BYTES = PIECE_HEADER_BYTES - PREFIX_BYTES + MAX_REQUEST_BYTES;
 /** A chunk that is smaller, and ends no frame, counts as a message. */
 const SMALL_CHUNK_BYTES = 256;
 /** So much is sent before the turn of the event loop is over: it is about what stays in the processor's cache. */
@@ -84,8 +84,8 @@ export class Channel {
     this.wire._debug = () => {};
     // Both handshakes are written by handshake.ts.
     this.wire._extendedHandshakeSent = true;
-    this.wire.use(extension('dt_files', this));
-    this.wire.use(extension('ut_pex', this));
+    this.wire.use(extension('dt_files', (payload) => this.user?.extension('dt_files', payload)));
+    this.wire.use(extension('ut_pex', (payload) => this.user?.extension('ut_pex', payload)));
     this.wire.on('error', () => {});
     // What the wire sends goes to the socket at once: nothing waits where nobody counts it.
     this.wire.push = (bytes) => bytes !== null && this.#write(bytes);
@@ -93,7 +93,7 @@ export class Channel {
       {
         handshake: (bytes) => this.#pass(bytes),
         frame: (bytes) => this.#frame(bytes),
-        room: (length) => this.#room(length),
+        room: (index, offset, length) => this.#room(refOf(index, offset, length)),
         block: (index, offset, data) => this.#block(refOf(index, offset, data.length), data),
         unused: (data) => blocks.give(data),
         fault: (message) => this.end({ kind: 'protocol', message }),
@@ -124,6 +124,7 @@ export class Channel {
   /** The extended handshake is done: frames may be as long as the protocol has them. */
   open(): void {
     this.#guard.maxFrame = MAX_FRAME_BYTES;
+    this.#guard.maxPiece = MAX_PIECE_FRAME_BYTES;
   }
 
   pause(): void {
@@ -190,13 +191,13 @@ export class Channel {
     return this.#pass(frame);
   }
 
-  #room(length: number): Buffer | undefined {
-    if (length <= MAX_BLOCK_BYTES) return this.#deps.blocks.take(length);
-    this.end({ kind: 'protocol', message: `a block of ${length} bytes` });
+  /** No memory for what nobody asked for. A block is the answer to a request, or else the end of the link. */
+  #room(block: BlockRef): Buffer | undefined {
+    if (this.user?.expects(block) === true) return this.#deps.blocks.take(block.length);
+    this.end({ kind: 'protocol', message: `a block that was not asked for: ${keyOf(block)}` });
     return undefined;
   }
 
-  /** A block is the answer to a request, or else the end of the link. */
   #block(block: BlockRef, data: Buffer): void {
     this.#frames += 1;
     this.#heardAt = this.#deps.clock.now();
@@ -291,15 +292,4 @@ export class Channel {
     this.#timer = this.#nextTick();
     return undefined;
   }
-}
-
-/** The wire finds the name of an extension on the prototype of its class. */
-function extension(name: ExtensionName, channel: Channel) {
-  class Extension {
-    onMessage(payload: Uint8Array): void {
-      channel.user?.extension(name, payload);
-    }
-  }
-  Object.assign(Extension.prototype, { name });
-  return Extension;
 }

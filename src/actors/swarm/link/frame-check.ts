@@ -4,7 +4,6 @@
  */
 import { PREFIX_BYTES } from './frame-guard.ts';
 
-export const MAX_BLOCK_BYTES = 131_072;
 export const ID = {
   choke: 0,
   unchoke: 1,

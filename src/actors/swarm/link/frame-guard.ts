@@ -9,8 +9,8 @@ export interface FrameSink {
   handshake(bytes: Buffer): void;
   /** A frame with its length prefix, valid until the call returns. 4 bytes are a keep-alive. */
   frame(bytes: Buffer): void;
-  /** A buffer of this length for the block of a `piece` message that begins; undefined when there is no such block. */
-  room(length: number): Buffer | undefined;
+  /** A buffer for the block of a `piece` message that begins; undefined when there can be no such block. */
+  room(index: number, offset: number, length: number): Buffer | undefined;
   /** The block is whole. `data` is what `room` gave. */
   block(index: number, offset: number, data: Buffer): void;
   /** What `room` gave will not be filled. */
@@ -21,14 +21,15 @@ export interface FrameSink {
 export const HANDSHAKE_BYTES = 68;
 export const PREFIX_BYTES = 4;
 /** Prefix, message number, index and offset: what comes before the block. */
-const PIECE_HEADER_BYTES = 13;
+export const PIECE_HEADER_BYTES = 13;
 const PIECE = 7;
 const PROTOCOL = Buffer.from('\u0013BitTorrent protocol', 'latin1');
 const TLS_HANDSHAKE = 0x16;
 
 export class FrameGuard {
-  /** The longest frame that is taken now, its prefix aside. */
+  /** The longest frame that is taken now, its prefix aside, and the longest `piece`. */
   maxFrame: number;
+  maxPiece: number;
   readonly #sink: FrameSink;
   #stage: 'handshake' | 'head' | 'frame' | 'block' | 'stopped' = 'handshake';
   /** Bytes of what is incomplete, its whole length, and how much of it is there. */
@@ -44,6 +45,7 @@ export class FrameGuard {
   constructor(sink: FrameSink, maxFrame: number) {
     this.#sink = sink;
     this.maxFrame = maxFrame;
+    this.maxPiece = maxFrame;
   }
 
   /** Nothing is handed on any more, also of the chunk in work. */
@@ -66,7 +68,7 @@ export class FrameGuard {
   #whole(chunk: Buffer, position: number): number {
     const left = chunk.length - position;
     const length = left < PREFIX_BYTES ? undefined : chunk.readUInt32BE(position);
-    if (length !== undefined && this.#refused(length)) return position;
+    if (length !== undefined && this.#refused(length, chunk[position + PREFIX_BYTES])) return position;
     // A head that is not whole may be that of a block.
     if (length === undefined || (left < PIECE_HEADER_BYTES && left < PREFIX_BYTES + length)) {
       this.#begin('head', this.#head);
@@ -111,7 +113,8 @@ export class FrameGuard {
 
   #headThere(head: Buffer): void {
     const length = head.readUInt32BE(0);
-    if (this.#refused(length) || this.#filled < this.#headEnd()) return;
+    const id = this.#filled > PREFIX_BYTES ? head[PREFIX_BYTES] : undefined;
+    if (this.#refused(length, id) || this.#filled < this.#headEnd()) return;
     const filled = this.#filled;
     this.#part = undefined;
     if (filled === PREFIX_BYTES + length) this.#sink.frame(head.subarray(0, filled));
@@ -125,10 +128,10 @@ export class FrameGuard {
   /** True when what begins at `position` is a block whose header is there. */
   #beginBlock(bytes: Buffer, position: number, length: number): boolean {
     if (bytes[position + PREFIX_BYTES] !== PIECE || length <= PIECE_HEADER_BYTES - PREFIX_BYTES) return false;
-    const room = this.#sink.room(length - (PIECE_HEADER_BYTES - PREFIX_BYTES));
-    if (room === undefined) return false;
     this.#index = bytes.readUInt32BE(position + PREFIX_BYTES + 1);
     this.#offset = bytes.readUInt32BE(position + PREFIX_BYTES + 5);
+    const room = this.#sink.room(this.#index, this.#offset, length - (PIECE_HEADER_BYTES - PREFIX_BYTES));
+    if (room === undefined) return false;
     this.#begin('block', room);
     return true;
   }
@@ -148,8 +151,11 @@ export class FrameGuard {
     return this.#buffer.subarray(0, length);
   }
 
-  #refused(length: number): boolean {
-    if (length <= this.maxFrame) return false;
+  /** @param id the number of the message, as far as it is there */
+  #refused(length: number, id: number | undefined): boolean {
+    const { maxFrame, maxPiece } = this;
+    const most = id === undefined ? Math.max(maxFrame, maxPiece) : id === PIECE ? maxPiece : maxFrame;
+    if (length <= most) return false;
     this.#fault(`a frame of ${length} bytes`);
     return true;
   }

@@ -8,7 +8,8 @@ import {
   encodeExtendedHandshake,
   type ExtendedHandshake,
 } from '../../../core/swarm/extended-handshake.ts';
-import { EXTENSIONS, type Channel, type ChannelUser } from './channel.ts';
+import type { Channel, ChannelUser } from './channel.ts';
+import { EXTENSIONS } from './extensions.ts';
 import type { LinkLimits } from './link-limits.ts';
 import type { LinkFault } from './link.ts';
 
@@ -84,9 +85,12 @@ export class Handshake implements ChannelUser {
     this.#deps.channel.end({ kind: 'protocol', message: 'a message before the extended handshake' });
   }
 
-  block(): void {
+  expects(): boolean {
     this.extension();
+    return false;
   }
+
+  block(): void {}
 
   drained(): void {}
 

@@ -39,7 +39,7 @@ export interface LinkHandler {
   rejected(block: BlockRef): void;
   /** No answer came in time; the request has been cancelled. */
   timedOut(block: BlockRef): void;
-  /** The peer asks for a block: at most 128 KiB, at most REQQ such requests open. Answer each with piece or reject. */
+  /** The peer asks for a block: at most 512 KiB, at most REQQ such requests open. Answer each with piece or reject. */
   requested(block: BlockRef): void;
   /** The request is over and rejected: the peer has cancelled it, or was choked. */
   cancelled(block: BlockRef): void;

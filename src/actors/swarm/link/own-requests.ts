@@ -54,6 +54,12 @@ export class OwnRequests {
     return true;
   }
 
+  /** A block may come: it is awaited, or was given up not long ago. */
+  expects(block: BlockRef): boolean {
+    const key = keyOf(block);
+    return this.#asked.has(key) || (this.#late.get(key)?.until ?? 0) > this.#deps.clock.now();
+  }
+
   /** A block came: awaited, given up not long ago, or never asked for. */
   came(block: BlockRef): 'awaited' | 'late' | 'unasked' {
     const key = keyOf(block);

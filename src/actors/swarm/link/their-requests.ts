@@ -1,8 +1,7 @@
 /** Requests of a peer that are not answered: bounded in number and in what they may ask for. */
 import { MAX_OPEN_REQUESTS } from '../../../core/swarm/limits.ts';
-import { PIECE_BYTES } from '../../../core/swarm/pieces.ts';
+import { MAX_REQUEST_BYTES, PIECE_BYTES } from '../../../core/swarm/pieces.ts';
 import { keyOf } from './block-ref.ts';
-import { MAX_BLOCK_BYTES } from './frame-check.ts';
 import type { BlockRef, LinkFault } from './link.ts';
 
 export type Respond = (error: null, data: Uint8Array) => void;
@@ -14,7 +13,7 @@ export class TheirRequests {
   add(block: BlockRef, respond: Respond): LinkFault | undefined {
     const { offset, length } = block;
     const key = keyOf(block);
-    if (length === 0 || length > MAX_BLOCK_BYTES || offset + length > PIECE_BYTES) {
+    if (length === 0 || length > MAX_REQUEST_BYTES || offset + length > PIECE_BYTES) {
       return { kind: 'protocol', message: `asks for ${length} bytes at ${offset} of a piece` };
     }
     if (this.#open.has(key)) return { kind: 'protocol', message: `asks twice for the same block: ${key}` };

@@ -10,7 +10,8 @@ import type { FilesMessage } from '../../../core/swarm/messages.ts';
 import type { PeerAddress } from '../../../core/swarm/peer-address.ts';
 import { Asking } from './asking.ts';
 import { refOf } from './block-ref.ts';
-import type { Channel, ChannelUser, ExtensionName } from './channel.ts';
+import type { Channel, ChannelUser } from './channel.ts';
+import type { ExtensionName } from './extensions.ts';
 import { ExchangePace } from './exchange-pace.ts';
 import type { Introduction } from './handshake.ts';
 import type { LinkLimits } from './link-limits.ts';
@@ -216,6 +217,10 @@ export class WireLink implements Link, ChannelUser {
       if (code !== 'PEER_PROTOCOL') throw error;
       this.close({ kind: 'protocol', message });
     }
+  }
+
+  expects(block: BlockRef): boolean {
+    return this.#asking.expects(block);
   }
 
   block(block: BlockRef, data: Buffer): void {

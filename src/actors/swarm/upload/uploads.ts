@@ -4,7 +4,7 @@ import type { InfoHash, Sha256 } from '../../../core/ids.ts';
 import type { Bitmap } from '../../../core/swarm/bitmap.ts';
 import { MAX_OPEN_REQUESTS, MIN_REQUEST_BYTES } from '../../../core/swarm/limits.ts';
 import type { FileNumber, FilesMessage } from '../../../core/swarm/messages.ts';
-import { BLOCK_BYTES, PIECE_BYTES, pieceLength } from '../../../core/swarm/pieces.ts';
+import { MAX_REQUEST_BYTES, PIECE_BYTES, pieceLength } from '../../../core/swarm/pieces.ts';
 import type { BlockRef, Link } from '../link/link.ts';
 import { Choking } from './choking.ts';
 import { FileHandles } from './file-handles.ts';
@@ -241,9 +241,9 @@ export class Uploads {
   }
 }
 
-/** The protocol's rule for requests: within the piece, at most 128 KiB, at least 16 KiB unless the piece ends. */
+/** The protocol's rule for requests: within the piece, at most 512 KiB, at least 16 KiB unless the piece ends. */
 function isBlock({ offset, length }: BlockRef, pieceBytes: number): boolean {
   const end = offset + length;
-  if (!(offset >= 0 && length >= 1 && length <= BLOCK_BYTES && end <= pieceBytes)) return false;
+  if (!(offset >= 0 && length >= 1 && length <= MAX_REQUEST_BYTES && end <= pieceBytes)) return false;
   return length >= MIN_REQUEST_BYTES || end === pieceBytes;
 }

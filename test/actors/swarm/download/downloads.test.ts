@@ -66,6 +66,43 @@ t.test('a large file comes in several jobs at once from several peers, of which 
   await it.stop();
 });
 
+t.test('links that are fast are asked for several blocks at once, also with a slow one beside them', async (t) => {
+  const it = scene();
+  const file = content('fast', 40 * MIB + 200_000);
+  const fast = it.peer('fast', [file]);
+  const slow = it.peer('slow', [file]);
+  slow.rate = 0.1;
+  const wanted = it.wanted(file);
+  await it.settled(it.downloads.seek(wanted));
+  t.match(await it.settled(fetchAll(it, wanted)), [{ kind: 'done' }]);
+  t.ok(it.bytes(wanted).equals(file.data));
+  const lengths = new Set(fast.asked.map(({ length }) => length));
+  t.ok(lengths.has(512 * 1024) && lengths.has(128 * 1024), 'large ones when it is known to be fast');
+  t.ok(slow.asked.every(({ length }) => length <= 128 * 1024));
+  t.ok(slow.downBytes + fast.downBytes < 1.1 * file.data.length, 'little comes twice');
+  await it.stop();
+});
+
+t.test('of blocks that one link was asked for at once another brings some: the rest is taken', async (t) => {
+  const it = scene();
+  const file = content('turns slow', 24 * MIB);
+  const first = it.peer('first', [file]);
+  first.rate = 1;
+  const wanted = it.wanted(file);
+  await it.settled(it.downloads.seek(wanted));
+  const jobs = fetchAll(it, wanted);
+  await it.until(() => first.asked.some(({ length }) => length === 512 * 1024));
+  // What is open on it comes late, so that others are asked for the same, block by block.
+  first.rate = 0.05;
+  const second = it.peer('second', [file]);
+  second.rate = 0.4;
+  t.match(await it.settled(jobs), [{ kind: 'done' }]);
+  t.ok(it.bytes(wanted).equals(file.data));
+  t.ok(second.downBytes > 0);
+  t.equal(first.waiting + second.waiting, 0, 'nothing is left open');
+  await it.stop();
+});
+
 t.test('wants of one turn go in one message, in parts of 64, to links that share a torrent', async (t) => {
   const it = scene();
   const peer = it.peer('a');

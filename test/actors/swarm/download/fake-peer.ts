@@ -5,7 +5,7 @@
 import type { InfoHash, Sha256 } from '../../../../src/core/ids.ts';
 import { Bitmap } from '../../../../src/core/swarm/bitmap.ts';
 import type { FilesMessage, WantedEntry } from '../../../../src/core/swarm/messages.ts';
-import { PIECE_BYTES, pieceCount } from '../../../../src/core/swarm/pieces.ts';
+import { BLOCK_BYTES, MAX_REQUEST_BYTES, PIECE_BYTES, pieceCount } from '../../../../src/core/swarm/pieces.ts';
 import { pieceRoot } from '../../../../src/core/swarm/tree.ts';
 import type { Downloads } from '../../../../src/actors/swarm/download/downloads.ts';
 import { LINK_LIMITS } from '../../../../src/actors/swarm/link/link-limits.ts';
@@ -163,11 +163,11 @@ export class FakePeer implements Link {
     this.asked.push(block);
     const piece = block.index - lease.base;
     const start = piece * PIECE_BYTES + block.offset;
-    if (block.length < 1 || block.length > 131_072 || start + block.length > lease.file.data.length) {
+    if (block.length < 1 || block.length > MAX_REQUEST_BYTES || start + block.length > lease.file.data.length) {
       throw new Error(`no block: ${block.index} ${block.offset} ${block.length}`);
     }
     const now = this.#options.clock.now();
-    this.#free = Math.max(this.#free, now + this.latency) + 1 / this.rate;
+    this.#free = Math.max(this.#free, now + this.latency) + Math.ceil(block.length / BLOCK_BYTES) / this.rate;
     const answer = () => {
       this.#open.delete(key(block));
       if (this.rejects(piece)) {

@@ -12,7 +12,7 @@ function run(chunks: readonly Buffer[], maxFrame = 1000) {
     {
       handshake: (bytes) => got.handshakes.push(Buffer.from(bytes)),
       frame: (bytes) => got.frames.push(Buffer.from(bytes)),
-      room: (length) => Buffer.alloc(length),
+      room: (_index, _offset, length) => Buffer.alloc(length),
       block(index, offset, data) {
         got.blocks += 1;
         got.frames.push(Buffer.concat([u32(data.length + 9), Buffer.of(7), u32(index, offset), data]));
@@ -59,6 +59,27 @@ t.test('a length beyond the bound is a fault when its fourth byte is there, howe
     const got = run(cut(Buffer.concat([HANDSHAKE, u32(1001)]), cuts));
     t.strictSame(got.faults, ['a frame of 1001 bytes']);
     t.strictSame(got.frames, []);
+  }
+  t.end();
+});
+
+t.test('a block may be longer than other frames, which are known by their number', (t) => {
+  const sink = { handshake: () => {}, frame: () => {}, room: (_i: number, _o: number, n: number) => Buffer.alloc(n) };
+  for (const [length, id, fault] of [
+    [2000, 7, undefined],
+    [2001, 7, 'a frame of 2001 bytes'],
+    [1000, 20, undefined],
+    [1001, 20, 'a frame of 1001 bytes'],
+  ] as const) {
+    for (const cuts of [[], [72], [73], [70, 71, 72, 73, 74]]) {
+      const faults: string[] = [];
+      const there = { ...sink, block: () => {}, unused: () => {}, fault: (message: string) => faults.push(message) };
+      const guard = new FrameGuard(there, 1000);
+      guard.maxPiece = 2000;
+      const bytes = Buffer.concat([HANDSHAKE, u32(length), Buffer.of(id), Buffer.alloc(8)]);
+      for (const chunk of cut(bytes, cuts)) guard.push(chunk);
+      t.strictSame(faults, fault === undefined ? [] : [fault], `${length} ${id} ${cuts.join()}`);
+    }
   }
   t.end();
 });

@@ -87,8 +87,24 @@ t.test('a frame one byte too long; one less is taken', async (t) => {
   const peer = await introduced(t, to);
   peer.socket.write(Buffer.concat([frame(99, Buffer.alloc(262_143)), frame(4, u32(7))]));
   await until(() => peer.heard.of('have').length === 1, 'what follows is read');
-  peer.socket.write(u32(262_145));
+  peer.socket.write(Buffer.concat([u32(262_145), Buffer.of(99), u32(0, 0)]));
   await turnedAway(t, to, peer, 'protocol', /262145/);
+});
+
+t.test('a block that is longer than any may be', async (t) => {
+  const to = await victim(t);
+  const peer = await introduced(t, to);
+  peer.socket.write(u32(524_298));
+  await turnedAway(t, to, peer, 'protocol', /524298/);
+});
+
+t.test('a block that nobody asked for ends with its head: no memory waits for the rest', async (t) => {
+  for (const length of [16_384, 131_072, 524_288]) {
+    const to = await victim(t);
+    const peer = await introduced(t, to);
+    peer.socket.write(Buffer.concat([u32(length + 9), Buffer.of(7), u32(3, 0)]));
+    await turnedAway(t, to, peer, 'protocol', /a block that was not asked for: 3 0/);
+  }
 });
 
 t.test('one byte at a time is slow, and not wrong', async (t) => {
@@ -150,7 +166,7 @@ t.test('malformed messages', async (t) => {
     frame(20, Uint8Array.of(1), Buffer.from('de')),
     frame(20, Uint8Array.of(2), Buffer.from('l-3:e')),
     frame(6, u32(0, 0, 0)),
-    frame(6, u32(0, 0, 131_073)),
+    frame(6, u32(0, 0, 524_289)),
     frame(6, u32(0, 1_048_575, 2)),
     frame(6, u32(0, 0xffff_ffff, 131_072)),
     Buffer.concat([frame(6, u32(0, 0, 5)), frame(6, u32(0, 0, 5))]),

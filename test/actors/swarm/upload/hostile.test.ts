@@ -53,7 +53,7 @@ for (const [what, block] of [
   ['an index beyond all leases', { index: 2 ** 32 - 1, offset: 0, length: 16_384 }],
   ['bytes beyond the piece', { index: 1, offset: PIECE_BYTES - 16_384, length: 32_768 }],
   ['bytes beyond the end of the file', { index: 2, offset: 0, length: 16_384 }],
-  ['more than a block', { index: 0, offset: 0, length: 128 * 1024 + 1 }],
+  ['more than the most', { index: 0, offset: 0, length: 512 * 1024 + 1 }],
   ['less than is allowed', { index: 0, offset: 0, length: 16_383 }],
   ['nothing', { index: 0, offset: 0, length: 0 }],
 ] as const) {
