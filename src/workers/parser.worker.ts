@@ -1,6 +1,7 @@
 /** The thread that knows archives: verifies Releases, parses indexes, keeps the catalogue. */
 import { setPriority } from 'node:os';
 import { systemClock } from '../core/clock.ts';
+import type { Logger } from '../core/logging.ts';
 import { spawn } from '../kernel/actor.ts';
 import { runThread } from '../kernel/thread.ts';
 import type { CatalogueReaderProtocol, FetcherProtocol } from '../actors/packages-parser/collaborators.ts';
@@ -46,6 +47,15 @@ runThread(async ({ boot, ref, log }) => {
     log,
     stop: () => parser.stop(),
   });
-  if (process.platform === 'linux') setPriority(NICE);
+  if (process.platform === 'linux') lowerPriority(log);
   return { actors: { parser: actor } };
 });
+
+/** Where it is not allowed indexes are read all the same. */
+function lowerPriority(log: Logger): void {
+  try {
+    setPriority(NICE);
+  } catch (error) {
+    log.warn({ reason: (error as Error).message }, 'indexes are read at the priority of everything else');
+  }
+}

@@ -29,6 +29,8 @@ export interface DaemonOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** ADDR:PORT; a free port of loopback unless given. */
   readonly listen?: string;
+  /** What starts the program, which is added to it; such as `['nice', '-n', '5']`. */
+  readonly launcher?: readonly string[];
 }
 
 interface Ready {
@@ -65,8 +67,13 @@ function cleanEnv(extra: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
   return { ...Object.fromEntries(kept), ...extra };
 }
 
-export function spawnMain(args: readonly string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
-  return spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: cleanEnv(env) });
+export function spawnMain(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+  launcher: readonly string[] = [],
+): ChildProcess {
+  const [command, ...rest] = [...launcher, process.execPath, MAIN, ...args] as [string, ...string[]];
+  return spawn(command, rest, { stdio: ['ignore', 'pipe', 'pipe'], env: cleanEnv(env) });
 }
 
 export class Daemon {
@@ -97,7 +104,7 @@ export class Daemon {
 
   /** Starts, or starts again on the same cache, on a free port unless told which. */
   async start(listen = '127.0.0.1:0'): Promise<void> {
-    const { mirrors, keyring, publicKeyring, peers, flags = [], env } = this.#options;
+    const { mirrors, keyring, publicKeyring, peers, flags = [], env, launcher } = this.#options;
     const child = spawnMain(
       [
         ...['serve', '--listen', listen, '--cache-dir', this.cacheDir],
@@ -109,6 +116,7 @@ export class Daemon {
         ...flags,
       ],
       env,
+      launcher,
     );
     this.#child = child;
     this.#ready = await new Promise<Ready>((resolve, reject) => {
@@ -125,9 +133,9 @@ export class Daemon {
       };
       eachLine(child.stdout, onLine);
       eachLine(child.stderr, onLine);
-      child.once('close', (code) => {
+      child.once('close', (code, signal) => {
         clearTimeout(timer);
-        fail(`the daemon ended with ${code} before it was ready`);
+        fail(`the daemon ended with ${code ?? signal} before it was ready`);
       });
     });
   }
