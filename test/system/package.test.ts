@@ -1,5 +1,14 @@
 /** The Debian package in roots of Debian systems: installed, used, upgraded, removed, and purged without a trace. */
-import { chmodSync, copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -88,7 +97,7 @@ async function lifeCycle(t: Test, root: string, node: string | undefined, debs: 
   await go('upgrade', ...apt('install', '--no-install-recommends', second));
   t.equal(readFileSync(file, 'utf8'), configuration, 'the configuration is kept');
 
-  const sources = () => ['sources.list', 'sources.list.d'].map((name) => readTree(join(root, 'etc/apt', name)));
+  const sources = () => sourcesOf(root);
   const plain = sources();
   if (node === undefined) {
     chmodSync(join(root, 'usr/share/debtorrent'), 0o700);
@@ -101,10 +110,36 @@ async function lifeCycle(t: Test, root: string, node: string | undefined, debs: 
   t.strictNotSame(sources(), plain, 'sources go through the method');
   await go('remove', ...apt('remove', 'debtorrent'));
   t.same(sources(), plain, 'sources are as they were');
+  if (node !== undefined) await removeWithoutNode(t, root, node, second);
   t.ok(existsSync(file), 'the configuration stays');
   t.notOk(existsSync(join(root, 'usr/bin/debtorrent')));
   await go('purge', ...apt('purge', 'debtorrent'));
   t.same(pathsOf(root), before, 'nothing is left');
+}
+
+/** Whoever removes a Node from elsewhere first: `node` is only there while a program has it mounted. */
+async function removeWithoutNode(t: Test, root: string, node: string, deb: string): Promise<void> {
+  const plain = sourcesOf(root);
+  const setUp = `dpkg --install ${deb} && debtorrent setup --yes --allow-mirror '*'`;
+  t.match(await inside(root, node, 'sh', '-ec', setUp), { code: 0 });
+  const changed = sourcesOf(root);
+  t.strictNotSame(changed, plain);
+  const journal = join(root, 'var/lib/debtorrent-setup/journal.json');
+  const noted = readFileSync(journal);
+  writeFileSync(journal, 'nonsense');
+  rmSync(join(root, 'usr/local/bin/node'));
+  const kept = await inside(root, undefined, 'dpkg', '--remove', 'debtorrent');
+  t.match(kept, { code: 1, output: /damaged[^]*APT still goes through it, so it stays: turn debtorrent:\/\/ back/ });
+  t.ok(existsSync(join(root, 'usr/lib/apt/methods/debtorrent')), 'APT can go on');
+  t.same(sourcesOf(root), changed);
+  writeFileSync(journal, noted);
+  t.match(await inside(root, undefined, 'dpkg', '--remove', 'debtorrent'), { code: 0 });
+  t.same(sourcesOf(root), plain, 'sources are as they were, without Node');
+  t.notOk(existsSync(join(root, 'usr/bin/debtorrent')));
+}
+
+function sourcesOf(root: string): unknown[] {
+  return ['sources.list', 'sources.list.d'].map((name) => readTree(join(root, 'etc/apt', name)));
 }
 
 function readTree(path: string): unknown {
