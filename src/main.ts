@@ -1,8 +1,8 @@
 /** The program: reads the command line, runs the command, and turns what went wrong into a line and an exit code. */
 import { asDebtorrentError, DebtorrentError } from './core/errors.ts';
 import { helpText, parseCommandLine, type CommandLine } from './config/cli.ts';
-import { DEFAULT_CONFIG_FILE, loadConfig } from './config/load.ts';
-import type { Config } from './config/schema.ts';
+import { DEFAULT_CONFIG_FILE, loadConfig, withCache } from './config/load.ts';
+import type { LoadedConfig } from './config/schema.ts';
 import { readVersion } from './config/version.ts';
 
 const EXIT_FAILURE = 1;
@@ -40,7 +40,7 @@ async function run(line: CommandLine): Promise<number> {
     }
     case 'seed': {
       const { seed } = await import('./commands/seed/seed.ts');
-      return seed(configOf(line.flags), line);
+      return seed(withCache(configOf(line.flags)), line);
     }
     case 'setup': {
       const { setup } = await import('./commands/setup/setup.ts');
@@ -59,7 +59,7 @@ async function run(line: CommandLine): Promise<number> {
       process.exit(await runMethod(''));
     }
     case 'serve': {
-      const config = configOf(line.flags);
+      const config = withCache(configOf(line.flags));
       const { serve } = await import('./serve.ts');
       const code = await serve(config);
       // it has stopped what could be stopped in time; a thread that hangs must not keep the process
@@ -68,7 +68,7 @@ async function run(line: CommandLine): Promise<number> {
   }
 }
 
-function configOf(flags: Parameters<typeof loadConfig>[0]['flags'], defaultFile = DEFAULT_CONFIG_FILE): Config {
+function configOf(flags: Parameters<typeof loadConfig>[0]['flags'], defaultFile = DEFAULT_CONFIG_FILE): LoadedConfig {
   return loadConfig({ flags, env: process.env, cwd: process.cwd(), defaultFile });
 }
 

@@ -46,6 +46,19 @@ t.test('bad configuration: one line with the key and the value, exit 2', async (
   t.match(await debtorrent('status', '--listen=127.0.0.1:0'), { code: 2 });
 });
 
+t.test('without a home only what works on the cache has to be told where it is', async (t) => {
+  const bare = (...args: string[]) => run(process.execPath, [MAIN, ...args], { env: { PATH: '/usr/bin:/bin' } });
+  for (const command of [['serve'], ['seed', '/etc/hosts']])
+    t.match(await bare(...command), {
+      code: 2,
+      output: /^debtorrent: cache-dir: '' is not a path/,
+    });
+  t.match(await bare('status', '--listen=127.0.0.1:1'), { code: 1, output: /127\.0\.0\.1:1/ });
+  const root = t.testdir({ etc: { apt: { 'sources.list': 'deb http://ftp.us.debian.org/debian sid main\n' } } });
+  t.match(await bare('setup', '--print', '--root', root), { code: 0, output: /^\+deb debtorrent:/m });
+  t.match(await bare('tracker', '--listen=192.0.2.1:1'), { code: 1, output: /192\.0\.2\.1/ });
+});
+
 t.test('an unknown command: one line, exit 2', async (t) => {
   const { code, output } = await debtorrent('fetch');
   t.equal(code, 2);

@@ -2,7 +2,15 @@
 import { join, resolve } from 'node:path';
 import * as v from 'valibot';
 import { DebtorrentError } from '../core/errors.ts';
-import { configKey, envName, SETTING_NAMES, SETTINGS, type Config, type SettingName } from './schema.ts';
+import {
+  configKey,
+  envName,
+  SETTING_NAMES,
+  SETTINGS,
+  type Config,
+  type LoadedConfig,
+  type SettingName,
+} from './schema.ts';
 import { readToml } from './toml.ts';
 
 export interface ConfigSources {
@@ -26,7 +34,7 @@ interface Found {
 }
 
 /** @throws DebtorrentError CONFIG_INVALID with one line that names the key and the value. */
-export function loadConfig(sources: ConfigSources): Config {
+export function loadConfig(sources: ConfigSources): LoadedConfig {
   const named = fromFlags(sources, 'config') ?? fromEnv(sources, 'config');
   const config = parseSetting('config', named) as string | undefined;
   const file = config ?? sources.defaultFile;
@@ -35,12 +43,22 @@ export function loadConfig(sources: ConfigSources): Config {
     const found = fromFlags(sources, name) ?? fromEnv(sources, name) ?? fromFile(toml, file, name);
     return [configKey(name), parseSetting(name, found)];
   });
-  const parsed = Object.fromEntries(entries) as Partial<Config>;
+  const parsed = Object.fromEntries(entries) as Partial<LoadedConfig>;
   return {
     ...parsed,
     socket: parsed.socket ?? defaultSocket(sources),
     cacheDir: parsed.cacheDir ?? defaultCacheDir(sources),
-  } as Config;
+  } as LoadedConfig;
+}
+
+/** @throws DebtorrentError CONFIG_INVALID when nothing says where the cache belongs. */
+export function withCache(config: LoadedConfig): Config {
+  const { cacheDir } = config;
+  if (cacheDir !== undefined) return { ...config, cacheDir };
+  throw new DebtorrentError(
+    'CONFIG_INVALID',
+    "cache-dir: '' is not a path, and neither CACHE_DIRECTORY, XDG_CACHE_HOME nor HOME says where the cache belongs",
+  );
 }
 
 function fromFlags({ flags, cwd }: ConfigSources, name: SettingName): Found | undefined {
@@ -83,14 +101,11 @@ function defaultSocket({ env }: ConfigSources): string | undefined {
   return directory && join(directory, 'apt.sock');
 }
 
-function defaultCacheDir({ env }: ConfigSources): string {
+function defaultCacheDir({ env }: ConfigSources): string | undefined {
   const service = systemdDirectory(env, 'CACHE_DIRECTORY');
   if (service) return service;
   // the XDG specification has relative paths ignored
   if (env['XDG_CACHE_HOME']?.startsWith('/')) return join(env['XDG_CACHE_HOME'], 'debtorrent');
   if (env['HOME']?.startsWith('/')) return join(env['HOME'], '.cache/debtorrent');
-  throw new DebtorrentError(
-    'CONFIG_INVALID',
-    "cache-dir: '' is not a path, and neither CACHE_DIRECTORY, XDG_CACHE_HOME nor HOME says where the cache belongs",
-  );
+  return undefined;
 }

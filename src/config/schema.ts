@@ -112,10 +112,14 @@ type Camel<K extends string> = K extends `${infer Head}-${infer Tail}` ? `${Head
 type Values = { readonly [K in SettingName as Camel<K>]: v.InferOutput<Rows[K]['schema']> };
 
 /**
- * The configuration, parsed and complete. Paths are absolute, sizes bytes, rates bytes a second (0 is no limit);
- * `keyring`, `publicKeyring` and `allowMirror` are empty when the defaults of the parts that use them apply.
+ * The configuration, parsed. Paths are absolute, sizes bytes, rates bytes a second (0 is no limit); `keyring`,
+ * `publicKeyring` and `allowMirror` are empty when the defaults of the parts that use them apply, `cacheDir` is missing
+ * when nothing says where the cache belongs.
  */
-export interface Config extends Values {
+export type LoadedConfig = Values;
+
+/** Complete: for commands that work on the cache. */
+export interface Config extends LoadedConfig {
   readonly cacheDir: string;
 }
 

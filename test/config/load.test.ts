@@ -3,8 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
-import { loadConfig, type ConfigSources } from '../../src/config/load.ts';
-import { configKey, envName, SETTING_NAMES, SETTINGS, type Config, type SettingName } from '../../src/config/schema.ts';
+import { loadConfig, withCache, type ConfigSources } from '../../src/config/load.ts';
+import {
+  configKey,
+  envName,
+  SETTING_NAMES,
+  SETTINGS,
+  type LoadedConfig,
+  type SettingName,
+} from '../../src/config/schema.ts';
 
 const HOME = { HOME: '/home/user' };
 
@@ -14,7 +21,7 @@ interface Given {
   toml?: string;
 }
 
-function load(t: Test, { flags = {}, env = {}, toml }: Given): Config {
+function load(t: Test, { flags = {}, env = {}, toml }: Given): LoadedConfig {
   const directory = mkdtempSync(join(tmpdir(), 'debtorrent-config-'));
   t.teardown(() => rmSync(directory, { recursive: true }));
   const defaultFile = join(directory, 'debtorrent.toml');
@@ -176,7 +183,10 @@ t.test('the cache is where systemd, XDG or the home directory say', async (t) =>
   t.equal(load(t, { env }).cacheDir, '/var/cache/debtorrent');
   t.equal(load(t, { env: { XDG_CACHE_HOME: '/xdg' } }).cacheDir, '/xdg/debtorrent');
   t.equal(load(t, { env: { XDG_CACHE_HOME: 'relative' } }).cacheDir, '/home/user/.cache/debtorrent');
-  t.match(error(t, { env: { HOME: '' } }), /^cache-dir: '' is not a path/);
+  const nowhere = load(t, { env: { HOME: '' } });
+  t.equal(nowhere.cacheDir, undefined, 'who needs no cache goes on');
+  const message = /^cache-dir: '' is not a path, and neither CACHE_DIRECTORY, XDG_CACHE_HOME nor HOME/;
+  t.throws(() => withCache(nowhere), { code: 'CONFIG_INVALID', message });
   t.equal(load(t, { env: { HOME: '' }, flags: { 'cache-dir': ['/c'] } }).cacheDir, '/c');
 });
 
