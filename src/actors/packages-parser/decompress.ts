@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { createGunzip } from 'node:zlib';
 import type { Compression } from '../../core/archive/index-name.ts';
 import { DebtorrentError } from '../../core/errors.ts';
+import { isMissing } from './run-program.ts';
 
 export interface DecompressOptions {
   /** Bytes that may come out; more is INDEX_TOO_LARGE. */
@@ -113,7 +114,7 @@ function endOf(child: ChildProcess, command: string): End {
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (complaint = (complaint + text).slice(0, 500)));
   const closed = new Promise<void>((resolve) => {
     child.once('error', (error: NodeJS.ErrnoException) => {
-      const code = error.code === 'ENOENT' ? 'DECOMPRESSOR_MISSING' : 'INTERNAL';
+      const code = isMissing(error) ? 'DECOMPRESSOR_MISSING' : 'INTERNAL';
       state = new DebtorrentError(code, `${command} cannot be run: ${error.message}`);
       if (child.pid === undefined) resolve();
     });

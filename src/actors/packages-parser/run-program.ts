@@ -46,7 +46,7 @@ export function runProgram(
     const stderr = collect(child.stderr, MAX_COMPLAINT, () => undefined);
     child.once('error', (error: NodeJS.ErrnoException) => {
       settle();
-      if (error.code === 'ENOENT') resolve(undefined);
+      if (isMissing(error)) resolve(undefined);
       else reject(error);
     });
     child.once('close', (code) => {
@@ -54,6 +54,14 @@ export function runProgram(
       resolve({ code: code ?? -1, stdout: stdout(), stderr: stderr().toString(), status: status().toString() });
     });
   });
+}
+
+/**
+ * Why a program could not be started: there is none. When none is found, one directory of PATH that this user may not
+ * search is enough for EACCES in place of ENOENT (execvp(3)).
+ */
+export function isMissing({ code }: NodeJS.ErrnoException): boolean {
+  return code === 'ENOENT' || code === 'EACCES';
 }
 
 function collect(stream: Readable, maxBytes: number, onTooMuch: () => void): () => Buffer {

@@ -127,6 +127,10 @@ t.test('index files', { skip: skipWithout('xz', 'bzip2', 'zstd') }, async (t) =>
     process.env['PATH'] = scratchDir;
     t.teardown(() => void (process.env['PATH'] = before));
     await t.rejects(loadIndex(compressed, signal), { code: 'DECOMPRESSOR_MISSING' });
+    // one that may not be run is as good as none
+    const programs = t.testdir({ bzip2: '' });
+    process.env['PATH'] = programs;
+    await t.rejects(loadIndex(compressed, signal), { code: 'DECOMPRESSOR_MISSING' });
   });
 
   t.test('a file that is not there', async (t) => {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execFileSync } from 'node:child_process';
@@ -43,6 +43,16 @@ for (const program of ['gpgv', 'sqv'] as const) {
     t.strictSame(readdirSync(dir), [], 'no temporary file is left');
   });
 }
+
+t.test('the other verifier is asked where one may not be run', async (t) => {
+  const dir = t.testdir({ gpgv: '', sqv: '#!/bin/sh\n' });
+  chmodSync(join(dir, 'sqv'), 0o755);
+  const signed = { payload: Buffer.from(TEXT), signature: Buffer.from('') };
+  const path = process.env['PATH'];
+  t.teardown(() => void (process.env['PATH'] = path));
+  process.env['PATH'] = dir;
+  t.equal(await new SignatureVerifier({ dir }).verify(signed, []), TEXT);
+});
 
 t.test('a verifier that hangs is given up', { skip: skipWithout('sleep') }, async (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'dt-signature-'));
