@@ -108,7 +108,7 @@ class ClientWriter implements BodyWriter {
     if (promised !== undefined) {
       checkSize(promised.file, info);
       if (this.#plan.sha256 === undefined && !sameFile(promised.file, info)) {
-        throw new DebtorrentError('HASH_MISMATCH', 'the file changed on the mirror while it was sent');
+        throw new DebtorrentError('HASH_MISMATCH', whyNotSame(promised.file, info));
       }
       this.#from = promised.start + bytes;
       this.#until = promised.end ?? Number.POSITIVE_INFINITY;
@@ -181,6 +181,12 @@ class ClientWriter implements BodyWriter {
     this.#paused = false;
     this.#options.resume();
   }
+}
+
+function whyNotSame(before: FileHead, now: FileInfo): string {
+  const said = [before, now].some(({ etag, lastModified }) => etag !== undefined || lastModified !== undefined);
+  if (said || before.size !== now.size) return 'the file changed on the mirror while it was sent';
+  return 'the store has no room for the rest, and the mirror has neither ETag nor Last-Modified to tell if it is the same';
 }
 
 /** As far as a mirror says, both are the same bytes. */

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   existsSync,
   mkdtempSync,
@@ -10,8 +11,12 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Daemon } from '../support/daemon.ts';
+import { makeKeys } from '../support/keys.ts';
 import { skipWithoutApt, until } from '../support/process.ts';
 import { Scene, downloaded, hashesOf, isWhole } from '../support/scene.ts';
 import { sha256 } from '../support/random.ts';
@@ -112,6 +117,40 @@ t.test(
       const answer = await scene.get(archive.file('small').path);
       return isWhole(answer, archive.file('small')) && answer.headers['x-debtorrent-source'] === 'cache';
     });
+  },
+);
+
+t.test(
+  'disk full in a file of which the mirror says no more than the length: cut, and said why',
+  { skip: skipMount },
+  async (t) => {
+    const disk = smallDisk(5);
+    if (disk === undefined) throw new Error('a mount that worked before does not work now');
+    const data = Buffer.alloc(8_800_000, 'x');
+    const web = createServer((_, res) => res.setHeader('content-length', data.length).end(data));
+    web.listen(0, '127.0.0.1');
+    await once(web, 'listening');
+    const host = `127.0.0.1:${(web.address() as AddressInfo).port}`;
+    const keys = makeKeys();
+    const daemon = await Daemon.start({
+      mirrors: [host],
+      keyring: keys.keyring,
+      cacheDir: join(disk.path, 'cache'),
+    });
+    t.teardown(async () => {
+      await daemon.kill9();
+      disk.close();
+      web.closeAllConnections();
+      web.close();
+      keys.close();
+    });
+    const answer = await daemon.get(host, '/debian/file');
+    t.match(answer, { status: 200, complete: false });
+    await until('it is logged', () => daemon.logged('"HASH_MISMATCH"').length > 0);
+    t.match(
+      daemon.logged('"HASH_MISMATCH"').join('\n'),
+      /no room for the rest, and the mirror has neither ETag nor Last-Modified/,
+    );
   },
 );
 
