@@ -7,7 +7,7 @@ import type { Duplex } from 'node:stream';
 import { DebtorrentError } from '../core/errors.ts';
 import { formatAuthority } from '../core/http/authority.ts';
 import { sendError } from './answer.ts';
-import { rawError } from './tunnel.ts';
+import { endWith } from './last-answer.ts';
 
 export interface ListenersDeps {
   request(req: IncomingMessage, res: ServerResponse): void;
@@ -45,11 +45,12 @@ export async function listen(
   tcp: { readonly host: string; readonly port: number },
   socketPath: string | undefined,
 ): Promise<Listeners> {
-  const server = makeServer(deps);
+  const handedOver = new Set<Duplex>();
+  const server = makeServer(deps, handedOver);
   await start(server, { host: tcp.host, port: tcp.port, backlog: BACKLOG }, formatAuthority(tcp.host, tcp.port));
   const servers = [server];
   if (socketPath !== undefined) {
-    const local = makeServer(deps);
+    const local = makeServer(deps, handedOver);
     try {
       // longer ones are cut by Node 20, which then listens somewhere else
       if (Buffer.byteLength(socketPath) > MAX_SOCKET_PATH) {
@@ -79,6 +80,7 @@ export async function listen(
       }
     },
     async close() {
+      for (const socket of handedOver) socket.destroy();
       await Promise.all(
         servers.map(
           (each) =>
@@ -92,7 +94,8 @@ export async function listen(
   };
 }
 
-function makeServer({ request, connect: tunnel }: ListenersDeps): Server {
+/** @param handedOver takes the sockets that node:http knows nothing of any more. */
+function makeServer({ request, connect: tunnel }: ListenersDeps, handedOver: Set<Duplex>): Server {
   const server = createServer({
     maxHeaderSize: MAX_HEADER_BYTES,
     headersTimeout: HEADERS_MS,
@@ -117,6 +120,8 @@ function makeServer({ request, connect: tunnel }: ListenersDeps): Server {
   // An expectation that is not known may be ignored (RFC 9110 section 10.1.1); node:http would send a bare 417.
   server.on('checkExpectation', (req, res) => server.emit('request', req, res));
   server.on('connect', (req: IncomingMessage, socket: Duplex, early: Buffer) => {
+    handedOver.add(socket);
+    socket.once('close', () => handedOver.delete(socket));
     // node:http hands the socket over at once: a tunnel's bytes would stand in the middle of an earlier answer.
     if ((pending.get(socket) ?? 0) > 0) socket.destroy();
     else tunnel(req, socket, early);
@@ -142,7 +147,7 @@ function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex, answering
     error.code === 'HPE_HEADER_OVERFLOW'
       ? `headers over ${MAX_HEADER_BYTES} bytes`
       : `malformed request: ${error.message}`;
-  socket.end(rawError(new DebtorrentError('BAD_REQUEST', message)));
+  endWith(socket, new DebtorrentError('BAD_REQUEST', message));
 }
 
 async function start(server: Server, options: object, what: string): Promise<void> {
