@@ -4,6 +4,8 @@ import { connect, type Socket } from 'node:net';
 import t from 'tap';
 
 import { until } from '../kernel/contract.ts';
+import { randomBytes } from '../support/random.ts';
+import { requestText } from '../support/raw-http.ts';
 import { startGateway, type GatewayScene } from './fixtures/gateway-scene.ts';
 
 /** Of this process: both ends of each connection that is open. */
@@ -60,4 +62,24 @@ t.test('a stop does not wait for who was refused', async (t) => {
   s.listeners.stopAccepting();
   await s.listeners.close();
   socket.destroy();
+});
+
+t.test('a request that never becomes whole, byte by byte', async (t) => {
+  const s = await startGateway(t, { times: { headersMs: 100, requestMs: 200, checkMs: 50 } });
+  await s.publish('large', randomBytes('large', 4 * 1024 * 1024));
+  s.web.rule('/large', { stallAt: 1024 * 1024 });
+  const get = requestText('GET', `/${s.web.host}/large`, s.host);
+  for (const [what, text, answered] of [
+    ['half a head', 'GET / HTTP/1.1\r\nX: ', /^HTTP\/1\.1 408 [^]*REQUEST_TIMEOUT/],
+    ['half a body', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9999\r\n\r\nx', /^HTTP\/1\.1 405 /],
+    ['half a head behind an answer that goes on', `${get}GET / HTTP/1.1\r\nX: `, /^(?:HTTP\/1\.1 200 |$)/],
+  ] as const) {
+    const { socket, answer } = await halfOpen(s, text);
+    const drip = setInterval(() => socket.write('x'), 20);
+    t.teardown(() => clearInterval(drip));
+    t.match(await answer, answered, what);
+    // writing tells it that the other end is gone
+    await until(() => socket.destroyed);
+    clearInterval(drip);
+  }
 });
