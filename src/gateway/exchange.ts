@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import { Cancellation } from '../core/cancellation.ts';
 import type { SourceLabel } from '../core/fetch-plan.ts';
+import { asksMirror } from '../core/http/freshness.ts';
 import { parseRange, type ByteRangeSpec } from '../core/http/range.ts';
 import type { FileHead } from '../actors/transfers/protocol.ts';
 
@@ -66,6 +67,11 @@ export class ClientExchange {
       headers['if-none-match'] !== undefined ||
       headers['if-modified-since'] !== undefined
     );
+  }
+
+  /** The client wants what the mirror has now. */
+  get reload(): boolean {
+    return asksMirror(this.header('cache-control'), this.header('pragma'));
   }
 
   range(): ByteRangeSpec | undefined {

@@ -69,6 +69,10 @@ export class MirrorFiles {
     if (remembered === undefined) return false;
     const { file, bytes, headers, signed } = remembered;
     if ((expectedBy(client) ?? file.sha256) !== file.sha256) return false;
+    if (!signed && client.reload) {
+      this.#memory.delete(url);
+      return false;
+    }
     if (client.head || client.conditional || this.#ahead.has(file.sha256)) {
       this.#sendBytes(client, file, bytes, signed);
       return true;
@@ -82,7 +86,7 @@ export class MirrorFiles {
 
   /** @throws DebtorrentError; the caller turns it into an answer, or ends the one that has begun. */
   async serve(client: ClientExchange, url: MirrorUrl): Promise<void> {
-    const planned = await this.#plan(url, expectedBy(client));
+    const planned = await this.#plan(url, expectedBy(client), client.reload);
     if (client.head && (await this.#serveHead(client, planned))) return;
     client.wholeOnly = this.#spoilt.has(transferKey(planned.plan));
     const range = client.range();
@@ -112,10 +116,10 @@ export class MirrorFiles {
     if (bytes !== undefined) this.#remember(planned, file, bytes);
   }
 
-  async #plan(url: MirrorUrl, expected: Sha256 | undefined): Promise<Planned> {
+  async #plan(url: MirrorUrl, expected: Sha256 | undefined, reload = false): Promise<Planned> {
     const { host, port } = mirrorRequest(url);
     checkHost(this.#deps.rules, host, port);
-    const planned = await planFor(this.#planner, url, expected);
+    const planned = await planFor(this.#planner, url, expected, reload);
     this.#uses.note(planned.hit, url);
     return planned;
   }

@@ -37,8 +37,9 @@ const METADATA_NAME = /\/(?:Packages|Sources|Contents|Translation|Index|InReleas
 /**
  * @param expected SHA-256 that the client expects. It says nothing about what is signed, but the content can be looked
  *   up by it, and nothing else would do for this client.
+ * @param reload the client wants what the mirror has now; what has a hash is that anyway.
  */
-export async function planFor(deps: PlannerDeps, url: MirrorUrl, expected?: Sha256): Promise<Planned> {
+export async function planFor(deps: PlannerDeps, url: MirrorUrl, expected?: Sha256, reload = false): Promise<Planned> {
   const { catalogue } = deps;
   const location = locate(url);
   const deadline = deps.now() + INDEX_WAIT_MS;
@@ -76,7 +77,7 @@ export async function planFor(deps: PlannerDeps, url: MirrorUrl, expected?: Sha2
   }
   const metadata = location.kind !== 'other' || METADATA_NAME.test(url);
   return {
-    plan: { ...common, trust: 'none', revalidate: metadata ? 'always' : 'heuristic' },
+    plan: { ...common, trust: 'none', revalidate: metadata || reload ? 'always' : 'heuristic' },
     hit: undefined,
     location,
     generation,

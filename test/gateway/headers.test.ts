@@ -1,6 +1,8 @@
 /** Every answer about a file says that it is a daemon's: the APT method takes what does not for another server's. */
 import t from 'tap';
 
+import type { MirrorUrl } from '../../src/core/ids.ts';
+import { until } from '../kernel/contract.ts';
 import { exchange, requestText, type RawAnswer } from '../support/raw-http.ts';
 import { randomBytes } from '../support/random.ts';
 import { ARCHIVE, startGateway } from './fixtures/gateway-scene.ts';
@@ -47,4 +49,37 @@ t.test('a file that passes by a full store', async (t) => {
     t.ok(answer.body.equals(data.subarray(headers.length * 100)));
     t.ok(isSaid(answer));
   }
+});
+
+t.test('a client that wants what the mirror has now: asked where no hash says it, and nowhere else', async (t) => {
+  const s = await startGateway(t);
+  // by its date it may be kept for an hour
+  s.web.rule(/deb$/, { headers: { 'last-modified': 'Thu, 01 Jan 2015 00:00:00 GMT' } });
+  const requests = ['Cache-Control: no-cache', 'Cache-Control: max-age=0', 'Pragma: no-cache'];
+  for (const size of [3000, 300_000]) {
+    const path = `${size}.deb`;
+    const url = `${s.web.url}/${path}` as MirrorUrl;
+    // until then whoever asks is given what has just been fetched
+    const kept = (bytes: number) => until(async () => (await s.store.ref.ask('name', url))?.size === bytes);
+    let data = randomBytes('first', size);
+    await s.publish(path, data);
+    t.ok((await s.get(path)).body.equals(data));
+    await kept(data.length);
+    for (const header of requests) {
+      const old = data;
+      data = randomBytes(header, old.length + 1);
+      await s.publish(path, data);
+      t.ok((await s.get(path)).body.equals(old), `${path}: the old one for others`);
+      t.ok((await s.get(path, [header])).body.equals(data), `${path} ${header}`);
+      await kept(data.length);
+      t.ok((await s.get(path)).body.equals(data), `${path} ${header}: the new one for others`);
+    }
+  }
+  const signed = randomBytes('signed', 3000);
+  await s.publish(`${ARCHIVE}/pool/a.deb`, signed);
+  s.index({ 'pool/a.deb': signed });
+  for (const header of ['X: y', ...requests]) {
+    t.ok((await s.get(`${ARCHIVE}/pool/a.deb`, [header])).body.equals(signed));
+  }
+  t.equal(s.web.requests(`/${ARCHIVE}/pool/a.deb`).length, 1);
 });
