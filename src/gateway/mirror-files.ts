@@ -239,8 +239,15 @@ export class MirrorFiles {
 
   /** HEAD of what is known needs no mirror, and of what is not no transfer. False: go on as for GET. */
   async #serveHead(client: ClientExchange, { plan }: Planned): Promise<boolean> {
+    const { transfers } = this.#deps;
+    // a store that fails does not keep it from being answered
+    const cached = plan.sha256 && (await transfers.ask('cached', plan.sha256).catch(() => undefined));
+    if (cached !== undefined && cached.size === (plan.size ?? cached.size)) {
+      sendFileHead(client, cached, true, this.#deps.now());
+      return true;
+    }
     if (plan.trust === 'none' || plan.size === undefined) {
-      const head = await this.#deps.transfers
+      const head = await transfers
         .within(OPEN_MS)
         .ask('head', plan.url)
         .catch((error: unknown) => {

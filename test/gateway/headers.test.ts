@@ -2,6 +2,7 @@
 import t from 'tap';
 
 import type { MirrorUrl } from '../../src/core/ids.ts';
+import { hashOf } from '../actors/fixtures/fetch-stack.ts';
 import { until } from '../kernel/contract.ts';
 import { exchange, requestText, type RawAnswer } from '../support/raw-http.ts';
 import { randomBytes } from '../support/random.ts';
@@ -82,4 +83,30 @@ t.test('a client that wants what the mirror has now: asked where no hash says it
     t.ok((await s.get(`${ARCHIVE}/pool/a.deb`, [header])).body.equals(signed));
   }
   t.equal(s.web.requests(`/${ARCHIVE}/pool/a.deb`).length, 1);
+});
+
+t.test('HEAD of what is cached is answered as GET is', async (t) => {
+  const s = await startGateway(t);
+  const headers = ['content-length', 'content-type', 'etag', 'last-modified', 'x-debtorrent-source'];
+  for (const size of [3000, 300_000]) {
+    const data = randomBytes('head', size);
+    const named = `${ARCHIVE}/dists/trixie/main/by-hash/SHA256/${hashOf(data)}`;
+    const indexed = `${ARCHIVE}/pool/${size}.deb`;
+    await s.publish(named, data);
+    await s.publish(indexed, data);
+    s.index({ [`pool/${size}.deb`]: data });
+    await s.get(indexed);
+    await until(async () => (await s.store.ref.ask('find', hashOf(data))) !== undefined);
+    for (const path of [indexed, named]) {
+      const get = await s.get(path);
+      const head = await s.get(path, [], 'HEAD');
+      t.equal(get.headers['x-debtorrent-source'], 'cache', path);
+      for (const name of headers) t.equal(head.headers[name], get.headers[name], `${path} ${name}`);
+      t.equal(head.status, 200);
+      const since = `If-Modified-Since: ${get.headers['last-modified']}`;
+      for (const method of ['GET', 'HEAD'])
+        t.equal((await s.get(path, [since], method)).status, 304, `${path} ${method}`);
+    }
+  }
+  t.equal(s.web.log.filter(({ method }) => method === 'HEAD').length, 0);
 });
