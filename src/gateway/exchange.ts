@@ -31,6 +31,8 @@ export class ClientExchange {
   gone = false;
   /** Ranges are not given: the client may have wrong bytes of this file. */
   wholeOnly = false;
+  /** Other caches are to ask here each time. */
+  askAgain = false;
   /** What the headers promised: the bytes [start, end) of this file. */
   promised: Promised | undefined;
   #isNext = false;

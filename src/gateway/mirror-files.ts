@@ -67,13 +67,14 @@ export class MirrorFiles {
     const { planner, now } = this.#deps;
     const remembered = this.#memory.get(url, planner.catalogue.generation, now());
     if (remembered === undefined) return false;
-    const { file, bytes, headers, signed } = remembered;
+    const { file, bytes, headers, signed, askAgain } = remembered;
     if ((expectedBy(client) ?? file.sha256) !== file.sha256) return false;
     if (!signed && client.reload) {
       this.#memory.delete(url);
       return false;
     }
     if (client.head || client.conditional || this.#ahead.has(file.sha256)) {
+      client.askAgain = askAgain;
       this.#sendBytes(client, file, bytes, signed);
       return true;
     }
@@ -87,6 +88,7 @@ export class MirrorFiles {
   /** @throws DebtorrentError; the caller turns it into an answer, or ends the one that has begun. */
   async serve(client: ClientExchange, url: MirrorUrl): Promise<void> {
     const planned = await this.#plan(url, expectedBy(client), client.reload);
+    client.askAgain = planned.askAgain;
     if (client.head && (await this.#serveHead(client, planned))) return;
     client.wholeOnly = this.#spoilt.has(transferKey(planned.plan));
     const range = client.range();
@@ -192,13 +194,13 @@ export class MirrorFiles {
   }
 
   /** For the next one who asks; not what was identified by what one client said, nor what is to be given whole. */
-  #remember({ plan, hinted, generation }: Planned, file: WholeFile, bytes: Buffer): void {
+  #remember({ plan, hinted, generation, askAgain }: Planned, file: WholeFile, bytes: Buffer): void {
     if (hinted || plan.revalidate === 'always' || file.stale) return;
     if (file.spoilt === true || this.#spoilt.has(transferKey(plan))) return;
     const signed = plan.trust !== 'none';
     const cached: WholeFile = { ...file, source: 'cache' };
-    const headers = Object.entries(wholeHeaders(cached, signed)).flat();
-    this.#memory.put(plan.url, { file: cached, bytes, signed, headers, generation });
+    const headers = Object.entries(wholeHeaders(cached, signed, askAgain)).flat();
+    this.#memory.put(plan.url, { file: cached, bytes, signed, askAgain, headers, generation });
   }
 
   async #release(

@@ -110,3 +110,29 @@ t.test('HEAD of what is cached is answered as GET is', async (t) => {
   }
   t.equal(s.web.log.filter(({ method }) => method === 'HEAD').length, 0);
 });
+
+t.test('other caches ask again for all whose name may stand for another file', async (t) => {
+  const s = await startGateway(t);
+  s.web.rule(/./, { headers: { 'cache-control': 'max-age=1000' } });
+  const data = randomBytes('cached', 3000);
+  const named = 'dists/trixie/main/by-hash/SHA256';
+  const known = { 'pool/a.deb': data, 'dists/trixie/main/binary-amd64/Packages.xz': data, 'dists/x/Sources': data };
+  const cases: readonly (readonly [path: string, again: boolean])[] = [
+    ...Object.keys(known).map((path) => [path, !path.endsWith('.deb')] as const),
+    ['dists/trixie/InRelease', true],
+    [`${named}/${hashOf(data)}`, false],
+    ['pool/unknown.deb', true],
+  ];
+  s.index(known);
+  for (const [name, again] of cases) {
+    const path = `${ARCHIVE}/${name}`;
+    await s.publish(path, data);
+    const first = await s.get(path);
+    const etag = `If-None-Match: ${first.headers['etag']}`;
+    const more = [await s.get(path), await s.get(path, [etag]), await s.get(path, [], 'HEAD')];
+    for (const { status, headers } of [first, ...more]) {
+      t.equal(headers['cache-control'], again ? 'no-cache' : undefined, `${name} ${status}`);
+    }
+    t.equal(more[1]?.status, 304);
+  }
+});
