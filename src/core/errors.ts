@@ -14,6 +14,7 @@ export const ERRORS = {
   // what the client sent
   BAD_REQUEST: { status: 400, transient: false, summary: 'the request is malformed or ambiguous' },
   BAD_TARGET: { status: 400, transient: false, summary: 'the request target is no URL that this proxy serves' },
+  REQUEST_TIMEOUT: { status: 408, transient: false, summary: 'the client did not send its request in time' },
   METHOD_NOT_ALLOWED: { status: 405, transient: false, summary: 'only GET, HEAD and CONNECT are served' },
   HOST_NOT_ALLOWED: { status: 403, transient: false, summary: 'the host is not on the list of allowed mirrors' },
   ADDRESS_NOT_ALLOWED: {

@@ -58,6 +58,7 @@ export function fileHeaders(
   etag: string | undefined,
   source: SourceLabel,
   stale: boolean,
+  askAgain: boolean,
 ): Record<string, string> {
   const type = head.contentType ?? 'application/octet-stream';
   return {
@@ -65,6 +66,8 @@ export function fileHeaders(
     ...(ACTIVE.test(type) && { 'Content-Security-Policy': 'sandbox', 'X-Content-Type-Options': 'nosniff' }),
     'Accept-Ranges': 'bytes',
     'X-Debtorrent-Source': source,
+    // for all that the mirror may have said: another cache would add its own time to that in which it was kept here
+    ...(askAgain && { 'Cache-Control': 'no-cache' }),
     ...(etag !== undefined && { ETag: etag }),
     ...(head.lastModified !== undefined && { 'Last-Modified': formatHttpDate(Date.parse(head.lastModified)) }),
     // RFC 9111 dropped the Warning field; people and proxies still read it.

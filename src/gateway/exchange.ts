@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import { Cancellation } from '../core/cancellation.ts';
 import type { SourceLabel } from '../core/fetch-plan.ts';
+import { asksMirror } from '../core/http/freshness.ts';
 import { parseRange, type ByteRangeSpec } from '../core/http/range.ts';
 import type { FileHead } from '../actors/transfers/protocol.ts';
 
@@ -30,6 +31,8 @@ export class ClientExchange {
   gone = false;
   /** Ranges are not given: the client may have wrong bytes of this file. */
   wholeOnly = false;
+  /** Other caches are to ask here each time. */
+  askAgain = false;
   /** What the headers promised: the bytes [start, end) of this file. */
   promised: Promised | undefined;
   #isNext = false;
@@ -66,6 +69,11 @@ export class ClientExchange {
       headers['if-none-match'] !== undefined ||
       headers['if-modified-since'] !== undefined
     );
+  }
+
+  /** The client wants what the mirror has now. */
+  get reload(): boolean {
+    return asksMirror(this.header('cache-control'), this.header('pragma'));
   }
 
   range(): ByteRangeSpec | undefined {

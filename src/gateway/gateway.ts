@@ -16,13 +16,14 @@ import { sendError } from './answer.ts';
 import type { CatalogueView } from '../actors/catalogue-view.ts';
 import { ClientExchange } from './exchange.ts';
 import { shares } from './file-reader.ts';
+import { endWith } from './last-answer.ts';
 import type { MethodSessions } from './method/sessions.ts';
 import type { Metrics } from './metrics.ts';
 import type { MirrorFiles } from './mirror-files.ts';
 import type { OwnPages } from './own-pages.ts';
 import { checkRequest } from './request-check.ts';
 import { TargetMemo } from './target-memo.ts';
-import { rawError, type Tunnels } from './tunnel.ts';
+import type { Tunnels } from './tunnel.ts';
 
 export interface GatewayProtocol {
   /** The packages parser has adopted a Release or loaded an index. Replies when look-ups go by it. */
@@ -175,8 +176,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
         if (target.kind !== 'tunnel') throw new DebtorrentError('BAD_TARGET', 'CONNECT needs HOST:PORT');
         tunnels.open(socket, target.host, target.port, early);
       } catch (error) {
-        socket.on('error', () => socket.destroy());
-        socket.end(rawError(asDebtorrentError(error)));
+        endWith(socket, asDebtorrentError(error));
       }
     },
     idle: () => (active.size === 0 ? Promise.resolve() : new Promise((resolve) => (onIdle = resolve))),

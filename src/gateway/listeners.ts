@@ -7,7 +7,7 @@ import type { Duplex } from 'node:stream';
 import { DebtorrentError } from '../core/errors.ts';
 import { formatAuthority } from '../core/http/authority.ts';
 import { sendError } from './answer.ts';
-import { rawError } from './tunnel.ts';
+import { endIn, endWith } from './last-answer.ts';
 
 export interface ListenersDeps {
   request(req: IncomingMessage, res: ServerResponse): void;
@@ -26,12 +26,22 @@ export interface Listeners {
   close(): Promise<void>;
 }
 
+/** How long a client may take to send a request, in milliseconds. */
+export interface RequestTimes {
+  readonly headersMs: number;
+  /** With its body, which no request that is served has. */
+  readonly requestMs: number;
+  /** Between two looks for those that are late. */
+  readonly checkMs: number;
+}
+
+const TIMES: RequestTimes = { headersMs: 20_000, requestMs: 60_000, checkMs: 30_000 };
 const MAX_HEADER_BYTES = 16 * 1024;
 const MAX_CONNECTIONS = 4096;
 /** Requests of one connection that are worked on at once; APT sends 10, the APT method up to 1000. */
 const MAX_PIPELINED = 1024;
-const HEADERS_MS = 20_000;
-const REQUEST_MS = 60_000;
+/** What has been written to a client that breaks the rules behind it is sent for this long. */
+const LEFT_MS = 60_000;
 const KEEP_ALIVE_MS = 75_000;
 /** A client that takes nothing for this long is dropped. */
 const IDLE_MS = 180_000;
@@ -44,12 +54,14 @@ export async function listen(
   deps: ListenersDeps,
   tcp: { readonly host: string; readonly port: number },
   socketPath: string | undefined,
+  times = TIMES,
 ): Promise<Listeners> {
-  const server = makeServer(deps);
+  const handedOver = new Set<Duplex>();
+  const server = makeServer(deps, handedOver, times);
   await start(server, { host: tcp.host, port: tcp.port, backlog: BACKLOG }, formatAuthority(tcp.host, tcp.port));
   const servers = [server];
   if (socketPath !== undefined) {
-    const local = makeServer(deps);
+    const local = makeServer(deps, handedOver, times);
     try {
       // longer ones are cut by Node 20, which then listens somewhere else
       if (Buffer.byteLength(socketPath) > MAX_SOCKET_PATH) {
@@ -79,6 +91,7 @@ export async function listen(
       }
     },
     async close() {
+      for (const socket of handedOver) socket.destroy();
       await Promise.all(
         servers.map(
           (each) =>
@@ -92,11 +105,13 @@ export async function listen(
   };
 }
 
-function makeServer({ request, connect: tunnel }: ListenersDeps): Server {
+/** @param handedOver takes the sockets that node:http knows nothing of any more. */
+function makeServer({ request, connect: tunnel }: ListenersDeps, handedOver: Set<Duplex>, times: RequestTimes): Server {
   const server = createServer({
     maxHeaderSize: MAX_HEADER_BYTES,
-    headersTimeout: HEADERS_MS,
-    requestTimeout: REQUEST_MS,
+    headersTimeout: times.headersMs,
+    requestTimeout: times.requestMs,
+    connectionsCheckingInterval: times.checkMs,
     keepAliveTimeout: KEEP_ALIVE_MS,
     requireHostHeader: false,
     noDelay: true,
@@ -117,6 +132,8 @@ function makeServer({ request, connect: tunnel }: ListenersDeps): Server {
   // An expectation that is not known may be ignored (RFC 9110 section 10.1.1); node:http would send a bare 417.
   server.on('checkExpectation', (req, res) => server.emit('request', req, res));
   server.on('connect', (req: IncomingMessage, socket: Duplex, early: Buffer) => {
+    handedOver.add(socket);
+    socket.once('close', () => handedOver.delete(socket));
     // node:http hands the socket over at once: a tunnel's bytes would stand in the middle of an earlier answer.
     if ((pending.get(socket) ?? 0) > 0) socket.destroy();
     else tunnel(req, socket, early);
@@ -135,14 +152,22 @@ function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex, answering
   if (answering) {
     // An error text in the middle of an answer would be taken for its bytes; what has been written still goes out,
     // among it the refusal of a request whose body is what the parser stumbles over.
+    endIn(socket, LEFT_MS);
     socket.end(() => socket.destroy());
     return;
   }
-  const message =
-    error.code === 'HPE_HEADER_OVERFLOW'
-      ? `headers over ${MAX_HEADER_BYTES} bytes`
-      : `malformed request: ${error.message}`;
-  socket.end(rawError(new DebtorrentError('BAD_REQUEST', message)));
+  endWith(socket, malformed(error));
+}
+
+function malformed({ code, message }: NodeJS.ErrnoException): DebtorrentError {
+  switch (code) {
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return new DebtorrentError('REQUEST_TIMEOUT', 'the request did not come in time');
+    case 'HPE_HEADER_OVERFLOW':
+      return new DebtorrentError('BAD_REQUEST', `headers over ${MAX_HEADER_BYTES} bytes`);
+    default:
+      return new DebtorrentError('BAD_REQUEST', `malformed request: ${message}`);
+  }
 }
 
 async function start(server: Server, options: object, what: string): Promise<void> {

@@ -7,6 +7,7 @@ export interface RememberedFile {
   readonly bytes: Buffer;
   /** The hash was known in advance. */
   readonly signed: boolean;
+  readonly askAgain: boolean;
   /** Headers of a whole answer, names and values in turn. */
   readonly headers: readonly string[];
   /** The catalogue's generation that the answer was made from. */

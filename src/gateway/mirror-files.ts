@@ -67,9 +67,14 @@ export class MirrorFiles {
     const { planner, now } = this.#deps;
     const remembered = this.#memory.get(url, planner.catalogue.generation, now());
     if (remembered === undefined) return false;
-    const { file, bytes, headers, signed } = remembered;
+    const { file, bytes, headers, signed, askAgain } = remembered;
     if ((expectedBy(client) ?? file.sha256) !== file.sha256) return false;
+    if (!signed && client.reload) {
+      this.#memory.delete(url);
+      return false;
+    }
     if (client.head || client.conditional || this.#ahead.has(file.sha256)) {
+      client.askAgain = askAgain;
       this.#sendBytes(client, file, bytes, signed);
       return true;
     }
@@ -82,7 +87,8 @@ export class MirrorFiles {
 
   /** @throws DebtorrentError; the caller turns it into an answer, or ends the one that has begun. */
   async serve(client: ClientExchange, url: MirrorUrl): Promise<void> {
-    const planned = await this.#plan(url, expectedBy(client));
+    const planned = await this.#plan(url, expectedBy(client), client.reload);
+    client.askAgain = planned.askAgain;
     if (client.head && (await this.#serveHead(client, planned))) return;
     client.wholeOnly = this.#spoilt.has(transferKey(planned.plan));
     const range = client.range();
@@ -112,10 +118,10 @@ export class MirrorFiles {
     if (bytes !== undefined) this.#remember(planned, file, bytes);
   }
 
-  async #plan(url: MirrorUrl, expected: Sha256 | undefined): Promise<Planned> {
+  async #plan(url: MirrorUrl, expected: Sha256 | undefined, reload = false): Promise<Planned> {
     const { host, port } = mirrorRequest(url);
     checkHost(this.#deps.rules, host, port);
-    const planned = await planFor(this.#planner, url, expected);
+    const planned = await planFor(this.#planner, url, expected, reload);
     this.#uses.note(planned.hit, url);
     return planned;
   }
@@ -188,13 +194,13 @@ export class MirrorFiles {
   }
 
   /** For the next one who asks; not what was identified by what one client said, nor what is to be given whole. */
-  #remember({ plan, hinted, generation }: Planned, file: WholeFile, bytes: Buffer): void {
+  #remember({ plan, hinted, generation, askAgain }: Planned, file: WholeFile, bytes: Buffer): void {
     if (hinted || plan.revalidate === 'always' || file.stale) return;
     if (file.spoilt === true || this.#spoilt.has(transferKey(plan))) return;
     const signed = plan.trust !== 'none';
     const cached: WholeFile = { ...file, source: 'cache' };
-    const headers = Object.entries(wholeHeaders(cached, signed)).flat();
-    this.#memory.put(plan.url, { file: cached, bytes, signed, headers, generation });
+    const headers = Object.entries(wholeHeaders(cached, signed, askAgain)).flat();
+    this.#memory.put(plan.url, { file: cached, bytes, signed, askAgain, headers, generation });
   }
 
   async #release(
@@ -235,8 +241,15 @@ export class MirrorFiles {
 
   /** HEAD of what is known needs no mirror, and of what is not no transfer. False: go on as for GET. */
   async #serveHead(client: ClientExchange, { plan }: Planned): Promise<boolean> {
+    const { transfers } = this.#deps;
+    // a store that fails does not keep it from being answered
+    const cached = plan.sha256 && (await transfers.ask('cached', plan.sha256).catch(() => undefined));
+    if (cached !== undefined && cached.size === (plan.size ?? cached.size)) {
+      sendFileHead(client, cached, true, this.#deps.now());
+      return true;
+    }
     if (plan.trust === 'none' || plan.size === undefined) {
-      const head = await this.#deps.transfers
+      const head = await transfers
         .within(OPEN_MS)
         .ask('head', plan.url)
         .catch((error: unknown) => {

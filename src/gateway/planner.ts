@@ -18,6 +18,8 @@ export interface Planned {
   readonly generation: number;
   /** The hash is what the client says that it expects; nothing that anybody else relies on may come of it. */
   readonly hinted: boolean;
+  /** Other caches are to ask here each time: the name may stand for another file by then. */
+  readonly askAgain: boolean;
 }
 
 export interface PlannerDeps {
@@ -37,10 +39,12 @@ const METADATA_NAME = /\/(?:Packages|Sources|Contents|Translation|Index|InReleas
 /**
  * @param expected SHA-256 that the client expects. It says nothing about what is signed, but the content can be looked
  *   up by it, and nothing else would do for this client.
+ * @param reload the client wants what the mirror has now; what has a hash is that anyway.
  */
-export async function planFor(deps: PlannerDeps, url: MirrorUrl, expected?: Sha256): Promise<Planned> {
+export async function planFor(deps: PlannerDeps, url: MirrorUrl, expected?: Sha256, reload = false): Promise<Planned> {
   const { catalogue } = deps;
   const location = locate(url);
+  const metadata = location.kind !== 'by-hash' && (location.kind !== 'other' || METADATA_NAME.test(url));
   const deadline = deps.now() + INDEX_WAIT_MS;
   let hit = catalogue.lookup(url);
   while ((hit === undefined || hit.stale) && deps.now() < deadline) {
@@ -64,7 +68,7 @@ export async function planFor(deps: PlannerDeps, url: MirrorUrl, expected?: Sha2
       torrents,
       revalidate: 'immutable',
     };
-    return { plan, hit, location, generation, hinted: false };
+    return { plan, hit, location, generation, hinted: false, askAgain: metadata };
   }
   const common = { url, alternates: configured, torrents: [] };
   const named = location.kind === 'by-hash' && location.algorithm === 'SHA256' ? parseSha256(location.hash) : undefined;
@@ -72,14 +76,15 @@ export async function planFor(deps: PlannerDeps, url: MirrorUrl, expected?: Sha2
   const sha256 = location.kind === 'release' ? undefined : (expected ?? named);
   if (sha256 !== undefined) {
     const plan: FetchPlan = { ...common, trust: 'hash', sha256, revalidate: 'immutable' };
-    return { plan, hit: undefined, location, generation, hinted: sha256 !== named };
+    return { plan, hit: undefined, location, generation, hinted: sha256 !== named, askAgain: metadata };
   }
-  const metadata = location.kind !== 'other' || METADATA_NAME.test(url);
+  const always = metadata || reload || location.kind === 'by-hash';
   return {
-    plan: { ...common, trust: 'none', revalidate: metadata ? 'always' : 'heuristic' },
+    plan: { ...common, trust: 'none', revalidate: always ? 'always' : 'heuristic' },
     hit: undefined,
     location,
     generation,
     hinted: false,
+    askAgain: true,
   };
 }

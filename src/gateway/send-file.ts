@@ -39,7 +39,7 @@ export function sendFileHead(
     return client.promised;
   }
   const etag = etagOf(head, signed);
-  const headers = fileHeaders(head, etag, head.source, head.stale === true);
+  const headers = fileHeaders(head, etag, head.source, head.stale === true, client.askAgain);
   client.source = head.source;
   const lastModified = head.lastModified === undefined ? undefined : Date.parse(head.lastModified);
   const conditions = evaluateConditions(
@@ -92,8 +92,8 @@ export function checkSize(announced: FileHead, { size }: { readonly size?: numbe
 }
 
 /** Headers of a 200 with the whole file. */
-export function wholeHeaders(file: WholeFile, signed: boolean): Record<string, string> {
-  const headers = fileHeaders(file, etagOf(file, signed), file.source, file.stale);
+export function wholeHeaders(file: WholeFile, signed: boolean, askAgain: boolean): Record<string, string> {
+  const headers = fileHeaders(file, etagOf(file, signed), file.source, file.stale, askAgain);
   return { ...headers, 'Content-Length': String(file.size) };
 }
 

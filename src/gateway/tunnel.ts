@@ -2,11 +2,12 @@
 import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
-import { DebtorrentError, ERRORS } from '../core/errors.ts';
+import { DebtorrentError } from '../core/errors.ts';
 import { formatAuthority } from '../core/http/authority.ts';
 import type { HostRules } from '../core/host-rules.ts';
 import type { Logger } from '../core/logging.ts';
 import { checkHost, guardedLookup } from '../actors/http-backup/dns-guard.ts';
+import { endWith } from './last-answer.ts';
 
 export interface TunnelDeps {
   readonly rules: HostRules;
@@ -73,16 +74,6 @@ export class Tunnels {
 
   #refuse(client: Duplex, target: string, error: DebtorrentError): void {
     this.#deps.log.info({ method: 'CONNECT', target, code: error.code }, 'tunnel refused');
-    client.end(rawError(error));
+    endWith(client, error);
   }
-}
-
-/** An error answer for a connection that no ServerResponse belongs to. */
-export function rawError(error: DebtorrentError): string {
-  const body = `${error.message.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, 500)}\n`;
-  const { status } = ERRORS[error.code];
-  return (
-    `HTTP/1.1 ${status} ${status === 400 ? 'Bad Request' : 'Refused'}\r\nContent-Type: text/plain; charset=utf-8\r\n` +
-    `Content-Length: ${Buffer.byteLength(body)}\r\nX-Debtorrent-Error: ${error.code}\r\nConnection: close\r\n\r\n${body}`
-  );
 }

@@ -1,4 +1,7 @@
 /** Releases that the daemon does not adopt and some client takes: its files go through unverified until the next. */
+import { utimesSync } from 'node:fs';
+import { join } from 'node:path';
+
 import t, { type Test } from 'tap';
 import { Archive, type ArchiveOptions, type PublishOptions } from '../support/archive.ts';
 import { skipWithoutApt, until } from '../support/process.ts';
@@ -104,4 +107,25 @@ t.test('a Release that is refused', { skip: skipWithoutApt }, async (t) => {
       t.match(answer, { status: 200, headers: { etag: `"${sha256}"` } });
     });
   }
+
+  t.test('without any signature, and a package built anew under its name: No-Cache gets the new one', async (t) => {
+    const base = 'rebuilt';
+    const { root } = scene.archive;
+    const archive = new Archive({ keys, seed: base, root, base, flat: true, signing: 'none' }).publish(first);
+    const { path } = archive.file('hello');
+    const old = new Date(Date.now() - 100 * DAY);
+    utimesSync(join(root, base, path), old, old);
+    const attributes = 'trusted=yes';
+    const before = client(archive, { attributes });
+    t.equal((await before.update()).code, 0);
+    t.same(downloaded(await before.download('hello')), hashesOf(archive, 'hello'));
+
+    archive.publish({ add: [hello('another')], signing: 'none' });
+    const after = client(archive, { attributes, conf: ['Acquire::http::No-Cache "true";'] });
+    t.equal((await after.update()).code, 0);
+    const got = await after.download('hello');
+    t.same(downloaded(got), hashesOf(archive, 'hello'), got.output);
+    t.equal((await before.update()).code, 0);
+    t.same(downloaded(await before.download('hello')), hashesOf(archive, 'hello'), 'and all others have it');
+  });
 });

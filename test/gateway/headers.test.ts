@@ -1,6 +1,9 @@
 /** Every answer about a file says that it is a daemon's: the APT method takes what does not for another server's. */
 import t from 'tap';
 
+import type { MirrorUrl } from '../../src/core/ids.ts';
+import { hashOf } from '../actors/fixtures/fetch-stack.ts';
+import { until } from '../kernel/contract.ts';
 import { exchange, requestText, type RawAnswer } from '../support/raw-http.ts';
 import { randomBytes } from '../support/random.ts';
 import { ARCHIVE, startGateway } from './fixtures/gateway-scene.ts';
@@ -46,5 +49,90 @@ t.test('a file that passes by a full store', async (t) => {
     const answer = await s.get(`${ARCHIVE}/pool/a.deb`, headers);
     t.ok(answer.body.equals(data.subarray(headers.length * 100)));
     t.ok(isSaid(answer));
+  }
+});
+
+t.test('a client that wants what the mirror has now: asked where no hash says it, and nowhere else', async (t) => {
+  const s = await startGateway(t);
+  // by its date it may be kept for an hour
+  s.web.rule(/deb$/, { headers: { 'last-modified': 'Thu, 01 Jan 2015 00:00:00 GMT' } });
+  const requests = ['Cache-Control: no-cache', 'Cache-Control: max-age=0', 'Pragma: no-cache'];
+  for (const size of [3000, 300_000]) {
+    const path = `${size}.deb`;
+    const url = `${s.web.url}/${path}` as MirrorUrl;
+    // until then whoever asks is given what has just been fetched
+    const kept = (bytes: number) => until(async () => (await s.store.ref.ask('name', url))?.size === bytes);
+    let data = randomBytes('first', size);
+    await s.publish(path, data);
+    t.ok((await s.get(path)).body.equals(data));
+    await kept(data.length);
+    for (const header of requests) {
+      const old = data;
+      data = randomBytes(header, old.length + 1);
+      await s.publish(path, data);
+      t.ok((await s.get(path)).body.equals(old), `${path}: the old one for others`);
+      t.ok((await s.get(path, [header])).body.equals(data), `${path} ${header}`);
+      await kept(data.length);
+      t.ok((await s.get(path)).body.equals(data), `${path} ${header}: the new one for others`);
+    }
+  }
+  const signed = randomBytes('signed', 3000);
+  await s.publish(`${ARCHIVE}/pool/a.deb`, signed);
+  s.index({ 'pool/a.deb': signed });
+  for (const header of ['X: y', ...requests]) {
+    t.ok((await s.get(`${ARCHIVE}/pool/a.deb`, [header])).body.equals(signed));
+  }
+  t.equal(s.web.requests(`/${ARCHIVE}/pool/a.deb`).length, 1);
+});
+
+t.test('HEAD of what is cached is answered as GET is', async (t) => {
+  const s = await startGateway(t);
+  const headers = ['content-length', 'content-type', 'etag', 'last-modified', 'x-debtorrent-source'];
+  for (const size of [3000, 300_000]) {
+    const data = randomBytes('head', size);
+    const named = `${ARCHIVE}/dists/trixie/main/by-hash/SHA256/${hashOf(data)}`;
+    const indexed = `${ARCHIVE}/pool/${size}.deb`;
+    await s.publish(named, data);
+    await s.publish(indexed, data);
+    s.index({ [`pool/${size}.deb`]: data });
+    await s.get(indexed);
+    await until(async () => (await s.store.ref.ask('find', hashOf(data))) !== undefined);
+    for (const path of [indexed, named]) {
+      const get = await s.get(path);
+      const head = await s.get(path, [], 'HEAD');
+      t.equal(get.headers['x-debtorrent-source'], 'cache', path);
+      for (const name of headers) t.equal(head.headers[name], get.headers[name], `${path} ${name}`);
+      t.equal(head.status, 200);
+      const since = `If-Modified-Since: ${get.headers['last-modified']}`;
+      for (const method of ['GET', 'HEAD'])
+        t.equal((await s.get(path, [since], method)).status, 304, `${path} ${method}`);
+    }
+  }
+  t.equal(s.web.log.filter(({ method }) => method === 'HEAD').length, 0);
+});
+
+t.test('other caches ask again for all whose name may stand for another file', async (t) => {
+  const s = await startGateway(t);
+  s.web.rule(/./, { headers: { 'cache-control': 'max-age=1000' } });
+  const data = randomBytes('cached', 3000);
+  const named = 'dists/trixie/main/by-hash/SHA256';
+  const known = { 'pool/a.deb': data, 'dists/trixie/main/binary-amd64/Packages.xz': data, 'dists/x/Sources': data };
+  const cases: readonly (readonly [path: string, again: boolean])[] = [
+    ...Object.keys(known).map((path) => [path, !path.endsWith('.deb')] as const),
+    ['dists/trixie/InRelease', true],
+    [`${named}/${hashOf(data)}`, false],
+    ['pool/unknown.deb', true],
+  ];
+  s.index(known);
+  for (const [name, again] of cases) {
+    const path = `${ARCHIVE}/${name}`;
+    await s.publish(path, data);
+    const first = await s.get(path);
+    const etag = `If-None-Match: ${first.headers['etag']}`;
+    const more = [await s.get(path), await s.get(path, [etag]), await s.get(path, [], 'HEAD')];
+    for (const { status, headers } of [first, ...more]) {
+      t.equal(headers['cache-control'], again ? 'no-cache' : undefined, `${name} ${status}`);
+    }
+    t.equal(more[1]?.status, 304);
   }
 });

@@ -46,6 +46,7 @@ async function serve(t: Test, progress: readonly Progress[], known = true, follo
       leave: () => undefined,
       open: refuse,
       fetch: refuse,
+      cached: refuse,
       head: refuse,
       suspect: () => undefined,
       status: refuse,

@@ -82,6 +82,8 @@ export interface TransfersProtocol {
   leave(id: TransferId): void;
   /** Fetches the whole file; replies when it is there and checked. */
   fetch(plan: FetchPlan): WholeFile;
+  /** The finished file with this content, if it can be given without a check. Nothing is fetched. */
+  cached(sha256: Sha256): WholeFile | undefined;
   /** What a mirror says about a file, without its body. */
   head(url: MirrorUrl): FileHead;
   /** A finished file turned out not to be what its name says. */

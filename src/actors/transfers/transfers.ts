@@ -231,6 +231,10 @@ export function createTransfers(deps: TransfersDeps): Transfers {
     behaviour: {
       open: async (plan, from) => marked(plan, await open(plan, from)),
       fetch: async (plan) => marked(plan, await fetch(plan)),
+      async cached(sha256) {
+        const file = await store.ask('find', sha256);
+        return file?.verified === true ? fromStore(file) : undefined;
+      },
       head,
       async wait(id, position, epoch) {
         const transfer = byId.get(id);

@@ -76,10 +76,22 @@ export function methodConfiguration(paths: AptPaths, socket: string | undefined)
   return configuration(paths, lines);
 }
 
-/** @param daemon `HOST:PORT` */
-export function proxyFiles(paths: AptPaths, daemon: string, helper: string): InstalledFile[] {
+/**
+ * @param daemon `HOST:PORT`
+ * @param notFor hosts that APT is to ask without it
+ */
+export function proxyFiles(
+  paths: AptPaths,
+  daemon: string,
+  helper: string,
+  notFor: ReadonlySet<string>,
+): InstalledFile[] {
   const [first = '', ...rest] = helper.split('\n');
-  const text = [first, `# ${MARK}`, `: "\${DEBTORRENT_PROXY:=${daemon}}"`, ...rest].join('\n');
+  const settings = [`: "\${DEBTORRENT_PROXY:=${daemon}}"`];
+  // nothing else is a host that APT could ask, nor safe to stand in a script
+  const hosts = [...notFor].filter((host) => /^[a-z0-9._:-]+$/.test(host)).toSorted();
+  if (hosts.length > 0) settings.push(`: "\${DEBTORRENT_NOT_FOR:=${hosts.join(' ')}}"`);
+  const text = [first, `# ${MARK}`, ...settings, ...rest].join('\n');
   return [
     { path: HELPER, role: 'helper', bytes: Buffer.from(text), mode: EXECUTABLE },
     configuration(paths, [

@@ -158,12 +158,16 @@ function wanted(
   const names = here ? ['localhost', '127.0.0.1', '::1'] : [host];
   const spellings = new Set(names.map((name) => formatAuthority(name, port)));
   const notes = proxyNotes(files.root, env, spellings);
+  const credentials = hostsWithCredentials(files, paths);
   if (proxy) {
     const helper = readFileSync(installed('bin/debtorrent-proxy-detect'), 'utf8');
-    return { installs: proxyFiles(paths, daemon, helper), rules: undefined, notes };
+    if (credentials.size > 0) {
+      const hosts = [...credentials].toSorted().join(', ');
+      notes.push(`APT has a password for ${hosts}: it asks there without the daemon, which passes none on`);
+    }
+    return { installs: proxyFiles(paths, daemon, helper, credentials), rules: undefined, notes };
   }
   const socket = config.socket === USUAL_SOCKET ? undefined : config.socket;
-  const credentials = hostsWithCredentials(files, paths);
   const pins = originPins(files, paths);
   const rules: RewriteRules = {
     daemon,

@@ -32,6 +32,16 @@ export function freshnessOf(header: HeaderOf, now: number): number {
   return Math.max(0, Math.min(lifetimeMs(header, directives, date), LONGEST_MS) - age);
 }
 
+/**
+ * What a request says (sections 5.2.1 and 5.4): it is not to be answered without asking the mirror. Of any age but 0
+ * nothing is known here.
+ */
+export function asksMirror(cacheControl: string | undefined, pragma: string | undefined): boolean {
+  if (cacheControl === undefined) return pragma !== undefined && parseCacheControl(pragma).has('no-cache');
+  const directives = parseCacheControl(cacheControl);
+  return directives.has('no-cache') || deltaSeconds(directives.get('max-age')) === 0;
+}
+
 function lifetimeMs(header: HeaderOf, directives: ReadonlyMap<string, string>, date: number): number {
   for (const name of ['s-maxage', 'max-age']) {
     if (directives.has(name)) return (deltaSeconds(directives.get(name)) ?? 0) * 1000;

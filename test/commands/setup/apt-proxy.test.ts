@@ -1,6 +1,10 @@
 /** What setup says of other proxies in APT's configuration. */
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
 import t from 'tap';
-import { skipWithout } from '../../support/process.ts';
+
+import { run, skipWithout } from '../../support/process.ts';
 import { Machine } from './machine.ts';
 
 t.setTimeout(120_000);
@@ -56,4 +60,37 @@ t.test('a general proxy: the daemon does not use it, and must not be it', { skip
   machine.write(OTHER, 'Acquire::http::Proxy "DIRECT";\n');
   t.notMatch((await machine.setup('--print', '--proxy')).stdout, /^note:/m);
   t.notMatch((await machine.setup('--undo', '--print')).stdout, /^note:/m);
+});
+
+t.test('hosts that APT has passwords for are asked without the daemon', async (t) => {
+  const auth = [
+    'machine http://A.example.org/debian login me password secret',
+    'machine [2001:db8::1]:80 login me password secret',
+    'machine $(reboot).example.org login me password secret',
+  ];
+  const machine = new Machine(t, { 'etc/apt/auth.conf.d/x.conf': `${auth.join('\n')}\n` });
+  const before = machine.snapshot();
+  const done = await machine.setup('--yes', '--proxy');
+  t.match(done.stdout, /\nnote: APT has a password for [^\n]*a\.example\.org: it asks there without the daemon/);
+  t.notMatch(machine.read(HELPER), 'reboot');
+  const daemon = createServer((_, response) => response.end('debtorrent: ok\n'));
+  await new Promise<void>((resolve) => daemon.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => daemon.close());
+  const proxy = `127.0.0.1:${(daemon.address() as AddressInfo).port}`;
+  const env = { PATH: process.env['PATH'], DEBTORRENT_PROXY: proxy };
+  for (const [uri, said] of [
+    ['http://a.example.org', ''],
+    ['http://A.Example.org:80/debian', ''],
+    ['http://[2001:db8::1]/', ''],
+    ['http://b.example.org', `http://${proxy}\n`],
+    ['http://example.org', `http://${proxy}\n`],
+  ] as const) {
+    t.match(await run(machine.path(HELPER), [uri], { env }), { code: 0, stdout: said }, uri);
+  }
+  machine.write('etc/apt/auth.conf.d/x.conf', '');
+  t.notMatch((await machine.setup('--yes', '--proxy')).stdout, /APT has a password/);
+  t.match(await run(machine.path(HELPER), ['http://a.example.org'], { env }), { stdout: `http://${proxy}\n` });
+  machine.write('etc/apt/auth.conf.d/x.conf', `${auth.join('\n')}\n`);
+  await machine.setup('--undo');
+  t.same(machine.snapshot(), before);
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { freshnessOf, isStorable } from '../../../src/core/http/freshness.ts';
+import { asksMirror, freshnessOf, isStorable } from '../../../src/core/http/freshness.ts';
 import { formatHttpDate } from '../../../src/core/http/http-date.ts';
 
 const NOW = Date.UTC(2026, 0, 1);
@@ -45,6 +45,17 @@ t.test('what cannot be understood makes a file stale, not fresh', async (t) => {
   t.equal(of({ expires: '-1', 'last-modified': at(-HOUR) }), 0);
   t.equal(of({ 'cache-control': 'max-age=soon' }), 0);
   t.equal(of({ 'cache-control': 'max-age=-5' }), 0);
+});
+
+t.test('a request that wants to know what the mirror has', async (t) => {
+  for (const text of ['no-cache', 'No-Cache, no-store', 'max-age=0', 'no-transform, max-age="0"']) {
+    t.ok(asksMirror(text, undefined), text);
+  }
+  for (const text of ['no-store', 'max-age=60', 'only-if-cached', 'x-no-cache', 'max-age=soon', '']) {
+    t.notOk(asksMirror(text, 'no-cache'), text);
+  }
+  t.ok(asksMirror(undefined, 'no-cache'));
+  t.notOk(asksMirror(undefined, undefined));
 });
 
 t.test('lifetimes are bounded whatever the headers say', async () => {

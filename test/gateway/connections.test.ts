@@ -1,0 +1,85 @@
+/** What clients do with their connections leaves none of them behind. */
+import { connect, type Socket } from 'node:net';
+
+import t from 'tap';
+
+import { until } from '../kernel/contract.ts';
+import { randomBytes } from '../support/random.ts';
+import { requestText } from '../support/raw-http.ts';
+import { startGateway, type GatewayScene } from './fixtures/gateway-scene.ts';
+
+/** Of this process: both ends of each connection that is open. */
+function openSockets(): number {
+  return process.getActiveResourcesInfo().filter((each) => each === 'TCPSocketWrap').length;
+}
+
+/** A client that notices the end and leaves its own half open. */
+function halfOpen(s: GatewayScene, text: string): Promise<{ socket: Socket; answer: Promise<string> }> {
+  const socket = connect({ port: s.listeners.port, host: '127.0.0.1', allowHalfOpen: true });
+  socket.on('error', () => undefined);
+  let read = '';
+  socket.setEncoding('latin1').on('data', (chunk: string) => (read += chunk));
+  const answer = new Promise<string>((resolve) => {
+    socket.once('end', () => resolve(read));
+    socket.once('close', () => resolve(read));
+  });
+  return new Promise((resolve) => socket.once('connect', () => socket.write(text, () => resolve({ socket, answer }))));
+}
+
+const REFUSED = {
+  'a host off the list': ['CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example:443\r\n\r\n', 403],
+  'no port': ['CONNECT evil.example HTTP/1.1\r\nHost: evil.example\r\n\r\n', 400],
+  'nobody listens there': ['CONNECT 127.0.0.1:443 HTTP/1.1\r\nHost: 127.0.0.1:443\r\n\r\n', 503],
+  'what is no request': ['GARBAGE\r\n\r\n', 400],
+} as const;
+
+t.test('who is refused and sends more all the same', async (t) => {
+  const s = await startGateway(t);
+  for (const [what, [text, status]] of Object.entries(REFUSED)) {
+    const before = openSockets();
+    for (let round = 0; round < 5; round++) {
+      const { socket, answer } = await halfOpen(s, text);
+      t.match(await answer, `HTTP/1.1 ${status} `, what);
+      socket.write('x'.repeat(300), () => socket.destroy());
+    }
+    await until(() => openSockets() <= before);
+  }
+});
+
+t.test('who is refused and stays', async (t) => {
+  const s = await startGateway(t);
+  const before = openSockets();
+  const clients = await Promise.all(Object.values(REFUSED).map(([text]) => halfOpen(s, text)));
+  for (const { answer } of clients) t.match(await answer, /^HTTP\/1\.1 [45]/);
+  await until(() => openSockets() <= before + clients.length);
+  for (const { socket } of clients) socket.destroy();
+});
+
+t.test('a stop does not wait for who was refused', async (t) => {
+  const s = await startGateway(t);
+  const { socket, answer } = await halfOpen(s, REFUSED['a host off the list'][0]);
+  await answer;
+  s.listeners.stopAccepting();
+  await s.listeners.close();
+  socket.destroy();
+});
+
+t.test('a request that never becomes whole, byte by byte', async (t) => {
+  const s = await startGateway(t, { times: { headersMs: 100, requestMs: 200, checkMs: 50 } });
+  await s.publish('large', randomBytes('large', 4 * 1024 * 1024));
+  s.web.rule('/large', { stallAt: 1024 * 1024 });
+  const get = requestText('GET', `/${s.web.host}/large`, s.host);
+  for (const [what, text, answered] of [
+    ['half a head', 'GET / HTTP/1.1\r\nX: ', /^HTTP\/1\.1 408 [^]*REQUEST_TIMEOUT/],
+    ['half a body', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9999\r\n\r\nx', /^HTTP\/1\.1 405 /],
+    ['half a head behind an answer that goes on', `${get}GET / HTTP/1.1\r\nX: `, /^(?:HTTP\/1\.1 200 |$)/],
+  ] as const) {
+    const { socket, answer } = await halfOpen(s, text);
+    const drip = setInterval(() => socket.write('x'), 20);
+    t.teardown(() => clearInterval(drip));
+    t.match(await answer, answered, what);
+    // writing tells it that the other end is gone
+    await until(() => socket.destroyed);
+    clearInterval(drip);
+  }
+});
