@@ -44,7 +44,7 @@ export async function passThrough(deps: PassThroughDeps, client: ClientExchange,
     const outcome = await fetchRange(
       {
         ...deps,
-        exchanger,
+        slot: async () => ({ exchanger, leave: () => undefined }),
         createWriter: (options) => (writer = new ClientWriter(client, plan, options, deps.now)),
         sink: {
           tell: (kind, ...args) => {

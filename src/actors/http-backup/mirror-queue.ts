@@ -10,8 +10,16 @@ interface Waiting {
   readonly group: string;
   /** Looks taken when it came. */
   readonly since: number;
-  start(beyond: boolean): void;
+  start(place: Place): void;
   cancel(error: Error): void;
+}
+
+/** What a job has got: it may use one connection. */
+export interface Place {
+  /** It is one beyond the limit. */
+  readonly beyond: boolean;
+  /** The connection is free again. */
+  leave(): void;
 }
 
 /** Connections to one mirror beyond the limit at most. */
@@ -47,28 +55,19 @@ export class MirrorQueue {
   }
 
   /**
-   * Runs `work` when a place is free, or one `beyond` the limit is given. Rejects with CANCELLED when `cancel(id)` comes
+   * Resolves when a place is free, or one beyond the limit is given. Rejects with CANCELLED when `cancel(id)` comes
    * first. Of each `group`, a file or what is to be treated as one, something should be under way.
    */
-  async run<T>(id: number, group: string, work: (beyond: boolean) => Promise<T>): Promise<T> {
-    let beyond = false;
-    if (this.#running >= this.#limit) {
-      if (this.#waiting.size >= this.#maxWaiting) {
-        throw new DebtorrentError('OVERLOADED', 'too many requests wait for this mirror');
-      }
-      if (!this.#looking) this.#lookLater();
-      beyond = await new Promise<boolean>((resolve, reject) =>
-        this.#waiting.set(id, { group, since: this.#looks, start: resolve, cancel: reject }),
-      );
-    } else {
+  async enter(id: number, group: string): Promise<Place> {
+    if (this.#running < this.#limit) {
       this.#running += 1;
-      this.#count(group, 1);
+      return this.#place(group, false);
     }
-    try {
-      return await work(beyond);
-    } finally {
-      this.#ended(group, beyond);
+    if (this.#waiting.size >= this.#maxWaiting) {
+      throw new DebtorrentError('OVERLOADED', 'too many requests wait for this mirror');
     }
+    if (!this.#looking) this.#lookLater();
+    return new Promise((start, cancel) => this.#waiting.set(id, { group, since: this.#looks, start, cancel }));
   }
 
   cancel(id: number): void {
@@ -94,8 +93,19 @@ export class MirrorQueue {
 
   #start(id: number, waiting: Waiting, beyond: boolean): void {
     this.#waiting.delete(id);
-    this.#count(waiting.group, 1);
-    waiting.start(beyond);
+    waiting.start(this.#place(waiting.group, beyond));
+  }
+
+  #place(group: string, beyond: boolean): Place {
+    this.#count(group, 1);
+    let left = false;
+    return {
+      beyond,
+      leave: () => {
+        if (!left) this.#ended(group, beyond);
+        left = true;
+      },
+    };
   }
 
   #count(group: string, by: number): void {

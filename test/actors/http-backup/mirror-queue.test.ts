@@ -19,12 +19,13 @@ function scene(limit: number) {
     began,
     beyond,
     /** Names of jobs begin with their group. */
-    job(name: string): Promise<void> {
-      return queue.run((ids += 1), name.charAt(0), (isBeyond) => {
-        began.push(name);
-        if (isBeyond) beyond.add(name);
-        return new Promise<void>((resolve) => ends.set(name, resolve));
-      });
+    async job(name: string): Promise<void> {
+      const place = await queue.enter((ids += 1), name.charAt(0));
+      began.push(name);
+      if (place.beyond) beyond.add(name);
+      await new Promise<void>((resolve) => ends.set(name, resolve));
+      place.leave();
+      place.leave();
     },
     /** Ends that one, and waits until the next one begins. */
     async next(name: string): Promise<void> {
@@ -41,6 +42,7 @@ function scene(limit: number) {
 t.test('a file of which nothing is under way comes before further ranges of others', async (t) => {
   const { queue, began, job, next, end } = scene(2);
   const all = ['a1', 'a2', 'a3', 'b1', 'b2', 'c1'].map(job);
+  await until(() => began.length === 2);
   t.strictSame(began, ['a1', 'a2']);
   for (const name of ['a1', 'b1', 'b2', 'c1']) await next(name);
   t.strictSame(began, ['a1', 'a2', 'b1', 'b2', 'c1', 'a3'], 'as long as a2 is under way');
