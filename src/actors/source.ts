@@ -65,6 +65,8 @@ export type RangeOutcome =
 export interface SourceProtocol {
   fetch(job: RangeJob): RangeOutcome;
   cancel(id: JobId): void;
+  /** Somebody waits for the job's file now, which was fetched ahead. */
+  wanted(id: JobId): void;
 }
 
 export interface SourceSinkProtocol {

@@ -6,11 +6,12 @@ import { Cancellation } from '../../core/cancellation.ts';
 import { asDebtorrentError, type ErrorCode } from '../../core/errors.ts';
 import { mirrorRequest, type MirrorRequest } from '../../core/http/mirror-url.ts';
 import type { HostRules } from '../../core/host-rules.ts';
+import type { MirrorUrl } from '../../core/ids.ts';
 import type { ActorRef, Behaviour } from '../../kernel/protocol.ts';
 import type { JobId, RangeJob, RangeOutcome, SourceProtocol, SourceSinkProtocol } from '../source.ts';
 import { createExchanger } from './exchange.ts';
 import { fetchRange, type Slot } from './fetch-range.ts';
-import { MirrorQueue, MOST_BEYOND } from './mirror-queue.ts';
+import { MirrorQueue, MOST_BEYOND, type Place } from './mirror-queue.ts';
 import { rowFor } from './mirror-rows.ts';
 import type { MirrorTimeouts } from './timeouts.ts';
 
@@ -44,9 +45,14 @@ export interface HttpBackup {
 }
 
 interface Running {
+  readonly url: MirrorUrl;
   readonly cancellation: Cancellation;
+  /** In the queues of mirrors. */
+  group: string;
   /** Where it waits, or has waited last. */
   queue: MirrorQueue | undefined;
+  /** What it has got last. */
+  place: Place | undefined;
 }
 
 type Figures = { -readonly [K in Exclude<keyof MirrorStats, 'host'>]: MirrorStats[K] };
@@ -97,8 +103,7 @@ export function createHttpBackup(deps: HttpBackupDeps): HttpBackup {
     };
     running.queue = queue;
     try {
-      // What nobody waits for yet is one group, of which one file at a time is enough.
-      const place = await queue.enter(job.id, job.ahead === true ? '' : job.url);
+      const place = (running.place = await queue.enter(job.id, running.group));
       return {
         exchanger: place.beyond ? beyondLimit : exchanger,
         leave() {
@@ -113,7 +118,15 @@ export function createHttpBackup(deps: HttpBackupDeps): HttpBackup {
   }
 
   async function run(job: RangeJob): Promise<RangeOutcome> {
-    const running: Running = { cancellation: new Cancellation(), queue: undefined };
+    // What nobody waits for yet is one group, of which one file at a time is enough.
+    const group = job.ahead === true ? '' : job.url;
+    const running: Running = {
+      url: job.url,
+      cancellation: new Cancellation(),
+      group,
+      queue: undefined,
+      place: undefined,
+    };
     jobs.set(job.id, running);
     try {
       const { host } = mirrorRequest(job.url);
@@ -144,6 +157,13 @@ export function createHttpBackup(deps: HttpBackupDeps): HttpBackup {
     behaviour: {
       fetch: run,
       cancel,
+      wanted(id) {
+        const job = jobs.get(id);
+        if (job === undefined) return;
+        job.group = job.url;
+        job.queue?.regroup(id, job.group);
+        job.place?.regroup(job.group);
+      },
       stats: () => [...figures].map(([host, figure]) => ({ host, ...figure, failing: failsLately(figure) })),
     },
     async stop() {

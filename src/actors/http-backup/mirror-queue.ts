@@ -7,7 +7,7 @@
 import { DebtorrentError } from '../../core/errors.ts';
 
 interface Waiting {
-  readonly group: string;
+  group: string;
   /** Looks taken when it came. */
   readonly since: number;
   start(place: Place): void;
@@ -18,6 +18,8 @@ interface Waiting {
 export interface Place {
   /** It is one beyond the limit. */
   readonly beyond: boolean;
+  /** It counts for that group from now on. */
+  regroup(group: string): void;
   /** The connection is free again. */
   leave(): void;
 }
@@ -70,6 +72,12 @@ export class MirrorQueue {
     return new Promise((start, cancel) => this.#waiting.set(id, { group, since: this.#looks, start, cancel }));
   }
 
+  /** If it waits here, it does so for that group from now on. */
+  regroup(id: number, group: string): void {
+    const waiting = this.#waiting.get(id);
+    if (waiting !== undefined) waiting.group = group;
+  }
+
   cancel(id: number): void {
     const waiting = this.#waiting.get(id);
     this.#waiting.delete(id);
@@ -96,11 +104,18 @@ export class MirrorQueue {
     waiting.start(this.#place(waiting.group, beyond));
   }
 
-  #place(group: string, beyond: boolean): Place {
-    this.#count(group, 1);
+  #place(from: string, beyond: boolean): Place {
+    let group = from;
     let left = false;
+    this.#count(group, 1);
     return {
       beyond,
+      regroup: (to) => {
+        if (left) return;
+        this.#count(group, -1);
+        group = to;
+        this.#count(group, 1);
+      },
       leave: () => {
         if (!left) this.#ended(group, beyond);
         left = true;

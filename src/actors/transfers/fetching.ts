@@ -104,6 +104,11 @@ export class Fetching {
     });
   }
 
+  /** Somebody waits for what was fetched ahead. */
+  wanted(): void {
+    this.#mirror.wanted();
+  }
+
   /** Nothing new is asked for, what is under way is cancelled. */
   stop(): void {
     this.#state = 'stopped';

@@ -112,6 +112,14 @@ export class Jobs {
     this.#deps.mirror.tell('cancel', id);
   }
 
+  /** They are not ahead of anybody any more. */
+  wanted(): void {
+    for (const [id, running] of this.#running) {
+      running.job = { ...running.job, ahead: false };
+      this.#deps.mirror.tell('wanted', id);
+    }
+  }
+
   cancelAll(): void {
     for (const id of this.#running.keys()) this.cancel(id);
   }

@@ -7,7 +7,7 @@ import type { MirrorUrl } from '../../core/ids.ts';
 import { firstJobBytes, nextJobBytes } from '../../core/job-size.ts';
 import type { ByteRange, RangeSet } from '../../core/range-set.ts';
 import type { FileInfo, JobId, RangeJob, RangeOutcome } from '../source.ts';
-import type { Candidates, Fault } from './candidates.ts';
+import { OWN_FAULTS, type Candidates, type Fault } from './candidates.ts';
 import type { Content } from './content.ts';
 import type { FetchingDeps, FetchingOptions } from './fetching-deps.ts';
 import { Jobs, type EndedJob, type RunningMirrorJob } from './jobs.ts';
@@ -17,15 +17,6 @@ import { nextRanges } from './range-plan.ts';
 
 /** New bytes after which earlier failures of a mirror do not count any more. */
 const PROGRESS_BYTES = 256 * 1024;
-/** Faults that no other mirror can mend. */
-const OWN_FAULTS = new Set<string>([
-  'STORE_FULL',
-  'STORE_IO',
-  'CANCELLED',
-  'ACTOR_STOPPED',
-  'ACTOR_FAILED',
-  'INTERNAL',
-]);
 
 type Failed = Extract<RangeOutcome, { kind: 'failed' }>;
 
@@ -40,6 +31,7 @@ export class MirrorSide {
   #revalidate: RangeJob['revalidate'];
   #info: FileInfo | undefined;
   #jobBytes: number;
+  #ahead: boolean;
   #noRanges = false;
   #received = 0;
   #troubled = false;
@@ -54,6 +46,7 @@ export class MirrorSide {
     this.#plan = options.plan;
     this.#content = options.content;
     this.#focus = options.focus;
+    this.#ahead = options.plan.ahead === true;
     this.#revalidate = options.revalidate;
     this.#candidates = options.candidates;
     this.#jobBytes = firstJobBytes(this.rate, deps.connections);
@@ -160,6 +153,12 @@ export class MirrorSide {
     return this.#jobs.ranges(size);
   }
 
+  /** Somebody waits for what was fetched ahead. */
+  wanted(): void {
+    if (this.#ahead) this.#jobs.wanted();
+    this.#ahead = false;
+  }
+
   /** What is under way is cancelled; a failure's delay before the next try stays. */
   cancelAll(): void {
     this.#jobs.cancelAll();
@@ -221,7 +220,7 @@ export class MirrorSide {
   #startJob(url: MirrorUrl, start: number, end: number | undefined): JobId {
     const job = rangeJob({
       url,
-      ahead: this.#plan.ahead,
+      ahead: this.#ahead,
       start,
       end,
       size: this.#content.size,

@@ -1,7 +1,7 @@
 /** Who gets a mirror's connections when there are fewer than jobs. */
 import t from 'tap';
 
-import { MirrorQueue } from '../../../src/actors/http-backup/mirror-queue.ts';
+import { MirrorQueue, type Place } from '../../../src/actors/http-backup/mirror-queue.ts';
 import { rejectsWith, until } from '../../kernel/contract.ts';
 
 t.setTimeout(60_000);
@@ -12,16 +12,19 @@ function scene(limit: number) {
   /** In the order in which they began. */
   const began: string[] = [];
   const beyond = new Set<string>();
+  const places = new Map<string, Place>();
   const ends = new Map<string, () => void>();
   let ids = 0;
   return {
     queue,
     began,
     beyond,
+    places,
     /** Names of jobs begin with their group. */
     async job(name: string): Promise<void> {
       const place = await queue.enter((ids += 1), name.charAt(0));
       began.push(name);
+      places.set(name, place);
       if (place.beyond) beyond.add(name);
       await new Promise<void>((resolve) => ends.set(name, resolve));
       place.leave();
@@ -80,5 +83,22 @@ t.test('a job that waits can be cancelled, and the next takes its place', async 
   t.strictSame(began, ['a1', 'c1']);
   end('c1');
   await Promise.all([first, last]);
+  t.ok(queue.idle);
+});
+
+t.test('a job that counts for another group from now on is served for that one', async (t) => {
+  const { queue, began, places, job, next, end } = scene(2);
+  const all = ['a1', 'a2', 'a3', 'a4'].map(job);
+  await until(() => began.length === 2);
+  queue.regroup(4, 'b');
+  queue.regroup(5, 'c');
+  await next('a1');
+  t.strictSame(began, ['a1', 'a2', 'a4'], 'nothing of its new group was under way');
+  places.get('a2')?.regroup('d');
+  places.get('a1')?.regroup('e');
+  await until(() => began.length === 4);
+  t.strictSame(began[3], 'a3', 'nothing is of its group any more');
+  end('a2', 'a3', 'a4');
+  await Promise.all(all);
   t.ok(queue.idle);
 });
