@@ -6,6 +6,7 @@ import { DebtorrentError } from '../core/errors.ts';
 import type { HostRules } from '../core/host-rules.ts';
 import type { FetchPlan } from '../core/fetch-plan.ts';
 import { SMALL_FILE_BYTES } from '../core/job-size.ts';
+import type { TokenBucket } from '../core/swarm/token-bucket.ts';
 import type { Exchanger } from '../actors/http-backup/exchange.ts';
 import { fetchRange } from '../actors/http-backup/fetch-range.ts';
 import type { BodyWriter, BodyWriterOptions } from '../actors/http-backup/range-writer.ts';
@@ -19,6 +20,7 @@ export interface PassThroughDeps {
   exchanger(): Promise<Exchanger>;
   readonly rules: HostRules;
   readonly userAgent: string;
+  readonly limit?: TokenBucket | undefined;
   now(): number;
   received(host: string, bytes: number): void;
 }

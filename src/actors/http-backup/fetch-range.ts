@@ -7,6 +7,7 @@ import { DebtorrentError } from '../../core/errors.ts';
 import { mirrorRequest, type MirrorRequest } from '../../core/http/mirror-url.ts';
 import type { HostRules } from '../../core/host-rules.ts';
 import type { MirrorUrl } from '../../core/ids.ts';
+import type { TokenBucket } from '../../core/swarm/token-bucket.ts';
 import { isWhole, type RangeJob, type RangeOutcome, type SourceSinkProtocol } from '../source.ts';
 import type { ActorRef } from '../../kernel/protocol.ts';
 import { readAnswer } from './answer.ts';
@@ -33,6 +34,8 @@ export interface FetchRangeDeps {
   now(): number;
   /** Where bodies go; into the job's partial file unless given. */
   readonly createWriter?: (options: BodyWriterOptions) => BodyWriter;
+  /** On bytes of bodies that were accepted. */
+  readonly limit?: TokenBucket | undefined;
   /** Counts bytes of bodies by mirror. */
   received(host: string, bytes: number): void;
 }
@@ -143,6 +146,7 @@ async function oneHop(deps: FetchRangeDeps, job: RangeJob, url: MirrorUrl, cance
           },
           createWriter: deps.createWriter ?? ((options) => new RangeWriter(options)),
           wrote: (start, end) => deps.sink.tell('wrote', job.id, start, end),
+          spend: (bytes) => deps.limit?.spend(bytes, deps.now()) ?? 0,
         });
         deps.sink.tell('started', job.id, answer.body.info);
       },

@@ -7,6 +7,7 @@ import { asDebtorrentError, type ErrorCode } from '../../core/errors.ts';
 import { mirrorRequest, type MirrorRequest } from '../../core/http/mirror-url.ts';
 import type { HostRules } from '../../core/host-rules.ts';
 import type { MirrorUrl } from '../../core/ids.ts';
+import type { TokenBucket } from '../../core/swarm/token-bucket.ts';
 import type { ActorRef, Behaviour } from '../../kernel/protocol.ts';
 import type { JobId, RangeJob, RangeOutcome, SourceProtocol, SourceSinkProtocol } from '../source.ts';
 import { createExchanger } from './exchange.ts';
@@ -34,6 +35,8 @@ export interface HttpBackupDeps {
   readonly connections: number;
   readonly timeouts: MirrorTimeouts;
   readonly userAgent: string;
+  /** On what all mirrors send. */
+  readonly limit?: TokenBucket | undefined;
   readonly sink: Pick<ActorRef<SourceSinkProtocol>, 'tell'>;
   readonly ca?: (() => string[]) | undefined;
   now(): number;
