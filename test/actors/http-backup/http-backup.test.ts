@@ -488,3 +488,29 @@ t.test('an answer that was not wanted keeps no connection, though its body does 
   const moved = await Promise.all([1, 2, 3].map((n) => s.fetch(`${server.url}/moved${n}`)));
   for (const outcome of moved) t.match(outcome, { kind: 'done', end: 1 });
 });
+
+t.test('interim answers and heads without an end are silence', async (t) => {
+  const s = await scene(t, { stallMs: 600_000 });
+  const server = await rawServer(t, (socket) =>
+    socket.on('data', (request) => {
+      if (request.includes('/lenient')) {
+        socket.end(reply('1\r\nx\r\n0\r\n\r\n', 'Transfer-Encoding: chunked').replace(/Length: \d+/, 'Length: 1'));
+        return;
+      }
+      if (request.includes('/head')) socket.write('HTTP/1.1 200 OK\r\n');
+      const more = request.includes('/head') ? 'X-A: b\r\n' : 'HTTP/1.1 103 Early Hints\r\n\r\n';
+      const drip = setInterval(() => socket.write(more), 50);
+      socket.on('close', () => clearInterval(drip));
+    }),
+  );
+  const both = async (parser: string) => {
+    for (const path of ['interim', 'head']) {
+      const outcome = await s.fetch(`${server.url}/${path}`);
+      t.match(outcome, { kind: 'failed', code: 'MIRROR_TIMEOUT', transient: true }, `${path}, ${parser}`);
+    }
+  };
+  await both('strict');
+  t.match(await s.fetch(`${server.url}/lenient`), { kind: 'done', end: 1 });
+  await both('lenient');
+  await until(() => server.open.size === 0);
+});
