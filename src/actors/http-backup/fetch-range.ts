@@ -36,8 +36,8 @@ export interface FetchRangeDeps {
   readonly createWriter?: (options: BodyWriterOptions) => BodyWriter;
   /** On bytes of bodies that were accepted. */
   readonly limit?: TokenBucket | undefined;
-  /** Counts bytes of bodies by mirror. */
-  received(host: string, bytes: number): void;
+  /** Counts bytes of bodies by mirror; `good` are those of an answer that was of use. */
+  received(host: string, bytes: number, good: boolean): void;
 }
 
 const MAX_REDIRECTS = 5;
@@ -151,7 +151,7 @@ async function oneHop(deps: FetchRangeDeps, job: RangeJob, url: MirrorUrl, cance
         deps.sink.tell('started', job.id, answer.body.info);
       },
       data(chunk) {
-        deps.received(request.host, chunk.length);
+        deps.received(request.host, chunk.length, body !== undefined);
         if (body !== undefined) {
           body.push(chunk);
           return;

@@ -80,10 +80,10 @@ export function createHttpBackup(deps: HttpBackupDeps): HttpBackup {
 
   const fetchDeps = {
     ...deps,
-    received: (host: string, bytes: number) => {
+    received: (host: string, bytes: number, good: boolean) => {
       const entry = figuresOf(host);
       entry.bytes += bytes;
-      entry.failing = false;
+      if (good) entry.failing = false;
     },
   };
 

@@ -514,3 +514,18 @@ t.test('interim answers and heads without an end are silence', async (t) => {
   await both('lenient');
   await until(() => server.open.size === 0);
 });
+
+t.test('the body of an error, however late, is nothing good', async (t) => {
+  const s = await scene(t);
+  let send = () => undefined as void;
+  const server = await rawServer(t, (socket) =>
+    socket.on('data', () => {
+      socket.write('HTTP/1.1 503 Busy\r\nContent-Length: 10\r\n\r\n');
+      send = () => void socket.write('0123456789');
+    }),
+  );
+  t.match(await s.fetch(`${server.url}/a`), { kind: 'failed', code: 'MIRROR_ERROR' });
+  send();
+  await until(async () => (await s.backup.behaviour.stats())[0]?.bytes === 10);
+  t.match(await s.backup.behaviour.stats(), [{ errors: 1, failing: true }]);
+});
