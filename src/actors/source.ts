@@ -70,8 +70,8 @@ export interface SourceProtocol {
 }
 
 export interface SourceSinkProtocol {
-  /** The answer's headers are there and were accepted; bytes follow. */
-  started(id: JobId, info: FileInfo): void;
+  /** The answer's headers are there and were accepted; bytes follow from `sender`, which is where redirects led. */
+  started(id: JobId, info: FileInfo, sender: MirrorUrl): void;
   /** Bytes [start, end) of the job's file are written. */
   wrote(id: JobId, start: number, end: number): void;
 }

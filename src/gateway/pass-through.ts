@@ -43,7 +43,7 @@ export async function passThrough(deps: PassThroughDeps, client: ClientExchange,
   let writer: ClientWriter | undefined;
   let failure = new DebtorrentError('MIRROR_UNREACHABLE', 'no mirror is left to ask');
   for (const url of [plan.url, ...plan.alternates]) {
-    const outcome = await fetchRange(
+    const { outcome, url: sender } = await fetchRange(
       {
         ...deps,
         slot: async () => ({ exchanger, leave: () => undefined }),
@@ -60,7 +60,7 @@ export async function passThrough(deps: PassThroughDeps, client: ClientExchange,
     );
     if (outcome.kind === 'done') {
       if (plan.sha256 !== undefined && outcome.sha256 !== plan.sha256) {
-        throw new DebtorrentError('HASH_MISMATCH', `${url} has SHA-256 ${outcome.sha256}, not ${plan.sha256}`);
+        throw new DebtorrentError('HASH_MISMATCH', `${sender} has SHA-256 ${outcome.sha256}, not ${plan.sha256}`);
       }
       await writer?.release();
       return;

@@ -48,31 +48,41 @@ const DRAIN_MS = 1_000;
 
 type Hop = { readonly location: MirrorUrl } | { readonly outcome: RangeOutcome };
 
-export async function fetchRange(
-  deps: FetchRangeDeps,
-  job: RangeJob,
-  cancellation: Cancellation,
-): Promise<RangeOutcome> {
+/** What a job came to, and whose doing that is: the last one that was asked. */
+export interface Fetched {
+  readonly outcome: RangeOutcome;
+  readonly url: MirrorUrl;
+}
+
+export async function fetchRange(deps: FetchRangeDeps, job: RangeJob, cancellation: Cancellation): Promise<Fetched> {
   let url = job.url;
+  let before = url;
   try {
     for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
       const hop = await oneHop(deps, job, url, cancellation);
-      if ('outcome' in hop) return hop.outcome;
+      if ('outcome' in hop) return { outcome: naming(hop.outcome, job, url), url };
+      before = url;
       url = hop.location;
     }
-    throw new DebtorrentError('REDIRECT_REFUSED', `more than ${MAX_REDIRECTS} redirects`);
+    return { outcome: refused(`more than ${MAX_REDIRECTS} redirects`), url: before };
   } catch (error) {
     const { code, message } = mirrorError(error);
     if (url !== job.url && (code === 'HOST_NOT_ALLOWED' || code === 'ADDRESS_NOT_ALLOWED')) {
-      return {
-        kind: 'failed',
-        code: 'REDIRECT_REFUSED',
-        message: `redirected to ${url}: ${message}`,
-        transient: false,
-      };
+      return { outcome: naming(refused(message), job, url), url: before };
     }
-    return { kind: 'failed', code, message, transient: TRANSIENT_CODES.has(code) || code === 'OVERLOADED' };
+    const transient = TRANSIENT_CODES.has(code) || code === 'OVERLOADED';
+    return { outcome: naming({ kind: 'failed', code, message, transient }, job, url), url };
   }
+}
+
+function refused(message: string): RangeOutcome {
+  return { kind: 'failed', code: 'REDIRECT_REFUSED', message, transient: false };
+}
+
+/** Says where redirects led to, if what was there failed. */
+function naming(outcome: RangeOutcome, job: RangeJob, url: MirrorUrl): RangeOutcome {
+  if (outcome.kind !== 'failed' || url === job.url) return outcome;
+  return { ...outcome, message: `redirected to ${url}: ${outcome.message}` };
 }
 
 async function oneHop(deps: FetchRangeDeps, job: RangeJob, url: MirrorUrl, cancellation: Cancellation): Promise<Hop> {
@@ -124,6 +134,7 @@ async function oneHop(deps: FetchRangeDeps, job: RangeJob, url: MirrorUrl, cance
         const location = redirectOf(status, headers, url);
         const length = headers['content-length'];
         if (location !== undefined) {
+          deps.received(request.host, 0, true);
           withoutBody({ location }, length);
           return;
         }
@@ -148,7 +159,7 @@ async function oneHop(deps: FetchRangeDeps, job: RangeJob, url: MirrorUrl, cance
           wrote: (start, end) => deps.sink.tell('wrote', job.id, start, end),
           spend: (bytes) => deps.limit?.spend(bytes, deps.now()) ?? 0,
         });
-        deps.sink.tell('started', job.id, answer.body.info);
+        deps.sink.tell('started', job.id, answer.body.info, url);
       },
       data(chunk) {
         deps.received(request.host, chunk.length, body !== undefined);

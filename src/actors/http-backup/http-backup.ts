@@ -11,7 +11,7 @@ import type { TokenBucket } from '../../core/swarm/token-bucket.ts';
 import type { ActorRef, Behaviour } from '../../kernel/protocol.ts';
 import type { JobId, RangeJob, RangeOutcome, SourceProtocol, SourceSinkProtocol } from '../source.ts';
 import { createExchanger } from './exchange.ts';
-import { fetchRange, type Slot } from './fetch-range.ts';
+import { fetchRange, type Fetched, type Slot } from './fetch-range.ts';
 import { MirrorQueue, MOST_BEYOND, type Place } from './mirror-queue.ts';
 import { rowFor } from './mirror-rows.ts';
 import type { MirrorTimeouts } from './timeouts.ts';
@@ -87,9 +87,9 @@ export function createHttpBackup(deps: HttpBackupDeps): HttpBackup {
     },
   };
 
-  function noteOutcome(host: string, outcome: RangeOutcome): void {
+  function noteOutcome({ outcome, url }: Fetched): void {
     if (outcome.kind === 'failed' && (outcome.code === 'CANCELLED' || outcome.code === 'OVERLOADED')) return;
-    const entry = figuresOf(host);
+    const entry = figuresOf(mirrorRequest(url).host);
     // a file that is not there says nothing against the mirror
     entry.failing = outcome.kind === 'failed' && outcome.transient;
     if (outcome.kind !== 'failed') return;
@@ -132,11 +132,10 @@ export function createHttpBackup(deps: HttpBackupDeps): HttpBackup {
     };
     jobs.set(job.id, running);
     try {
-      const { host } = mirrorRequest(job.url);
       const slot = (request: MirrorRequest) => slotFor(job, running, request);
-      const outcome = await fetchRange({ ...fetchDeps, slot }, job, running.cancellation);
-      noteOutcome(host, outcome);
-      return outcome;
+      const fetched = await fetchRange({ ...fetchDeps, slot }, job, running.cancellation);
+      noteOutcome(fetched);
+      return fetched.outcome;
     } catch (error) {
       const { code, message } = asDebtorrentError(error);
       return { kind: 'failed', code, message, transient: false };

@@ -37,7 +37,7 @@ export class MirrorSide {
   #troubled = false;
   /** Most bytes that were there when progress was last counted: the same bytes again are no progress. */
   #counted = 0;
-  #deliverers = new Set<MirrorUrl>();
+  #deliverers = new Map<MirrorUrl, MirrorUrl>();
   #retry: { clear(): void } | undefined;
 
   constructor(deps: FetchingDeps, options: FetchingOptions, host: MirrorHost) {
@@ -63,9 +63,9 @@ export class MirrorSide {
     return this.#troubled;
   }
 
-  /** Who delivered what is there now. */
-  get deliverers(): readonly MirrorUrl[] {
-    return [...this.#deliverers];
+  /** Who delivered what is there now, each with the address that was asked: redirects may have led to him. */
+  get deliverers(): ReadonlyMap<MirrorUrl, MirrorUrl> {
+    return this.#deliverers;
   }
 
   /** Bytes that came from mirrors. */
@@ -178,12 +178,12 @@ export class MirrorSide {
   /** The bytes that are there are thrown away. */
   forget(): void {
     this.#info = undefined;
-    this.#deliverers = new Set();
+    this.#deliverers = new Map();
   }
 
   /** A mirror has sent an answer's headers. */
-  jobStarted(id: JobId, info: FileInfo): void {
-    if (!this.#jobs.has(id) || !this.#host.active) return;
+  jobStarted(id: JobId, info: FileInfo, sender: MirrorUrl): void {
+    if (!this.#jobs.started(id, sender) || !this.#host.active) return;
     this.#info = { ...this.#info, ...info };
     this.#content.size ??= info.size;
     this.#revalidate = undefined;
@@ -193,11 +193,11 @@ export class MirrorSide {
 
   /** Bytes of a mirror are in the partial file. */
   jobWrote(id: JobId, start: number, end: number): void {
-    const job = this.#jobs.wrote(id, end - start);
-    if (job === undefined) return;
+    const { job, sender } = this.#jobs.wrote(id, end - start) ?? {};
+    if (job === undefined || sender === undefined) return;
     this.#received += end - start;
     if (!this.#host.active) return;
-    this.#deliverers.add(job.url);
+    this.#deliverers.set(sender, job.url);
     this.#content.wrote(start, end);
     const { bytes } = this.#content.have;
     if (bytes >= this.#counted + PROGRESS_BYTES) {

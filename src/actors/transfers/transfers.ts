@@ -249,7 +249,7 @@ export function createTransfers(deps: TransfersDeps): Transfers {
       },
       suspect: (sha256) => void store.tell('wrong', sha256),
       status: () => ({ transfers: running().map((transfer) => transfer.status()), totals }),
-      started: (id, info) => byJob.get(id)?.jobs.jobStarted(id, info),
+      started: (id, info, sender) => byJob.get(id)?.jobs.jobStarted(id, info, sender),
       wrote(id, start_, end) {
         totals.fromMirrorBytes += end - start_;
         byJob.get(id)?.jobs.jobWrote(id, start_, end);

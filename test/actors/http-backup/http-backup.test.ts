@@ -515,6 +515,35 @@ t.test('interim answers and heads without an end are silence', async (t) => {
   await until(() => server.open.size === 0);
 });
 
+t.test('what goes wrong after a redirect is the fault of the mirror where it led', async (t) => {
+  const s = await scene(t, { allow: ['127.0.0.1', 'localhost'] });
+  const [front, back] = [await startMirror(t), await startMirror(t)];
+  const asked = `http://localhost:${front.web.port}/a`;
+  const figures = async () => Object.fromEntries((await s.backup.behaviour.stats()).map((each) => [each.host, each]));
+
+  const stop = front.web.rule('/a', { status: 500 });
+  t.match(await s.fetch(asked), { kind: 'failed', code: 'MIRROR_ERROR' });
+  t.match(await figures(), { localhost: { errors: 1, failing: true } });
+  stop();
+
+  front.web.rule('/a', { redirect: `${back.web.url}/b` });
+  back.web.rule('/b', { status: 500 });
+  const message = `redirected to ${back.web.url}/b: the mirror answered 500`;
+  t.match(await s.fetch(asked), { kind: 'failed', code: 'MIRROR_ERROR', message });
+  t.match(await figures(), { localhost: { errors: 1, failing: false }, '127.0.0.1': { errors: 1, failing: true } });
+
+  back.web.clearRules();
+  await writeFile(join(back.files, 'b'), 'there');
+  t.match(await s.fetch(asked), { kind: 'done', end: 5 });
+  t.equal(s.told.find(([kind]) => kind === 'started')?.[3], `${back.web.url}/b`);
+  t.match(await figures(), { localhost: { errors: 1, failing: false }, '127.0.0.1': { errors: 1, failing: false } });
+
+  front.web.clearRules();
+  front.web.rule('/a', { redirect: 'http://elsewhere.example/a' });
+  t.match(await s.fetch(asked), { kind: 'failed', code: 'REDIRECT_REFUSED' });
+  t.match(await figures(), { localhost: { errors: 2 } }, 'but not where nobody was asked');
+});
+
 t.test('the body of an error, however late, is nothing good', async (t) => {
   const s = await scene(t);
   let send = () => undefined as void;
