@@ -12,6 +12,7 @@ import { formatAuthority } from './core/http/authority.ts';
 import { compileHostRules } from './core/host-rules.ts';
 import { mirrorTarget } from './core/http/target.ts';
 import type { Logger } from './core/logging.ts';
+import { TokenBucket } from './core/swarm/token-bucket.ts';
 import type { Exchanger } from './actors/http-backup/exchange.ts';
 import type { HttpBackupProtocol } from './actors/http-backup/http-backup.ts';
 import { systemCertificates } from './actors/http-backup/system-certificates.ts';
@@ -119,6 +120,7 @@ async function run(config: Config, ownLog: Logger, signalled: NextSignal): Promi
       exchanger: passThroughExchanger,
       rules,
       userAgent,
+      limit: new TokenBucket({ rate: config.downloadLimit }),
       now: Date.now,
       received: (host, bytes) => passed.add(host, bytes),
     },
@@ -181,6 +183,7 @@ async function run(config: Config, ownLog: Logger, signalled: NextSignal): Promi
     cacheBytes: config.cacheSize,
     allowMirror: config.allowMirror,
     mirrorConnections: config.mirrorConnections,
+    downloadLimit: config.downloadLimit,
     userAgent,
     peers: peers !== undefined,
   };

@@ -65,11 +65,13 @@ export type RangeOutcome =
 export interface SourceProtocol {
   fetch(job: RangeJob): RangeOutcome;
   cancel(id: JobId): void;
+  /** Somebody waits for the job's file now, which was fetched ahead. */
+  wanted(id: JobId): void;
 }
 
 export interface SourceSinkProtocol {
-  /** The answer's headers are there and were accepted; bytes follow. */
-  started(id: JobId, info: FileInfo): void;
+  /** The answer's headers are there and were accepted; bytes follow from `sender`, which is where redirects led. */
+  started(id: JobId, info: FileInfo, sender: MirrorUrl): void;
   /** Bytes [start, end) of the job's file are written. */
   wrote(id: JobId, start: number, end: number): void;
 }

@@ -69,7 +69,7 @@ const ROWS = {
   'dht-bootstrap': repeatable(peerAddress, 'HOST:PORT', 'none', 'a node to enter the DHT by'),
   'swarm-key': optional(path, 'FILE', 'none', 'the key of a private swarm', true),
   'upload-limit': single(rate, 'RATE', '0', 'bytes a second to peers; 0 is no limit'),
-  'download-limit': single(rate, 'RATE', '0', 'bytes a second from peers and mirrors; 0 is no limit'),
+  'download-limit': single(rate, 'RATE', '0', 'bytes a second from mirrors, and as many from peers; 0 is no limit'),
   'allow-mirror': repeatable(
     mirrorPattern,
     'GLOB',

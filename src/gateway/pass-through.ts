@@ -6,6 +6,7 @@ import { DebtorrentError } from '../core/errors.ts';
 import type { HostRules } from '../core/host-rules.ts';
 import type { FetchPlan } from '../core/fetch-plan.ts';
 import { SMALL_FILE_BYTES } from '../core/job-size.ts';
+import type { TokenBucket } from '../core/swarm/token-bucket.ts';
 import type { Exchanger } from '../actors/http-backup/exchange.ts';
 import { fetchRange } from '../actors/http-backup/fetch-range.ts';
 import type { BodyWriter, BodyWriterOptions } from '../actors/http-backup/range-writer.ts';
@@ -19,6 +20,7 @@ export interface PassThroughDeps {
   exchanger(): Promise<Exchanger>;
   readonly rules: HostRules;
   readonly userAgent: string;
+  readonly limit?: TokenBucket | undefined;
   now(): number;
   received(host: string, bytes: number): void;
 }
@@ -41,10 +43,10 @@ export async function passThrough(deps: PassThroughDeps, client: ClientExchange,
   let writer: ClientWriter | undefined;
   let failure = new DebtorrentError('MIRROR_UNREACHABLE', 'no mirror is left to ask');
   for (const url of [plan.url, ...plan.alternates]) {
-    const outcome = await fetchRange(
+    const { outcome, url: sender } = await fetchRange(
       {
         ...deps,
-        exchanger,
+        slot: async () => ({ exchanger, leave: () => undefined }),
         createWriter: (options) => (writer = new ClientWriter(client, plan, options, deps.now)),
         sink: {
           tell: (kind, ...args) => {
@@ -58,7 +60,7 @@ export async function passThrough(deps: PassThroughDeps, client: ClientExchange,
     );
     if (outcome.kind === 'done') {
       if (plan.sha256 !== undefined && outcome.sha256 !== plan.sha256) {
-        throw new DebtorrentError('HASH_MISMATCH', `${url} has SHA-256 ${outcome.sha256}, not ${plan.sha256}`);
+        throw new DebtorrentError('HASH_MISMATCH', `${sender} has SHA-256 ${outcome.sha256}, not ${plan.sha256}`);
       }
       await writer?.release();
       return;

@@ -1,6 +1,7 @@
 /** The thread that fetches: store, transfers, HTTP backup and the hashing pool, started in order and stopped in reverse. */
 import { systemClock } from '../core/clock.ts';
 import { compileHostRules } from '../core/host-rules.ts';
+import { TokenBucket } from '../core/swarm/token-bucket.ts';
 import { spawn } from '../kernel/actor.ts';
 import type { ActorRef } from '../kernel/protocol.ts';
 import { runThread } from '../kernel/thread.ts';
@@ -21,6 +22,8 @@ export interface FetchBoot {
   readonly cacheBytes: number;
   readonly allowMirror: readonly string[];
   readonly mirrorConnections: number;
+  /** Bytes a second from mirrors; 0 is no limit. */
+  readonly downloadLimit: number;
   readonly userAgent: string;
   /** False when peers are off: nobody is asked then. */
   readonly peers: boolean;
@@ -29,7 +32,7 @@ export interface FetchBoot {
 const MAILBOX = { limit: 65_536 };
 
 runThread(async ({ boot, neighbour, log }) => {
-  const { cacheDir, cacheBytes, allowMirror, mirrorConnections, userAgent, peers } = boot as FetchBoot;
+  const { cacheDir, cacheBytes, allowMirror, mirrorConnections, downloadLimit, userAgent, peers } = boot as FetchBoot;
   const clock = systemClock;
   const layout = layoutOf(cacheDir);
 
@@ -53,6 +56,7 @@ runThread(async ({ boot, neighbour, log }) => {
     connections: mirrorConnections,
     timeouts: MIRROR_TIMEOUTS,
     userAgent,
+    limit: new TokenBucket({ rate: downloadLimit }),
     sink,
     ca: systemCertificates,
     now: clock.now,

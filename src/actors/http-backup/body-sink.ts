@@ -16,7 +16,11 @@ export interface BodySinkDeps {
   readonly control: Exchange;
   createWriter(options: BodyWriterOptions): BodyWriter;
   wrote(start: number, end: number): void;
+  /** Takes bytes that came from what may come; in how many milliseconds there may be more. */
+  spend(bytes: number): number;
 }
+
+type Hold = 'writer' | 'decoder' | 'limit';
 
 export class BodySink {
   readonly #deps: BodySinkDeps;
@@ -25,8 +29,9 @@ export class BodySink {
   readonly #hash: Hash | undefined;
   /** Bytes, from the beginning of the file, that may be written at most. */
   readonly #limit: number;
-  /** Why the mirror has to wait: the writer, or the decoder, cannot take more now. */
-  readonly #holds = new Set<'writer' | 'decoder'>();
+  /** Why the mirror has to wait: the writer, or the decoder, cannot take more now, or more would be over the limit. */
+  readonly #holds = new Set<Hold>();
+  #overLimit: NodeJS.Timeout | undefined;
   #fault: Error | undefined;
   #finished: Promise<void> | undefined;
 
@@ -53,6 +58,7 @@ export class BodySink {
 
   push(chunk: Buffer): void {
     if (this.#fault !== undefined) return;
+    this.#pay(chunk.length);
     const decoder = this.#decoder;
     if (this.#writer.error !== undefined) {
       this.#fail(storeError(this.#writer.error));
@@ -86,6 +92,7 @@ export class BodySink {
   }
 
   async #finish(): Promise<void> {
+    clearTimeout(this.#overLimit);
     const decoder = this.#decoder;
     if (decoder !== undefined && this.#fault === undefined) {
       await new Promise<void>((resolve) => {
@@ -122,12 +129,20 @@ export class BodySink {
     this.#writer.push(chunk);
   }
 
-  #hold(reason: 'writer' | 'decoder'): void {
+  #pay(bytes: number): void {
+    const wait = this.#deps.spend(bytes);
+    if (wait === 0) return;
+    clearTimeout(this.#overLimit);
+    this.#overLimit = setTimeout(() => this.#release('limit'), wait);
+    this.#hold('limit');
+  }
+
+  #hold(reason: Hold): void {
     if (this.#holds.size === 0) this.#deps.control.pause();
     this.#holds.add(reason);
   }
 
-  #release(reason: 'writer' | 'decoder'): void {
+  #release(reason: Hold): void {
     if (this.#holds.delete(reason) && this.#holds.size === 0) this.#deps.control.resume();
   }
 

@@ -103,15 +103,24 @@ export function createExchanger(deps: ExchangerDeps): Exchanger {
     let started = false;
     let over = false;
     let paused = false;
+    let began = 0;
+    let late: NodeJS.Timeout | undefined;
     agentFor(request).dispatch(
       { origin: request.origin, path: request.target, method, headers },
       {
         onRequestStart(control) {
           controller = control;
+          began = performance.now();
           if (aborted !== undefined) control.abort(aborted);
         },
         onResponseStart(control, status, received) {
-          if (status < 200) return;
+          if (status < 200) {
+            // For undici each of them is an answer in time.
+            const left = timeouts.headersMs - (performance.now() - began);
+            late ??= setTimeout(() => control.abort(noHeaders()), left);
+            return;
+          }
+          clearTimeout(late);
           started = true;
           try {
             handler.head(status, received);
@@ -125,6 +134,7 @@ export function createExchanger(deps: ExchangerDeps): Exchanger {
           handler.end();
         },
         onResponseError(_control, error) {
+          clearTimeout(late);
           over = true;
           if (!started && aborted === undefined && isDoubleLength(error)) {
             lenient.add(request.origin);
@@ -172,6 +182,10 @@ export function createExchanger(deps: ExchangerDeps): Exchanger {
   };
 }
 
+function noHeaders(): DebtorrentError {
+  return new DebtorrentError('MIRROR_TIMEOUT', 'the headers of the answer did not come to an end in time');
+}
+
 function isDoubleLength(error: Error): boolean {
   const { code } = error as NodeJS.ErrnoException;
   return (
@@ -190,9 +204,12 @@ function openLenient(
 ): Exchange {
   let ended = false;
   let paused = false;
+  // What is silent is noticed earlier; this is for heads and interim answers without an end.
+  const late = setTimeout(() => fail(noHeaders()), timeouts.connectMs + timeouts.headersMs);
   const fail = (error: Error) => {
     if (ended) return;
     ended = true;
+    clearTimeout(late);
     outgoing.destroy();
     handler.error(error);
   };
@@ -216,6 +233,7 @@ function openLenient(
   outgoing.on('error', fail);
   outgoing.on('response', (response) => {
     incoming = response;
+    clearTimeout(late);
     const ambiguous = ambiguity(response.rawHeaders);
     if (ambiguous !== undefined) {
       fail(new DebtorrentError('MIRROR_PROTOCOL', ambiguous));

@@ -4,81 +4,100 @@
  */
 import type { Cancellation } from '../../core/cancellation.ts';
 import { DebtorrentError } from '../../core/errors.ts';
-import { mirrorRequest } from '../../core/http/mirror-url.ts';
+import { mirrorRequest, type MirrorRequest } from '../../core/http/mirror-url.ts';
 import type { HostRules } from '../../core/host-rules.ts';
 import type { MirrorUrl } from '../../core/ids.ts';
+import type { TokenBucket } from '../../core/swarm/token-bucket.ts';
 import { isWhole, type RangeJob, type RangeOutcome, type SourceSinkProtocol } from '../source.ts';
 import type { ActorRef } from '../../kernel/protocol.ts';
 import { readAnswer } from './answer.ts';
 import { BodySink } from './body-sink.ts';
 import { checkHost } from './dns-guard.ts';
-import type { Exchange, Exchanger } from './exchange.ts';
+import type { Exchange, Exchanger, ExchangeHandler } from './exchange.ts';
 import { isStaleConnection, mirrorError, TRANSIENT_CODES } from './mirror-error.ts';
 import { RangeWriter, type BodyWriter, type BodyWriterOptions } from './range-writer.ts';
 import { redirectOf } from './redirect.ts';
 
-export interface FetchRangeDeps {
+/** A connection to a mirror for one exchange. */
+export interface Slot {
   readonly exchanger: Exchanger;
+  /** The exchange has ended. */
+  leave(): void;
+}
+
+export interface FetchRangeDeps {
+  /** Waits until one more request may be under way at that mirror; for each hop, as each is another mirror's. */
+  slot(request: MirrorRequest): Promise<Slot>;
   readonly rules: HostRules;
   readonly sink: Pick<ActorRef<SourceSinkProtocol>, 'tell'>;
   readonly userAgent: string;
   now(): number;
   /** Where bodies go; into the job's partial file unless given. */
   readonly createWriter?: (options: BodyWriterOptions) => BodyWriter;
-  /** Counts bytes of bodies by mirror. */
-  received(host: string, bytes: number): void;
+  /** On bytes of bodies that were accepted. */
+  readonly limit?: TokenBucket | undefined;
+  /** Counts bytes of bodies by mirror; `good` are those of an answer that was of use. */
+  received(host: string, bytes: number, good: boolean): void;
 }
 
 const MAX_REDIRECTS = 5;
 /** Bodies of errors and redirects up to this size, in bytes, are read and dropped, so that the connection is kept. */
 const DRAIN_BYTES = 64 * 1024;
-
-/** Nothing of an answer came over what may have been a connection that the mirror had just closed. */
-class StaleConnection extends Error {}
+/** One that has not come to its end after this time, in milliseconds, only keeps a connection from others. */
+const DRAIN_MS = 1_000;
 
 type Hop = { readonly location: MirrorUrl } | { readonly outcome: RangeOutcome };
 
-export async function fetchRange(
-  deps: FetchRangeDeps,
-  job: RangeJob,
-  cancellation: Cancellation,
-): Promise<RangeOutcome> {
+/** What a job came to, and whose doing that is: the last one that was asked. */
+export interface Fetched {
+  readonly outcome: RangeOutcome;
+  readonly url: MirrorUrl;
+}
+
+export async function fetchRange(deps: FetchRangeDeps, job: RangeJob, cancellation: Cancellation): Promise<Fetched> {
   let url = job.url;
+  let before = url;
   try {
     for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
-      const hop = await oneHop(deps, job, url, cancellation).catch((error: unknown) => {
-        if (!(error instanceof StaleConnection)) throw error;
-        return oneHop(deps, job, url, cancellation);
-      });
-      if ('outcome' in hop) return hop.outcome;
+      const hop = await oneHop(deps, job, url, cancellation);
+      if ('outcome' in hop) return { outcome: naming(hop.outcome, job, url), url };
+      before = url;
       url = hop.location;
     }
-    throw new DebtorrentError('REDIRECT_REFUSED', `more than ${MAX_REDIRECTS} redirects`);
+    return { outcome: refused(`more than ${MAX_REDIRECTS} redirects`), url: before };
   } catch (error) {
-    const { code, message } = mirrorError(error instanceof StaleConnection ? error.cause : error);
+    const { code, message } = mirrorError(error);
     if (url !== job.url && (code === 'HOST_NOT_ALLOWED' || code === 'ADDRESS_NOT_ALLOWED')) {
-      return {
-        kind: 'failed',
-        code: 'REDIRECT_REFUSED',
-        message: `redirected to ${url}: ${message}`,
-        transient: false,
-      };
+      return { outcome: naming(refused(message), job, url), url: before };
     }
-    return { kind: 'failed', code, message, transient: TRANSIENT_CODES.has(code) };
+    const transient = TRANSIENT_CODES.has(code) || code === 'OVERLOADED';
+    return { outcome: naming({ kind: 'failed', code, message, transient }, job, url), url };
   }
+}
+
+function refused(message: string): RangeOutcome {
+  return { kind: 'failed', code: 'REDIRECT_REFUSED', message, transient: false };
+}
+
+/** Says where redirects led to, if what was there failed. */
+function naming(outcome: RangeOutcome, job: RangeJob, url: MirrorUrl): RangeOutcome {
+  if (outcome.kind !== 'failed' || url === job.url) return outcome;
+  return { ...outcome, message: `redirected to ${url}: ${outcome.message}` };
 }
 
 async function oneHop(deps: FetchRangeDeps, job: RangeJob, url: MirrorUrl, cancellation: Cancellation): Promise<Hop> {
   const request = mirrorRequest(url);
   checkHost(deps.rules, request.host, request.port);
+  const { exchanger, leave } = await deps.slot(request);
   // Made when it is needed: an error costs its stack trace.
   const cancelled = () => new DebtorrentError('CANCELLED', 'the job was cancelled');
-  if (cancellation.cancelled) throw cancelled();
   return new Promise<Hop>((resolve, reject) => {
     let exchange: Exchange | undefined;
     let body: BodySink | undefined;
     let answered = false;
+    let again = false;
     let drained = 0;
+    let draining: NodeJS.Timeout | undefined;
     let settled = false;
     const settle = (result: Hop | Error) => {
       if (settled) return;
@@ -88,77 +107,102 @@ async function oneHop(deps: FetchRangeDeps, job: RangeJob, url: MirrorUrl, cance
       else resolve(result);
     };
     /** Settles when what was written is in the file. */
-    const finish = (sink: BodySink, fault: Error | undefined) => {
-      sink
-        .finish()
-        .then(() => settle(fault ?? { outcome: sink.outcome() }))
-        .catch((error: unknown) => settle(fault ?? (error as Error)));
+    const finish = async (sink: BodySink, fault: Error | undefined) => {
+      try {
+        await sink.finish();
+        settle(fault ?? { outcome: sink.outcome() });
+      } catch (error) {
+        settle(fault ?? (error as Error));
+      }
     };
     const cancel = () => {
       exchange?.abort(cancelled());
       if (body === undefined) settle(cancelled());
-      else finish(body, cancelled());
+      else void finish(body, cancelled());
     };
+    const drop = () => exchange?.abort(new DebtorrentError('CANCELLED', 'not wanted'));
     /** Settles without the body of the answer, which is read to its end if that is near. */
     const withoutBody = (hop: Hop, length: unknown) => {
       settle(hop);
-      if (Number(length ?? 0) > DRAIN_BYTES) exchange?.abort(new DebtorrentError('CANCELLED', 'not wanted'));
+      if (Number(length ?? 0) > DRAIN_BYTES) drop();
+      else draining = setTimeout(drop, DRAIN_MS);
     };
     const forget = cancellation.listen(cancel);
-
-    exchange = deps.exchanger.open(
-      { method: job.headersOnly === true ? 'HEAD' : 'GET', request, headers: requestHeaders(job, deps.userAgent) },
-      {
-        head(status, headers) {
-          answered = true;
-          const location = redirectOf(status, headers, url);
-          const length = headers['content-length'];
-          if (location !== undefined) {
-            withoutBody({ location }, length);
-            return;
-          }
-          const answer = readAnswer(job, status, headers, deps.now());
-          if ('outcome' in answer) {
-            withoutBody(answer, job.headersOnly === true ? 0 : length);
-            return;
-          }
-          if (job.headersOnly === true) {
-            withoutBody({ outcome: { kind: 'done', info: answer.body.info, end: 0 } }, 0);
-            return;
-          }
-          body = new BodySink({
-            job,
-            body: answer.body,
-            control: {
-              pause: () => exchange?.pause(),
-              resume: () => exchange?.resume(),
-              abort: (error) => exchange?.abort(error),
-            },
-            createWriter: deps.createWriter ?? ((options) => new RangeWriter(options)),
-            wrote: (start, end) => deps.sink.tell('wrote', job.id, start, end),
-          });
-          deps.sink.tell('started', job.id, answer.body.info);
-        },
-        data(chunk) {
-          deps.received(request.host, chunk.length);
-          if (body !== undefined) {
-            body.push(chunk);
-            return;
-          }
-          drained += chunk.length;
-          if (drained > DRAIN_BYTES) exchange?.abort(new DebtorrentError('CANCELLED', 'not wanted'));
-        },
-        end() {
-          if (body === undefined) settle(new DebtorrentError('MIRROR_PROTOCOL', 'the answer ended before its headers'));
-          else finish(body, undefined);
-        },
-        error(error) {
-          if (body !== undefined) finish(body, error);
-          else if (!answered && isStaleConnection(error)) settle(new StaleConnection('', { cause: error }));
-          else settle(error);
-        },
+    const handler: ExchangeHandler = {
+      head(status, headers) {
+        answered = true;
+        const location = redirectOf(status, headers, url);
+        const length = headers['content-length'];
+        if (location !== undefined) {
+          deps.received(request.host, 0, true);
+          withoutBody({ location }, length);
+          return;
+        }
+        const answer = readAnswer(job, status, headers, deps.now());
+        if ('outcome' in answer) {
+          withoutBody(answer, job.headersOnly === true ? 0 : length);
+          return;
+        }
+        if (job.headersOnly === true) {
+          withoutBody({ outcome: { kind: 'done', info: answer.body.info, end: 0 } }, 0);
+          return;
+        }
+        body = new BodySink({
+          job,
+          body: answer.body,
+          control: {
+            pause: () => exchange?.pause(),
+            resume: () => exchange?.resume(),
+            abort: (error) => exchange?.abort(error),
+          },
+          createWriter: deps.createWriter ?? ((options) => new RangeWriter(options)),
+          wrote: (start, end) => deps.sink.tell('wrote', job.id, start, end),
+          spend: (bytes) => deps.limit?.spend(bytes, deps.now()) ?? 0,
+        });
+        deps.sink.tell('started', job.id, answer.body.info, url);
       },
-    );
+      data(chunk) {
+        deps.received(request.host, chunk.length, body !== undefined);
+        if (body !== undefined) {
+          body.push(chunk);
+          return;
+        }
+        drained += chunk.length;
+        if (drained > DRAIN_BYTES) drop();
+      },
+      end() {
+        over(new DebtorrentError('MIRROR_PROTOCOL', 'the answer ended before its headers'), undefined);
+      },
+      error(error) {
+        // Nothing came over what may have been a connection that the mirror had just closed.
+        if (!answered && !again && !settled && isStaleConnection(error)) {
+          again = true;
+          queueMicrotask(ask);
+        } else {
+          over(error, error);
+        }
+      },
+    };
+    /** The connection is free, or gone: the next one may have its place when what came is written. */
+    const over = (without: Error, fault: Error | undefined) => {
+      clearTimeout(draining);
+      if (body !== undefined) {
+        void finish(body, fault).then(leave);
+        return;
+      }
+      leave();
+      settle(without);
+    };
+    const ask = () => {
+      try {
+        if (cancellation.cancelled) throw cancelled();
+        const method = job.headersOnly === true ? 'HEAD' : 'GET';
+        exchange = exchanger.open({ method, request, headers: requestHeaders(job, deps.userAgent) }, handler);
+      } catch (error) {
+        over(error as Error, error as Error);
+      }
+    };
+    ask();
   });
 }
 

@@ -4,13 +4,15 @@
  */
 import { Cancellation } from '../../core/cancellation.ts';
 import { asDebtorrentError, type ErrorCode } from '../../core/errors.ts';
-import { mirrorRequest } from '../../core/http/mirror-url.ts';
+import { mirrorRequest, type MirrorRequest } from '../../core/http/mirror-url.ts';
 import type { HostRules } from '../../core/host-rules.ts';
+import type { MirrorUrl } from '../../core/ids.ts';
+import type { TokenBucket } from '../../core/swarm/token-bucket.ts';
 import type { ActorRef, Behaviour } from '../../kernel/protocol.ts';
 import type { JobId, RangeJob, RangeOutcome, SourceProtocol, SourceSinkProtocol } from '../source.ts';
 import { createExchanger } from './exchange.ts';
-import { fetchRange } from './fetch-range.ts';
-import { MirrorQueue, MOST_BEYOND } from './mirror-queue.ts';
+import { fetchRange, type Fetched, type Slot } from './fetch-range.ts';
+import { MirrorQueue, MOST_BEYOND, type Place } from './mirror-queue.ts';
 import { rowFor } from './mirror-rows.ts';
 import type { MirrorTimeouts } from './timeouts.ts';
 
@@ -33,6 +35,8 @@ export interface HttpBackupDeps {
   readonly connections: number;
   readonly timeouts: MirrorTimeouts;
   readonly userAgent: string;
+  /** On what all mirrors send. */
+  readonly limit?: TokenBucket | undefined;
   readonly sink: Pick<ActorRef<SourceSinkProtocol>, 'tell'>;
   readonly ca?: (() => string[]) | undefined;
   now(): number;
@@ -41,6 +45,17 @@ export interface HttpBackupDeps {
 export interface HttpBackup {
   readonly behaviour: Behaviour<HttpBackupProtocol>;
   stop(): Promise<void>;
+}
+
+interface Running {
+  readonly url: MirrorUrl;
+  readonly cancellation: Cancellation;
+  /** In the queues of mirrors. */
+  group: string;
+  /** Where it waits, or has waited last. */
+  queue: MirrorQueue | undefined;
+  /** What it has got last. */
+  place: Place | undefined;
 }
 
 type Figures = { -readonly [K in Exclude<keyof MirrorStats, 'host'>]: MirrorStats[K] };
@@ -53,7 +68,7 @@ export function createHttpBackup(deps: HttpBackupDeps): HttpBackup {
   /** For jobs beyond the limit; its connections are closed soon after. */
   const beyondLimit = createExchanger({ ...deps, connections: MOST_BEYOND });
   const queues = new Map<string, MirrorQueue>();
-  const jobs = new Map<JobId, { cancellation: Cancellation; queue: MirrorQueue }>();
+  const jobs = new Map<JobId, Running>();
   const figures = new Map<string, Figures>();
 
   const figuresOf = (host: string) => {
@@ -65,17 +80,16 @@ export function createHttpBackup(deps: HttpBackupDeps): HttpBackup {
 
   const fetchDeps = {
     ...deps,
-    exchanger,
-    received: (host: string, bytes: number) => {
+    received: (host: string, bytes: number, good: boolean) => {
       const entry = figuresOf(host);
       entry.bytes += bytes;
-      entry.failing = false;
+      if (good) entry.failing = false;
     },
   };
 
-  function noteOutcome(host: string, outcome: RangeOutcome): void {
-    if (outcome.kind === 'failed' && outcome.code === 'CANCELLED') return;
-    const entry = figuresOf(host);
+  function noteOutcome({ outcome, url }: Fetched): void {
+    if (outcome.kind === 'failed' && (outcome.code === 'CANCELLED' || outcome.code === 'OVERLOADED')) return;
+    const entry = figuresOf(mirrorRequest(url).host);
     // a file that is not there says nothing against the mirror
     entry.failing = outcome.kind === 'failed' && outcome.transient;
     if (outcome.kind !== 'failed') return;
@@ -83,27 +97,57 @@ export function createHttpBackup(deps: HttpBackupDeps): HttpBackup {
     if (outcome.transient) entry.last_error = { code: outcome.code, at: deps.now() };
   }
 
-  async function run(job: RangeJob): Promise<RangeOutcome> {
-    const { origin, host } = mirrorRequest(job.url);
+  /** A place in the queue of the mirror that is asked: not of the one that may have redirected to it. */
+  async function slotFor(job: RangeJob, running: Running, { origin }: MirrorRequest): Promise<Slot> {
     let queue = queues.get(origin);
     if (queue === undefined) queues.set(origin, (queue = new MirrorQueue(deps.connections)));
-    const cancellation = new Cancellation();
-    jobs.set(job.id, { cancellation, queue });
+    const tidy = () => {
+      if (queue.idle && queues.get(origin) === queue) queues.delete(origin);
+    };
+    running.queue = queue;
     try {
-      // What nobody waits for yet is one group, of which one file at a time is enough.
-      const group = job.ahead === true ? '' : job.url;
-      const outcome = await queue.run(job.id, group, (beyond) =>
-        fetchRange(beyond ? { ...fetchDeps, exchanger: beyondLimit } : fetchDeps, job, cancellation),
-      );
-      noteOutcome(host, outcome);
-      return outcome;
+      const place = (running.place = await queue.enter(job.id, running.group));
+      return {
+        exchanger: place.beyond ? beyondLimit : exchanger,
+        leave() {
+          place.leave();
+          tidy();
+        },
+      };
+    } catch (error) {
+      tidy();
+      throw error;
+    }
+  }
+
+  async function run(job: RangeJob): Promise<RangeOutcome> {
+    // What nobody waits for yet is one group, of which one file at a time is enough.
+    const group = job.ahead === true ? '' : job.url;
+    const running: Running = {
+      url: job.url,
+      cancellation: new Cancellation(),
+      group,
+      queue: undefined,
+      place: undefined,
+    };
+    jobs.set(job.id, running);
+    try {
+      const slot = (request: MirrorRequest) => slotFor(job, running, request);
+      const fetched = await fetchRange({ ...fetchDeps, slot }, job, running.cancellation);
+      noteOutcome(fetched);
+      return fetched.outcome;
     } catch (error) {
       const { code, message } = asDebtorrentError(error);
-      return { kind: 'failed', code, message, transient: code === 'OVERLOADED' };
+      return { kind: 'failed', code, message, transient: false };
     } finally {
       jobs.delete(job.id);
-      if (queue.idle) queues.delete(origin);
     }
+  }
+
+  function cancel(id: JobId): void {
+    const job = jobs.get(id);
+    job?.queue?.cancel(id);
+    job?.cancellation.cancel();
   }
 
   /** What was good since is noted by `failing`. Also after the clock was set back. */
@@ -114,15 +158,18 @@ export function createHttpBackup(deps: HttpBackupDeps): HttpBackup {
   return {
     behaviour: {
       fetch: run,
-      cancel(id) {
+      cancel,
+      wanted(id) {
         const job = jobs.get(id);
-        job?.queue.cancel(id);
-        job?.cancellation.cancel();
+        if (job === undefined) return;
+        job.group = job.url;
+        job.queue?.regroup(id, job.group);
+        job.place?.regroup(job.group);
       },
       stats: () => [...figures].map(([host, figure]) => ({ host, ...figure, failing: failsLately(figure) })),
     },
     async stop() {
-      for (const { cancellation } of jobs.values()) cancellation.cancel();
+      for (const id of jobs.keys()) cancel(id);
       await Promise.all([exchanger.close(), beyondLimit.close()]);
     },
   };

@@ -7,11 +7,21 @@
 import { DebtorrentError } from '../../core/errors.ts';
 
 interface Waiting {
-  readonly group: string;
+  group: string;
   /** Looks taken when it came. */
   readonly since: number;
-  start(beyond: boolean): void;
+  start(place: Place): void;
   cancel(error: Error): void;
+}
+
+/** What a job has got: it may use one connection. */
+export interface Place {
+  /** It is one beyond the limit. */
+  readonly beyond: boolean;
+  /** It counts for that group from now on. */
+  regroup(group: string): void;
+  /** The connection is free again. */
+  leave(): void;
 }
 
 /** Connections to one mirror beyond the limit at most. */
@@ -47,28 +57,25 @@ export class MirrorQueue {
   }
 
   /**
-   * Runs `work` when a place is free, or one `beyond` the limit is given. Rejects with CANCELLED when `cancel(id)` comes
+   * Resolves when a place is free, or one beyond the limit is given. Rejects with CANCELLED when `cancel(id)` comes
    * first. Of each `group`, a file or what is to be treated as one, something should be under way.
    */
-  async run<T>(id: number, group: string, work: (beyond: boolean) => Promise<T>): Promise<T> {
-    let beyond = false;
-    if (this.#running >= this.#limit) {
-      if (this.#waiting.size >= this.#maxWaiting) {
-        throw new DebtorrentError('OVERLOADED', 'too many requests wait for this mirror');
-      }
-      if (!this.#looking) this.#lookLater();
-      beyond = await new Promise<boolean>((resolve, reject) =>
-        this.#waiting.set(id, { group, since: this.#looks, start: resolve, cancel: reject }),
-      );
-    } else {
+  async enter(id: number, group: string): Promise<Place> {
+    if (this.#running < this.#limit) {
       this.#running += 1;
-      this.#count(group, 1);
+      return this.#place(group, false);
     }
-    try {
-      return await work(beyond);
-    } finally {
-      this.#ended(group, beyond);
+    if (this.#waiting.size >= this.#maxWaiting) {
+      throw new DebtorrentError('OVERLOADED', 'too many requests wait for this mirror');
     }
+    if (!this.#looking) this.#lookLater();
+    return new Promise((start, cancel) => this.#waiting.set(id, { group, since: this.#looks, start, cancel }));
+  }
+
+  /** If it waits here, it does so for that group from now on. */
+  regroup(id: number, group: string): void {
+    const waiting = this.#waiting.get(id);
+    if (waiting !== undefined) waiting.group = group;
   }
 
   cancel(id: number): void {
@@ -94,8 +101,26 @@ export class MirrorQueue {
 
   #start(id: number, waiting: Waiting, beyond: boolean): void {
     this.#waiting.delete(id);
-    this.#count(waiting.group, 1);
-    waiting.start(beyond);
+    waiting.start(this.#place(waiting.group, beyond));
+  }
+
+  #place(from: string, beyond: boolean): Place {
+    let group = from;
+    let left = false;
+    this.#count(group, 1);
+    return {
+      beyond,
+      regroup: (to) => {
+        if (left) return;
+        this.#count(group, -1);
+        group = to;
+        this.#count(group, 1);
+      },
+      leave: () => {
+        if (!left) this.#ended(group, beyond);
+        left = true;
+      },
+    };
   }
 
   #count(group: string, by: number): void {

@@ -18,6 +18,16 @@ export function faultOf(error: unknown): Fault {
   return { code, message, transient: true };
 }
 
+/** Faults that no other mirror can mend. */
+export const OWN_FAULTS: ReadonlySet<string> = new Set([
+  'STORE_FULL',
+  'STORE_IO',
+  'CANCELLED',
+  'ACTOR_STOPPED',
+  'ACTOR_FAILED',
+  'INTERNAL',
+]);
+
 interface Candidate {
   readonly url: MirrorUrl;
   tries: number;

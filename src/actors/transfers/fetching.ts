@@ -70,7 +70,7 @@ export class Fetching {
 
   /** Who delivered what is there now. */
   get deliverers(): readonly MirrorUrl[] {
-    return this.#mirror.deliverers;
+    return [...this.#mirror.deliverers.keys()];
   }
 
   /** Bytes that came from mirrors. */
@@ -104,6 +104,11 @@ export class Fetching {
     });
   }
 
+  /** Somebody waits for what was fetched ahead. */
+  wanted(): void {
+    this.#mirror.wanted();
+  }
+
   /** Nothing new is asked for, what is under way is cancelled. */
   stop(): void {
     this.#state = 'stopped';
@@ -134,10 +139,10 @@ export class Fetching {
       this.#arbitrate(this.#together);
       return;
     }
-    const { deliverers } = this.#mirror;
-    const [url] = deliverers;
+    const asked = new Set(this.#mirror.deliverers.values());
+    const [url] = asked;
     const fault: Fault = { code: 'HASH_MISMATCH', message, transient: false };
-    if (this.#content.resumed || deliverers.length > 1 || url === undefined) {
+    if (this.#content.resumed || asked.size > 1 || url === undefined) {
       // Nobody can be blamed yet; the next try starts clean.
       this.#again(fault);
     } else if (this.#mirror.blame(url, fault)) {
@@ -149,8 +154,8 @@ export class Fetching {
   }
 
   /** A mirror has sent an answer's headers. */
-  jobStarted(id: JobId, info: FileInfo): void {
-    this.#mirror.jobStarted(id, info);
+  jobStarted(id: JobId, info: FileInfo, sender: MirrorUrl): void {
+    this.#mirror.jobStarted(id, info, sender);
   }
 
   /** Bytes of a mirror are in the partial file. */

@@ -1,5 +1,6 @@
 /** The range jobs of one transfer that are with a source now. */
 import { asDebtorrentError } from '../../core/errors.ts';
+import type { MirrorUrl } from '../../core/ids.ts';
 import type { ByteRange } from '../../core/range-set.ts';
 import type { ActorRef } from '../../kernel/protocol.ts';
 import type { JobId, RangeJob, RangeOutcome, SourceProtocol } from '../source.ts';
@@ -39,7 +40,10 @@ const CANCELLED: RangeOutcome = {
 export class Jobs {
   readonly #deps: JobsDeps;
   readonly #onEnd: (ended: EndedJob, outcome: RangeOutcome) => void;
-  readonly #running = new Map<JobId, { job: RangeJob; startedAt: number; bytes: number; cancelled: boolean }>();
+  readonly #running = new Map<
+    JobId,
+    { job: RangeJob; sender: MirrorUrl; startedAt: number; bytes: number; cancelled: boolean }
+  >();
   #drained: (() => void)[] = [];
 
   constructor(deps: JobsDeps, onEnd: (ended: EndedJob, outcome: RangeOutcome) => void) {
@@ -64,7 +68,7 @@ export class Jobs {
   start(job: Omit<RangeJob, 'id' | 'path'>, path: () => Promise<string>): JobId {
     const { mirror, nextJobId, register, now } = this.#deps;
     const id = nextJobId();
-    const running = { job: { ...job, id, path: '' }, startedAt: now(), bytes: 0, cancelled: false };
+    const running = { job: { ...job, id, path: '' }, sender: job.url, startedAt: now(), bytes: 0, cancelled: false };
     this.#running.set(id, running);
     register(id);
     const run = async () => {
@@ -82,11 +86,18 @@ export class Jobs {
     return id;
   }
 
-  /** Counts bytes that came; the job that they belong to, or undefined when it has ended. */
-  wrote(id: JobId, bytes: number): RangeJob | undefined {
+  /** Its bytes come from there; false when it has ended. */
+  started(id: JobId, sender: MirrorUrl): boolean {
+    const running = this.#running.get(id);
+    if (running !== undefined) running.sender = sender;
+    return running !== undefined;
+  }
+
+  /** Counts bytes that came; the job that they belong to and who sent them, or undefined when it has ended. */
+  wrote(id: JobId, bytes: number): { readonly job: RangeJob; readonly sender: MirrorUrl } | undefined {
     const running = this.#running.get(id);
     if (running !== undefined) running.bytes += bytes;
-    return running?.job;
+    return running;
   }
 
   /** A job with a known end has nothing left to write; false when it does not run. */
@@ -110,6 +121,14 @@ export class Jobs {
     if (running === undefined || running.cancelled) return;
     running.cancelled = true;
     this.#deps.mirror.tell('cancel', id);
+  }
+
+  /** They are not ahead of anybody any more. */
+  wanted(): void {
+    for (const [id, running] of this.#running) {
+      running.job = { ...running.job, ahead: false };
+      this.#deps.mirror.tell('wanted', id);
+    }
   }
 
   cancelAll(): void {

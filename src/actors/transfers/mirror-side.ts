@@ -7,7 +7,7 @@ import type { MirrorUrl } from '../../core/ids.ts';
 import { firstJobBytes, nextJobBytes } from '../../core/job-size.ts';
 import type { ByteRange, RangeSet } from '../../core/range-set.ts';
 import type { FileInfo, JobId, RangeJob, RangeOutcome } from '../source.ts';
-import type { Candidates, Fault } from './candidates.ts';
+import { OWN_FAULTS, type Candidates, type Fault } from './candidates.ts';
 import type { Content } from './content.ts';
 import type { FetchingDeps, FetchingOptions } from './fetching-deps.ts';
 import { Jobs, type EndedJob, type RunningMirrorJob } from './jobs.ts';
@@ -17,15 +17,6 @@ import { nextRanges } from './range-plan.ts';
 
 /** New bytes after which earlier failures of a mirror do not count any more. */
 const PROGRESS_BYTES = 256 * 1024;
-/** Faults that no other mirror can mend. */
-const OWN_FAULTS = new Set<string>([
-  'STORE_FULL',
-  'STORE_IO',
-  'CANCELLED',
-  'ACTOR_STOPPED',
-  'ACTOR_FAILED',
-  'INTERNAL',
-]);
 
 type Failed = Extract<RangeOutcome, { kind: 'failed' }>;
 
@@ -40,12 +31,13 @@ export class MirrorSide {
   #revalidate: RangeJob['revalidate'];
   #info: FileInfo | undefined;
   #jobBytes: number;
+  #ahead: boolean;
   #noRanges = false;
   #received = 0;
   #troubled = false;
   /** Most bytes that were there when progress was last counted: the same bytes again are no progress. */
   #counted = 0;
-  #deliverers = new Set<MirrorUrl>();
+  #deliverers = new Map<MirrorUrl, MirrorUrl>();
   #retry: { clear(): void } | undefined;
 
   constructor(deps: FetchingDeps, options: FetchingOptions, host: MirrorHost) {
@@ -54,6 +46,7 @@ export class MirrorSide {
     this.#plan = options.plan;
     this.#content = options.content;
     this.#focus = options.focus;
+    this.#ahead = options.plan.ahead === true;
     this.#revalidate = options.revalidate;
     this.#candidates = options.candidates;
     this.#jobBytes = firstJobBytes(this.rate, deps.connections);
@@ -70,9 +63,9 @@ export class MirrorSide {
     return this.#troubled;
   }
 
-  /** Who delivered what is there now. */
-  get deliverers(): readonly MirrorUrl[] {
-    return [...this.#deliverers];
+  /** Who delivered what is there now, each with the address that was asked: redirects may have led to him. */
+  get deliverers(): ReadonlyMap<MirrorUrl, MirrorUrl> {
+    return this.#deliverers;
   }
 
   /** Bytes that came from mirrors. */
@@ -160,6 +153,12 @@ export class MirrorSide {
     return this.#jobs.ranges(size);
   }
 
+  /** Somebody waits for what was fetched ahead. */
+  wanted(): void {
+    if (this.#ahead) this.#jobs.wanted();
+    this.#ahead = false;
+  }
+
   /** What is under way is cancelled; a failure's delay before the next try stays. */
   cancelAll(): void {
     this.#jobs.cancelAll();
@@ -179,12 +178,12 @@ export class MirrorSide {
   /** The bytes that are there are thrown away. */
   forget(): void {
     this.#info = undefined;
-    this.#deliverers = new Set();
+    this.#deliverers = new Map();
   }
 
   /** A mirror has sent an answer's headers. */
-  jobStarted(id: JobId, info: FileInfo): void {
-    if (!this.#jobs.has(id) || !this.#host.active) return;
+  jobStarted(id: JobId, info: FileInfo, sender: MirrorUrl): void {
+    if (!this.#jobs.started(id, sender) || !this.#host.active) return;
     this.#info = { ...this.#info, ...info };
     this.#content.size ??= info.size;
     this.#revalidate = undefined;
@@ -194,11 +193,11 @@ export class MirrorSide {
 
   /** Bytes of a mirror are in the partial file. */
   jobWrote(id: JobId, start: number, end: number): void {
-    const job = this.#jobs.wrote(id, end - start);
-    if (job === undefined) return;
+    const { job, sender } = this.#jobs.wrote(id, end - start) ?? {};
+    if (job === undefined || sender === undefined) return;
     this.#received += end - start;
     if (!this.#host.active) return;
-    this.#deliverers.add(job.url);
+    this.#deliverers.set(sender, job.url);
     this.#content.wrote(start, end);
     const { bytes } = this.#content.have;
     if (bytes >= this.#counted + PROGRESS_BYTES) {
@@ -221,7 +220,7 @@ export class MirrorSide {
   #startJob(url: MirrorUrl, start: number, end: number | undefined): JobId {
     const job = rangeJob({
       url,
-      ahead: this.#plan.ahead,
+      ahead: this.#ahead,
       start,
       end,
       size: this.#content.size,

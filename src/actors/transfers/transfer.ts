@@ -159,7 +159,7 @@ export class Transfer {
   }
 
   /** Where what sources say of this transfer's jobs goes. */
-  get jobs(): Pick<Fetching, 'jobStarted' | 'jobWrote' | 'peerWrote' | 'neighboursChanged'> {
+  get jobs(): Pick<Fetching, 'jobStarted' | 'jobWrote' | 'peerWrote' | 'neighboursChanged' | 'wanted'> {
     return this.#fetching;
   }
 

@@ -103,7 +103,7 @@ export function createTransfers(deps: TransfersDeps): Transfers {
     const key = transferKey(plan);
     // Whoever asked while this one was looking at the cache has started it already.
     const running = byKey.get(key);
-    if (running !== undefined) return running;
+    if (running !== undefined) return joined(running, plan);
     if (stopping) throw new DebtorrentError('STOPPING', 'the daemon is stopping');
     if (byKey.size >= MAX_TRANSFERS) throw new DebtorrentError('OVERLOADED', 'too many files are being fetched');
     const transfer = new Transfer(transferDeps, nextId++, key, plan, from, cached);
@@ -117,6 +117,12 @@ export function createTransfers(deps: TransfersDeps): Transfers {
         remember(transfer);
       });
     return transfer;
+  }
+
+  /** Who joins a file that was fetched ahead waits for it, unless it is wanted ahead once more. */
+  function joined(running: Transfer, plan: FetchPlan): Transfer {
+    if (plan.ahead !== true) running.jobs.wanted();
+    return running;
   }
 
   /** A slow reader may come back for the rest long after the end. */
@@ -154,7 +160,7 @@ export function createTransfers(deps: TransfersDeps): Transfers {
     const running = await alive(transferKey(plan));
     if (running !== undefined) {
       // Where this one asks is another place for it when the first ones fail.
-      running.candidates.add([plan.url, ...plan.alternates]);
+      joined(running, plan).candidates.add([plan.url, ...plan.alternates]);
       // Fetched a moment ago, and not flushed yet.
       const done = plan.sha256 === undefined ? undefined : running.result;
       return done === undefined ? running : { ...done, source: 'cache' };
@@ -247,7 +253,7 @@ export function createTransfers(deps: TransfersDeps): Transfers {
       },
       suspect: (sha256) => void store.tell('wrong', sha256),
       status: () => ({ transfers: running().map((transfer) => transfer.status()), totals }),
-      started: (id, info) => byJob.get(id)?.jobs.jobStarted(id, info),
+      started: (id, info, sender) => byJob.get(id)?.jobs.jobStarted(id, info, sender),
       wrote(id, start_, end) {
         totals.fromMirrorBytes += end - start_;
         byJob.get(id)?.jobs.jobWrote(id, start_, end);

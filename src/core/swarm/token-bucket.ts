@@ -12,7 +12,7 @@ export class TokenBucket {
   /** Units a second; 0 is no limit. */
   readonly rate: number;
   readonly burst: number;
-  /** At most `burst`; below 0 only after more than `burst` was taken at once. */
+  /** At most `burst`; below 0 after more than `burst` was taken at once, or more was spent than there is. */
   #tokens: number;
   /** Milliseconds; undefined until first used. */
   #filledAt: number | undefined;
@@ -36,14 +36,29 @@ export class TokenBucket {
    */
   take(units: number, now: number): number {
     if (this.rate === 0) return 0;
-    const elapsed = Math.max(0, now - (this.#filledAt ?? now));
-    this.#filledAt = now;
-    this.#tokens = Math.min(this.burst, this.#tokens + (elapsed * this.rate) / 1000);
+    this.#fill(now);
     const needed = Math.min(units, this.burst);
     if (this.#tokens >= needed) {
       this.#tokens -= units;
       return 0;
     }
     return Math.max(1, Math.ceil(((needed - this.#tokens) * 1000) / this.rate));
+  }
+
+  /**
+   * Takes so many units that cannot be refused, as they are here already; returns after how many milliseconds all that
+   * was taken until now is paid for. Who waits so long before each next time has his turn, however many others do.
+   */
+  spend(units: number, now: number): number {
+    if (this.rate === 0) return 0;
+    this.#fill(now);
+    this.#tokens -= units;
+    return this.#tokens >= 0 ? 0 : Math.ceil((-this.#tokens * 1000) / this.rate);
+  }
+
+  #fill(now: number): void {
+    const elapsed = Math.max(0, now - (this.#filledAt ?? now));
+    this.#filledAt = now;
+    this.#tokens = Math.min(this.burst, this.#tokens + (elapsed * this.rate) / 1000);
   }
 }

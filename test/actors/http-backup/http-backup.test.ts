@@ -30,7 +30,7 @@ let nextId = 1;
 
 async function scene(
   t: Test,
-  options: { allow?: string[]; connections?: number; ca?: string; now?: () => number } = {},
+  options: { allow?: string[]; connections?: number; ca?: string; now?: () => number; stallMs?: number } = {},
 ): Promise<Scene> {
   const path = join(await temporaryDirectory(t), 'partial');
   await writeFile(path, '');
@@ -39,7 +39,7 @@ async function scene(
   const backup = createHttpBackup({
     rules: compileHostRules(options.allow ?? ['127.0.0.1']),
     connections: options.connections ?? 2,
-    timeouts: { connectMs: 1000, headersMs: 1000, stallMs: 1000 },
+    timeouts: { connectMs: 1000, headersMs: 1000, stallMs: options.stallMs ?? 1000 },
     userAgent: 'test',
     sink: {
       tell: (...message) => {
@@ -94,6 +94,10 @@ async function rawServer(
 
 const reply = (body: string, ...headers: string[]) =>
   ['HTTP/1.1 200 OK', `Content-Length: ${body.length}`, ...headers, '', body].join('\r\n');
+
+/** The beginning of an answer whose body ends never. */
+const endless = (status: string, ...headers: string[]) =>
+  [`HTTP/1.1 ${status}`, 'Content-Length: 100', ...headers, '', 'abc'].join('\r\n');
 
 t.test('a whole file is written, hashed on the way and reported', async (t) => {
   const s = await scene(t);
@@ -446,20 +450,111 @@ t.test('many mirrors do not mean many connections for ever', async (t) => {
   await until(() => sockets.size <= 128);
 });
 
-t.test('large files that take long do not keep a small one waiting', async (t) => {
-  const s = await scene(t, { connections: 2 });
-  const server = await rawServer(t, (socket) => {
-    socket.on('data', (request) => {
-      if (request.includes('/small')) socket.write(reply('x'));
-      // A byte now and then: the mirror is slow, not silent.
-      else socket.write('HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n');
-      const drip = setInterval(() => request.includes('/small') || socket.write('x'), 200);
-      socket.on('close', () => clearInterval(drip));
+t.test(
+  'large files that take long do not keep a small one waiting, also where another mirror redirects to it',
+  async (t) => {
+    const s = await scene(t, { connections: 2 });
+    const server = await rawServer(t, (socket) => {
+      socket.on('data', (request) => {
+        if (request.includes('/small')) socket.write(reply('x'));
+        // A byte now and then: the mirror is slow, not silent.
+        else socket.write('HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n');
+        const drip = setInterval(() => request.includes('/small') || socket.write('x'), 200);
+        socket.on('close', () => clearInterval(drip));
+      });
     });
-  });
-  const large = [1, 2, 3].map((n) => s.fetch(`${server.url}/large${n}`, { id: 8000 + n }));
-  t.match(await s.fetch(`${server.url}/small`), { kind: 'done', end: 1 });
-  await until(() => s.told.filter(([kind]) => kind === 'started').length === 4);
-  for (const n of [1, 2, 3]) s.cancel(8000 + n);
-  for (const outcome of await Promise.all(large)) t.match(outcome, { kind: 'failed', code: 'CANCELLED' });
+    const { web } = await startMirror(t);
+    web.rule('/small', { redirect: `${server.url}/small` });
+    const large = [1, 2, 3].map((n) => s.fetch(`${server.url}/large${n}`, { id: 8000 + n }));
+    t.match(await s.fetch(`${server.url}/small`), { kind: 'done', end: 1 });
+    t.match(await s.fetch(`${web.url}/small`), { kind: 'done', end: 1 });
+    await until(() => s.told.filter(([kind]) => kind === 'started').length === 5);
+    for (const n of [1, 2, 3]) s.cancel(8000 + n);
+    for (const outcome of await Promise.all(large)) t.match(outcome, { kind: 'failed', code: 'CANCELLED' });
+  },
+);
+
+t.test('an answer that was not wanted keeps no connection, though its body does not come', async (t) => {
+  const s = await scene(t, { connections: 2, stallMs: 600_000 });
+  const server = await rawServer(t, (socket) =>
+    socket.on('data', (request) => {
+      if (request.includes('/good')) socket.write(reply('x'));
+      else if (request.includes('/moved')) socket.write(endless('302 Found', `Location: ${server.url}/good`));
+      else socket.write(endless('404 Not Found'));
+    }),
+  );
+  for (const n of [1, 2]) t.match(await s.fetch(`${server.url}/none${n}`), { kind: 'failed', code: 'NOT_FOUND' });
+  t.match(await s.fetch(`${server.url}/good`), { kind: 'done' });
+  const moved = await Promise.all([1, 2, 3].map((n) => s.fetch(`${server.url}/moved${n}`)));
+  for (const outcome of moved) t.match(outcome, { kind: 'done', end: 1 });
+});
+
+t.test('interim answers and heads without an end are silence', async (t) => {
+  const s = await scene(t, { stallMs: 600_000 });
+  const server = await rawServer(t, (socket) =>
+    socket.on('data', (request) => {
+      if (request.includes('/lenient')) {
+        socket.end(reply('1\r\nx\r\n0\r\n\r\n', 'Transfer-Encoding: chunked').replace(/Length: \d+/, 'Length: 1'));
+        return;
+      }
+      if (request.includes('/head')) socket.write('HTTP/1.1 200 OK\r\n');
+      const more = request.includes('/head') ? 'X-A: b\r\n' : 'HTTP/1.1 103 Early Hints\r\n\r\n';
+      const drip = setInterval(() => socket.write(more), 50);
+      socket.on('close', () => clearInterval(drip));
+    }),
+  );
+  const both = async (parser: string) => {
+    for (const path of ['interim', 'head']) {
+      const outcome = await s.fetch(`${server.url}/${path}`);
+      t.match(outcome, { kind: 'failed', code: 'MIRROR_TIMEOUT', transient: true }, `${path}, ${parser}`);
+    }
+  };
+  await both('strict');
+  t.match(await s.fetch(`${server.url}/lenient`), { kind: 'done', end: 1 });
+  await both('lenient');
+  await until(() => server.open.size === 0);
+});
+
+t.test('what goes wrong after a redirect is the fault of the mirror where it led', async (t) => {
+  const s = await scene(t, { allow: ['127.0.0.1', 'localhost'] });
+  const [front, back] = [await startMirror(t), await startMirror(t)];
+  const asked = `http://localhost:${front.web.port}/a`;
+  const figures = async () => Object.fromEntries((await s.backup.behaviour.stats()).map((each) => [each.host, each]));
+
+  const stop = front.web.rule('/a', { status: 500 });
+  t.match(await s.fetch(asked), { kind: 'failed', code: 'MIRROR_ERROR' });
+  t.match(await figures(), { localhost: { errors: 1, failing: true } });
+  stop();
+
+  front.web.rule('/a', { redirect: `${back.web.url}/b` });
+  back.web.rule('/b', { status: 500 });
+  const message = `redirected to ${back.web.url}/b: the mirror answered 500`;
+  t.match(await s.fetch(asked), { kind: 'failed', code: 'MIRROR_ERROR', message });
+  t.match(await figures(), { localhost: { errors: 1, failing: false }, '127.0.0.1': { errors: 1, failing: true } });
+
+  back.web.clearRules();
+  await writeFile(join(back.files, 'b'), 'there');
+  t.match(await s.fetch(asked), { kind: 'done', end: 5 });
+  t.equal(s.told.find(([kind]) => kind === 'started')?.[3], `${back.web.url}/b`);
+  t.match(await figures(), { localhost: { errors: 1, failing: false }, '127.0.0.1': { errors: 1, failing: false } });
+
+  front.web.clearRules();
+  front.web.rule('/a', { redirect: 'http://elsewhere.example/a' });
+  t.match(await s.fetch(asked), { kind: 'failed', code: 'REDIRECT_REFUSED' });
+  t.match(await figures(), { localhost: { errors: 2 } }, 'but not where nobody was asked');
+});
+
+t.test('the body of an error, however late, is nothing good', async (t) => {
+  const s = await scene(t);
+  let send = () => undefined as void;
+  const server = await rawServer(t, (socket) =>
+    socket.on('data', () => {
+      socket.write('HTTP/1.1 503 Busy\r\nContent-Length: 10\r\n\r\n');
+      send = () => void socket.write('0123456789');
+    }),
+  );
+  t.match(await s.fetch(`${server.url}/a`), { kind: 'failed', code: 'MIRROR_ERROR' });
+  send();
+  await until(async () => (await s.backup.behaviour.stats())[0]?.bytes === 10);
+  t.match(await s.backup.behaviour.stats(), [{ errors: 1, failing: true }]);
 });

@@ -1,7 +1,7 @@
 /** Who gets a mirror's connections when there are fewer than jobs. */
 import t from 'tap';
 
-import { MirrorQueue } from '../../../src/actors/http-backup/mirror-queue.ts';
+import { MirrorQueue, type Place } from '../../../src/actors/http-backup/mirror-queue.ts';
 import { rejectsWith, until } from '../../kernel/contract.ts';
 
 t.setTimeout(60_000);
@@ -12,19 +12,23 @@ function scene(limit: number) {
   /** In the order in which they began. */
   const began: string[] = [];
   const beyond = new Set<string>();
+  const places = new Map<string, Place>();
   const ends = new Map<string, () => void>();
   let ids = 0;
   return {
     queue,
     began,
     beyond,
+    places,
     /** Names of jobs begin with their group. */
-    job(name: string): Promise<void> {
-      return queue.run((ids += 1), name.charAt(0), (isBeyond) => {
-        began.push(name);
-        if (isBeyond) beyond.add(name);
-        return new Promise<void>((resolve) => ends.set(name, resolve));
-      });
+    async job(name: string): Promise<void> {
+      const place = await queue.enter((ids += 1), name.charAt(0));
+      began.push(name);
+      places.set(name, place);
+      if (place.beyond) beyond.add(name);
+      await new Promise<void>((resolve) => ends.set(name, resolve));
+      place.leave();
+      place.leave();
     },
     /** Ends that one, and waits until the next one begins. */
     async next(name: string): Promise<void> {
@@ -41,6 +45,7 @@ function scene(limit: number) {
 t.test('a file of which nothing is under way comes before further ranges of others', async (t) => {
   const { queue, began, job, next, end } = scene(2);
   const all = ['a1', 'a2', 'a3', 'b1', 'b2', 'c1'].map(job);
+  await until(() => began.length === 2);
   t.strictSame(began, ['a1', 'a2']);
   for (const name of ['a1', 'b1', 'b2', 'c1']) await next(name);
   t.strictSame(began, ['a1', 'a2', 'b1', 'b2', 'c1', 'a3'], 'as long as a2 is under way');
@@ -78,5 +83,22 @@ t.test('a job that waits can be cancelled, and the next takes its place', async 
   t.strictSame(began, ['a1', 'c1']);
   end('c1');
   await Promise.all([first, last]);
+  t.ok(queue.idle);
+});
+
+t.test('a job that counts for another group from now on is served for that one', async (t) => {
+  const { queue, began, places, job, next, end } = scene(2);
+  const all = ['a1', 'a2', 'a3', 'a4'].map(job);
+  await until(() => began.length === 2);
+  queue.regroup(4, 'b');
+  queue.regroup(5, 'c');
+  await next('a1');
+  t.strictSame(began, ['a1', 'a2', 'a4'], 'nothing of its new group was under way');
+  places.get('a2')?.regroup('d');
+  places.get('a1')?.regroup('e');
+  await until(() => began.length === 4);
+  t.strictSame(began[3], 'a3', 'nothing is of its group any more');
+  end('a2', 'a3', 'a4');
+  await Promise.all(all);
   t.ok(queue.idle);
 });

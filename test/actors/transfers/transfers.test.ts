@@ -250,6 +250,19 @@ t.test('what a mirror altered never completes, and nothing of it is kept', async
   t.ok((await read(s, plan)).equals(data), 'and the next try begins clean');
 });
 
+t.test('where a mirror redirects to another, the log names the one that sent wrong bytes', async (t) => {
+  const s = await scene(t);
+  const bad = await startMirror(t);
+  const data = randomBytes('redirected', 3 * MIB);
+  await bad.publish('b.deb', data);
+  s.web.rule('/a.deb', { redirect: bad.url('b.deb') });
+  bad.web.rule('/b.deb', { alterAt: MIB });
+  await rejectsWith(t, read(s, signedPlan(s.url('a.deb'), data)), 'HASH_MISMATCH');
+  await until(async () => (await s.transfers.ref.ask('status')).transfers.length === 0);
+  t.equal(s.log.of('hash mismatch: bytes thrown away')[0]?.fields['mirror'], bad.url('b.deb'));
+  t.equal(s.web.copies('/a.deb'), 0);
+});
+
 t.test('another mirror mends what one altered; readers are told that what they have is void', async (t) => {
   const s = await scene(t);
   const good = await startMirror(t);

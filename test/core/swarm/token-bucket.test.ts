@@ -84,3 +84,28 @@ t.test('a clock that is set back gives nothing and holds nothing up', (t) => {
   t.equal(bucket.take(100, 600), 0);
   t.end();
 });
+
+t.test('who spends what is here already and waits as long as is said keeps to the rate, as do several at once', (t) => {
+  const most = fc.array(fc.integer({ min: 1, max: 1000 }), { minLength: 1, maxLength: 200 });
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 5000 }), fc.integer({ min: 1, max: 8 }), most, (rate, many, units) => {
+      const bucket = new TokenBucket({ rate, burst: 1000 });
+      const ready = Array.from({ length: many }, () => 0);
+      let total = 0;
+      for (const [n, each] of units.entries()) {
+        // Whose time comes first spends next.
+        const now = Math.min(...ready);
+        const who = ready.indexOf(now);
+        ready[who] = now + bucket.spend(each, now);
+        total += each;
+        const paid = ((total - 1000) * 1000) / rate;
+        if (now < paid - (many * 1000 * 1000) / rate - 1) return false;
+        // Nobody waits longer than all that was spent until now takes; a millisecond is lost where it was rounded up.
+        if (ready[who] > Math.max(paid, 0) + n + 2) return false;
+      }
+      return true;
+    }),
+  );
+  t.equal(new TokenBucket({ rate: 0 }).spend(1e12, 0), 0);
+  t.end();
+});
