@@ -96,7 +96,9 @@ export interface Link {
   allowFast(index: number): void;
   /** Frees an index that was allowed fast. */
   disallowFast(index: number): void;
-  /** Choking rejects the open requests, allowed-fast indexes aside; the handler hears `cancelled` for each. */
+  /**
+   * Choking rejects the open requests, allowed-fast indexes aside, after the choke; the handler hears `cancelled` for each.
+   */
   choke(choking: boolean): void;
   interest(interested: boolean): void;
   /** Addresses of other peers (BEP 11): the first 50; nothing is sent within a minute of the last time. */

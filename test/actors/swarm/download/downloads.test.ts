@@ -232,6 +232,37 @@ t.test('a choked link has nothing to give but what it allows fast', async (t) =>
   await it.stop();
 });
 
+t.test('rejects that go before the choke which they belong to break no promise either', async (t) => {
+  const it = scene();
+  const file = content('choked late', 40 * MIB);
+  const peer = it.peer('a', [file]);
+  peer.rate = 0.2;
+  const wanted = it.wanted(file);
+  await it.settled(it.downloads.seek(wanted));
+  // So that the window is wide, of requests for one block each.
+  peer.latency = 100;
+  for (let times = 0; times < 4; times++) {
+    const job = fetchAll(it, wanted);
+    await it.until(() => peer.waiting >= 24);
+    peer.stalls = true;
+    let ended = false;
+    void job.finally(() => (ended = true));
+    peer.rejectsAll();
+    await it.pass(50);
+    t.notOk(ended, 'it may be a choke');
+    peer.chokes(true);
+    peer.rejectsAll();
+    t.match(await it.settled(job), [{ kind: 'failed', code: 'NO_PEER' }]);
+    peer.stalls = false;
+    peer.chokes(false);
+    await it.until(() => it.views.get(1)?.available.length === 1);
+    t.strictSame(it.views.get(1)?.available, [[0, 40 * MIB]]);
+  }
+  t.match(await it.settled(fetchAll(it, wanted)), [{ kind: 'done' }]);
+  t.strictSame(it.bans, []);
+  await it.stop();
+});
+
 t.test('jobs may begin and end anywhere, and write only inside their range', async (t) => {
   const it = scene();
   const file = content('odd', 3 * MIB + 5);

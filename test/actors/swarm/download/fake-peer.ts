@@ -73,7 +73,7 @@ export class FakePeer implements Link {
   readonly #files = new Map<string, FakeFile>();
   readonly #leases: Lease[] = [];
   readonly #numbers = new Map<number, WantedEntry>();
-  readonly #open = new Map<string, { clear(): void }>();
+  readonly #open = new Map<string, { readonly block: BlockRef; clear(): void }>();
   readonly #requests: OwnRequests;
   #nextBase = 100;
   #free = 0;
@@ -103,6 +103,15 @@ export class FakePeer implements Link {
   /** Requests that are neither answered nor cancelled. */
   get waiting(): number {
     return this.#open.size;
+  }
+
+  /** Rejects all of these. */
+  rejectsAll(): void {
+    this.#free = 0;
+    for (const { block } of [...this.#open.values()]) {
+      this.#forget(block);
+      this.#options.downloads().rejected(this, block);
+    }
   }
 
   numberOf(sha256: Sha256): number | undefined {
@@ -183,7 +192,8 @@ export class FakePeer implements Link {
       data.fill(0xee);
     };
     this.#requests.add(block, time);
-    this.#open.set(key(block), this.stalls ? { clear() {} } : this.#later(this.#free - now, answer));
+    const timer = this.stalls ? { clear() {} } : this.#later(this.#free - now, answer);
+    this.#open.set(key(block), { block, clear: () => timer.clear() });
     return true;
   }
 

@@ -31,7 +31,10 @@ export class FakeLink implements Link {
   closed: LinkFault | undefined;
   readonly sent: Sent[] = [];
   /** Requests without an answer. */
-  readonly open = new Set<string>();
+  readonly open = new Map<string, BlockRef>();
+  /** Told of each request that a choke ends. */
+  cancelled: (block: BlockRef) => void = () => {};
+  readonly #fast = new Set<number>();
   #changed: (() => void)[] = [];
 
   constructor(name: string, common: readonly InfoHash[]) {
@@ -61,14 +64,22 @@ export class FakeLink implements Link {
     this.#note({ type: 'have', index });
   }
   allowFast(index: number): void {
+    this.#fast.add(index);
     this.#note({ type: 'allow-fast', index });
   }
   disallowFast(index: number): void {
+    this.#fast.delete(index);
     this.#note({ type: 'disallow-fast', index });
   }
   choke(choking: boolean): void {
+    if (choking === this.amChoking) return;
     this.amChoking = choking;
     this.#note({ type: 'choke', choking });
+    if (!choking) return;
+    for (const block of [...this.open.values()].filter(({ index }) => !this.#fast.has(index))) {
+      this.cancelled(block);
+      if (this.open.has(keyOf(block))) this.reject(block);
+    }
   }
   piece(block: BlockRef, data: Uint8Array, done?: () => void): void {
     this.#answer(block);
@@ -96,7 +107,7 @@ export class FakeLink implements Link {
 
   /** The peer has asked for this block; the caller tells whom it tests. */
   asked(block: BlockRef): BlockRef {
-    this.open.add(keyOf(block));
+    this.open.set(keyOf(block), block);
     return block;
   }
 
