@@ -80,6 +80,11 @@ export class Lane {
     return this.#byFile.size + this.#unwants.length >= MAX_OPEN_WANTS || this.#nextFile >= NUMBERS;
   }
 
+  /** More may be asked for: the window has room, and the peer takes another request. */
+  get hasRoom(): boolean {
+    return this.open < this.window.size && this.requests.size < this.link.maxRequests;
+  }
+
   snubbed(now: number): boolean {
     return this.#snubbedUntil > now;
   }

@@ -75,6 +75,8 @@ export interface Link {
   readonly peerInterested: boolean;
   /** Blocks asked for and not answered. */
   readonly outstanding: number;
+  /** Requests that may be open at once: the peer takes no more. */
+  readonly maxRequests: number;
   /** False while the socket has more to send than it should hold. */
   readonly writable: boolean;
   send(message: FilesMessage): void;

@@ -113,6 +113,10 @@ export class WireLink implements Link, ChannelUser {
     return this.#asking.outstanding;
   }
 
+  get maxRequests(): number {
+    return this.#asking.most;
+  }
+
   get writable(): boolean {
     return this.#channel.writable;
   }

@@ -83,6 +83,43 @@ t.test('links that are fast are asked for several blocks at once, also with a sl
   await it.stop();
 });
 
+t.test('a peer is asked for no more at once than it takes, and is not tried in between', async (t) => {
+  const it = scene();
+  const [large, small] = [content('few requests', 3 * MIB), content('small too', 900_000)];
+  const peer = it.peer('a', [large, small]);
+  peer.maxRequests = 2;
+  peer.latency = 50;
+  for (const [n, file] of [large, small].entries()) {
+    const wanted = it.wanted(file, n + 1);
+    await it.settled(it.downloads.seek(wanted));
+    await it.pass(100);
+    const jobs = fetchAll(it, wanted);
+    await it.until(() => peer.waiting === 2);
+    t.match(await it.settled(jobs), [{ kind: 'done' }]);
+    t.ok(it.bytes(wanted).equals(file.data));
+  }
+  t.equal(peer.tried, peer.asked.length);
+  await it.stop();
+});
+
+t.test('a request that a link does not take, though it should, is not tried again and again', async (t) => {
+  const it = scene();
+  const file = content('not taken', 40 * MIB);
+  const peer = it.peer('a', [file]);
+  peer.rate = 0.2;
+  const wanted = it.wanted(file);
+  await it.settled(it.downloads.seek(wanted));
+  const jobs = fetchAll(it, wanted);
+  await it.until(() => peer.waiting >= 4);
+  peer.stalls = true;
+  // Not what it says it takes.
+  Object.defineProperty(peer, 'waiting', { get: () => Infinity });
+  const before = peer.tried;
+  t.match(await it.settled(jobs), [{ kind: 'failed', code: 'NO_PEER' }]);
+  t.ok(peer.tried - before < 10, `${peer.tried - before} times`);
+  await it.stop();
+});
+
 t.test('of blocks that one link was asked for at once another brings some: the rest is taken', async (t) => {
   const it = scene();
   const file = content('turns slow', 24 * MIB);

@@ -48,10 +48,13 @@ export class FakePeer implements Link {
   readonly amChoking = true;
   readonly peerInterested = false;
   readonly writable = true;
+  maxRequests = 512;
 
   /** What it was told, in order. */
   readonly heard: FilesMessage[] = [];
   readonly asked: BlockRef[] = [];
+  /** Times that a request was tried on it, those that it did not take among them. */
+  tried = 0;
   interested = false;
   cancelled = 0;
   closed: LinkFault | undefined;
@@ -166,7 +169,8 @@ export class FakePeer implements Link {
 
   request(block: BlockRef, time?: AnswerTime): boolean {
     const lease = this.#leases.find(({ base, file }) => block.index >= base && block.index < base + pieces(file));
-    if (this.closed !== undefined || this.#open.has(key(block))) return false;
+    this.tried += 1;
+    if (this.closed !== undefined || this.#open.has(key(block)) || this.waiting >= this.maxRequests) return false;
     if (lease === undefined) throw new Error(`index ${block.index} was never leased`);
     if (this.peerChoking && pieces(lease.file) > 1) return false;
     this.asked.push(block);

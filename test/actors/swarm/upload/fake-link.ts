@@ -26,6 +26,7 @@ export class FakeLink implements Link {
   amChoking = true;
   peerInterested = false;
   readonly outstanding = 0;
+  readonly maxRequests = 512;
   /** Bytes of blocks that it takes before it is no longer writable. */
   room = Infinity;
   closed: LinkFault | undefined;
