@@ -102,7 +102,7 @@ export class FakeLink implements Link {
   }
   cancel(): void {}
   interest(): void {}
-  sendPeers(): void {}
+  sendPeers(_added: readonly { readonly host: string; readonly port: number }[]): void {}
   pause(): void {}
   resume(): void {}
 
