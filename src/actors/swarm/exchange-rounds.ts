@@ -6,8 +6,8 @@ import type { Link } from './link/link.ts';
 
 export interface ExchangeRoundsDeps {
   links(): readonly Link[];
-  /** This machine has reached the peer at this address. */
-  wasDialled(link: Link): boolean;
+  /** Where this machine has reached the peer, if it has; where the peer says that it listens nothing may be. */
+  dialledPort(link: Link): number | undefined;
   readonly clock: Clock;
 }
 
@@ -36,14 +36,14 @@ export class ExchangeRounds {
   }
 
   #round(): void {
-    const { links, wasDialled } = this.#deps;
+    const { links, dialledPort } = this.#deps;
     const all = links();
     const peers = all.flatMap((link) => {
-      const { listenPort, address, common } = link;
-      return listenPort === undefined ? [] : [{ host: address, port: listenPort, common, dialled: wasDialled(link) }];
+      const port = dialledPort(link);
+      return port === undefined ? [] : [{ host: link.address, port, common: link.common }];
     });
     for (const link of all) {
-      const target = { address: link.address, port: link.listenPort, common: link.common };
+      const target = { address: link.address, port: dialledPort(link) ?? link.listenPort, common: link.common };
       const now = peersToTell(target, peers);
       const { added } = exchangeDelta(this.#told.get(link) ?? [], now);
       if (added.length === 0) continue;

@@ -66,7 +66,8 @@ export async function createPeers(deps: PeersDeps): Promise<Peers> {
   const banned = new BannedList();
   /** Bytes of links that have ended. */
   const past = { downBytes: 0, upBytes: 0 };
-  const dialled = new WeakSet<Link>();
+  /** The port at which this machine has reached the peer; what the peer says itself may be anybody's. */
+  const dialled = new WeakMap<Link, number>();
   /** Who waits for the end of a link: several addresses may lead to one peer. */
   const endings = new WeakMap<Link, (() => void)[]>();
 
@@ -135,13 +136,15 @@ export async function createPeers(deps: PeersDeps): Promise<Peers> {
       const outcome = links.dial(host, port, torrent);
       const link = outcome.then((result) => (result.kind === 'linked' ? result.link : undefined));
       const ended = link.then((there) => there && untilEnded(there));
-      void link.then((there) => there && dialled.add(there));
+      void outcome.then((result) => {
+        if (result.kind === 'linked' && result.reached) dialled.set(result.link, port);
+      });
       return { made: outcome.then(({ kind }) => kind), ended: ended.then(() => undefined) };
     },
   });
   const swarms = new Swarms({ dial: (torrent, addresses, fixed) => dialling.found(torrent, addresses, fixed), log });
   const members = new Members({ swarms, changed: (counts) => void sink.tell('neighbours', counts) });
-  const rounds = new ExchangeRounds({ links: () => links.all(), wasDialled: (link) => dialled.has(link), clock });
+  const rounds = new ExchangeRounds({ links: () => links.all(), dialledPort: (link) => dialled.get(link), clock });
 
   await links.listen(settings.listen.host, settings.listen.port);
 

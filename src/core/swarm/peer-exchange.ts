@@ -6,11 +6,9 @@ import { dialable, scopeOf } from './peer-address.ts';
 /** Most addresses in one message, told or believed. BEP 11 allows 50 added contacts. */
 export const EXCHANGE_LIMIT = 50;
 
-/** A peer that could be told of. */
+/** A peer that could be told of: this machine has connected to exactly this address and port. */
 export interface ExchangePeer extends PeerAddress {
   readonly common: readonly InfoHash[];
-  /** This machine has connected to exactly this address and port, so somebody listens there. */
-  readonly dialled: boolean;
 }
 
 export interface ExchangeTarget {
@@ -21,9 +19,9 @@ export interface ExchangeTarget {
 }
 
 /**
- * Whom to tell a link of: peers of a torrent in common with that link, whose listening address is known to be good,
- * and that the link could reach: loopback addresses stay on this machine, private ones on private networks. At most
- * EXCHANGE_LIMIT, the first ones of `peers`, each once. Give the result of the last time to `exchangeDelta`.
+ * Whom to tell a link of: peers of a torrent in common with that link, that the link could reach: loopback addresses
+ * stay on this machine, private ones on private networks. At most EXCHANGE_LIMIT, the first ones of `peers`, each once.
+ * Give the result of the last time to `exchangeDelta`.
  */
 export function peersToTell(target: ExchangeTarget, peers: readonly ExchangePeer[]): PeerAddress[] {
   const shared = new Set(target.common);
@@ -31,7 +29,7 @@ export function peersToTell(target: ExchangeTarget, peers: readonly ExchangePeer
   for (const peer of peers) {
     if (told.size >= EXCHANGE_LIMIT) break;
     const { host, port } = peer;
-    if (!peer.dialled || !peer.common.some((id) => shared.has(id))) continue;
+    if (!peer.common.some((id) => shared.has(id))) continue;
     if (host === target.address && (target.port === undefined || port === target.port)) continue;
     if (reaches(scopeOf(target.address), scopeOf(host))) told.set(`${host} ${port}`, { host, port });
   }

@@ -14,6 +14,7 @@ import { failed, JobRunner } from './job-runner.ts';
 import { Lane, type Request } from './lane.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { PieceChecks } from './piece-checks.ts';
+import { CHOKE_FOLLOWS_MS } from './promises.ts';
 import { receive, type ReceiverDeps } from './receiver.ts';
 import { Requester } from './requester.ts';
 import { Slowness } from './slowness.ts';
@@ -210,8 +211,7 @@ export class Downloads {
   /** @param data valid until this returns */
   block(link: Link, block: BlockRef, data: Buffer): void {
     const lane = this.#lanes.get(link);
-    if (lane === undefined) return;
-    receive(this.#receiver, lane, block, data);
+    if (lane !== undefined) receive(this.#receiver, lane, block, data);
   }
 
   /** A request was refused, or choked away. */
@@ -219,13 +219,12 @@ export class Downloads {
     const request = this.#lost(link, block);
     if (request === undefined) return;
     const { seller, ref } = request;
-    const { lane, want, base } = seller;
-    const piece = ref.index - (base ?? ref.index);
-    if (lane.link.peerChoking && !seller.isFast(piece)) return;
-    seller.have.clear(piece);
-    seller.whole = false;
+    const { lane, want, base = ref.index } = seller;
+    if (link.peerChoking && !seller.isFast(ref.index - base)) return;
+    const tooOften = lane.promises.broken(seller, ref.index - base, this.#deps.clock.now());
+    want.later(CHOKE_FOLLOWS_MS, () => this.#requester.soon());
     this.#views.changed(want);
-    if (lane.brokePromise()) this.#ban(lane.peer, { kind: 'protocol', message: 'promises pieces and refuses them' });
+    if (tooOften) this.#ban(lane.peer, { kind: 'protocol', message: 'promises pieces and refuses them' });
   }
 
   timedOut(link: Link, block: BlockRef): void {
@@ -236,9 +235,10 @@ export class Downloads {
     this.#slowness.slow(request.seller, request.askedAt);
   }
 
-  choked(link: Link, _choked: boolean): void {
+  choked(link: Link, choked: boolean): void {
     const lane = this.#lanes.get(link);
     if (lane === undefined) return;
+    if (choked) lane.promises.choked(this.#deps.clock.now());
     for (const { want } of lane.sellers) this.#views.changed(want);
     this.#requester.soon();
   }

@@ -110,7 +110,7 @@ export class JobRunner {
       const block = Math.floor(job.first / BLOCK_BYTES);
       if (!want.todo.has(block)) continue;
       const piece = pieceAt(job.first);
-      const obtainable = [...want.sellers.values()].some((seller) => seller.live(now) && seller.sells(piece));
+      const obtainable = [...want.sellers.values()].some((seller) => seller.live(now) && seller.maySell(piece, now));
       if (!obtainable) this.end(want, job, failed('NO_PEER', 'no peer gives these bytes now'));
     }
   }

@@ -10,6 +10,7 @@ import { BLOCKS_PER_PIECE } from '../../../core/swarm/picker.ts';
 import { RequestWindow } from '../../../core/swarm/request-window.ts';
 import type { BlockRef, Link } from '../link/link.ts';
 import type { PeerKey } from '../protocol.ts';
+import { Promises } from './promises.ts';
 import { Seller } from './seller.ts';
 import type { Want } from './want.ts';
 
@@ -37,13 +38,12 @@ const MAX_STEPS = 4;
 const MAX_UNANSWERED = 4;
 /** and answers that make good for one of them. */
 const ANSWERS_FOR_SILENCE = 4;
-/** Pieces that were promised and then refused, more than blocks that came, until the peer is at fault. */
-const MAX_BROKEN = 64;
 
 export class Lane {
   readonly link: Link;
   readonly peer: PeerKey;
   readonly window = new RequestWindow();
+  readonly promises = new Promises();
   /** By index and offset. */
   readonly requests = new Map<number, Request>();
   /** Blocks in them. */
@@ -60,7 +60,6 @@ export class Lane {
   #snubs = 0;
   #slowAt = -Infinity;
   #snubbedUntil = 0;
-  #broken = 0;
   #brokenWords = 0;
   #distrustMs = FIRST_DISTRUST_MS;
   #distrustedUntil = 0;
@@ -79,6 +78,11 @@ export class Lane {
 
   get full(): boolean {
     return this.#byFile.size + this.#unwants.length >= MAX_OPEN_WANTS || this.#nextFile >= NUMBERS;
+  }
+
+  /** More may be asked for: the window has room, and the peer takes another request. */
+  get hasRoom(): boolean {
+    return this.open < this.window.size && this.requests.size < this.link.maxRequests;
   }
 
   snubbed(now: number): boolean {
@@ -101,13 +105,7 @@ export class Lane {
 
   delivered(): void {
     this.#snubs = 0;
-    this.#broken = Math.max(this.#broken - 1, 0);
-  }
-
-  /** It refused what it had promised. True when that was once too often. */
-  brokePromise(): boolean {
-    this.#broken += 1;
-    return this.#broken > MAX_BROKEN;
+    this.promises.kept();
   }
 
   /** It is not reckoned with when a file is fetched together. */

@@ -21,7 +21,7 @@ export interface RequesterDeps {
   takeTokens(bytes: number): number;
   /** Too much is written and not checked yet. */
   checksBehind(): boolean;
-  /** The link does not take a request though none is open on it. */
+  /** The link does not take a request though it has room for it. */
   refused(seller: Seller): void;
   /** All that could be asked for has been: whoever still misses something finds out whether it can come. */
   pumped(hungry: Iterable<Want>): void;
@@ -69,7 +69,7 @@ export class Requester {
   /** A link has answered: asks it for more. */
   refill(lane: Lane): void {
     if (this.#deps.checksBehind()) return;
-    while (lane.open < lane.window.size) if (!this.#askNext(lane)) break;
+    while (lane.hasRoom) if (!this.#askNext(lane)) break;
     if (lane.requests.size === 0) this.#double(lane);
   }
 
@@ -134,10 +134,10 @@ export class Requester {
   #pump(): void {
     if (!this.#deps.checksBehind()) {
       for (const want of [...this.#hungry]) if (want.small) this.#askSmall(want);
-      let lanes = [...this.#deps.lanes()].filter((lane) => lane.open < lane.window.size);
+      let lanes = [...this.#deps.lanes()].filter((lane) => lane.hasRoom);
       while (this.#hungry.size > 0 && lanes.length > 0) {
         const lane = soonest(lanes);
-        if (!this.#askNext(lane) || lane.open >= lane.window.size) lanes = lanes.filter((each) => each !== lane);
+        if (!this.#askNext(lane) || !lane.hasRoom) lanes = lanes.filter((each) => each !== lane);
       }
       for (const lane of this.#deps.lanes()) if (lane.requests.size === 0) this.#double(lane);
     }
@@ -151,14 +151,14 @@ export class Requester {
     let bestTime = Infinity;
     for (const seller of want.sellers.values()) {
       const { lane } = seller;
-      if (!seller.live(now) || !seller.sells(0) || lane.requests.size >= MAX_OPEN) continue;
+      if (!seller.live(now) || !seller.sells(0) || lane.requests.size >= mostOf(lane)) continue;
       const time = lane.window.expected(lane.open);
       if (time >= bestTime) continue;
       best = seller;
       bestTime = time;
     }
     for (let block = want.todo.firstOf(0); best !== undefined && block !== undefined; block = want.todo.firstOf(0)) {
-      if (!this.#ask(best, block, 1)) return;
+      if (best.lane.requests.size >= mostOf(best.lane) || !this.#ask(best, block, 1)) return;
     }
   }
 
@@ -201,9 +201,9 @@ export class Requester {
     // A link that brings one block after the other is not late, be it slow; a small file might be had elsewhere.
     const time = { ms: lane.window.deadline(want.small), since: want.small ? 'request' : 'last-block' } as const;
     if (lane.link.request(ref, time)) return true;
-    // Refused though nothing else is open on it: it knows something that is not known here.
+    // Refused though there is room: it knows something that is not known here. Asking it on and on is no use.
     if (lane.take(ref) !== undefined) this.again(request);
-    if (lane.requests.size === 0) this.#deps.refused(seller);
+    this.#deps.refused(seller);
     return false;
   }
 
@@ -238,8 +238,13 @@ export class Requester {
       }
     }
     late.sort((a, b) => b.expected - a.expected || b.block - a.block);
-    for (const { seller, block } of late.slice(0, MAX_DOUBLED)) if (!this.#ask(seller, block, 1)) return;
+    const most = Math.min(MAX_DOUBLED, lane.link.maxRequests);
+    for (const { seller, block } of late.slice(0, most)) if (!this.#ask(seller, block, 1)) return;
   }
+}
+
+function mostOf({ link }: Lane): number {
+  return Math.min(MAX_OPEN, link.maxRequests);
 }
 
 /** The next block of a file for one of those who have it, soonest needed first. */

@@ -53,6 +53,11 @@ export class Seller {
     return this.have.has(piece) && (!this.lane.link.peerChoking || this.#fast.has(piece));
   }
 
+  /** The same, or it is about to be known. */
+  maySell(piece: number, now: number): boolean {
+    return this.sells(piece) || this.lane.promises.doubted(this, piece, now);
+  }
+
   /** The pieces that it would send now. */
   selling(now: number): Bitmap | undefined {
     if (!this.live(now) || this.have.isEmpty) return undefined;

@@ -19,15 +19,16 @@ export interface AskingDeps {
 
 export class Asking {
   downBytes = 0;
+  /** Requests that may be open at once. */
+  readonly most: number;
   readonly #deps: AskingDeps;
   readonly #requests: OwnRequests;
-  readonly #most: number;
   readonly #allowed = new AllowedByPeer();
 
   constructor(deps: AskingDeps) {
     const { channel, clock, limits, maxRequests, handler } = deps;
     this.#deps = deps;
-    this.#most = Math.min(limits.requests, maxRequests);
+    this.most = Math.min(limits.requests, maxRequests);
     this.#requests = new OwnRequests({
       clock,
       limits,
@@ -53,7 +54,7 @@ export class Asking {
   request(block: BlockRef, time?: AnswerTime): boolean {
     const { channel } = this.#deps;
     const { index, offset, length } = block;
-    if (channel.ended || this.#requests.size >= this.#most) return false;
+    if (channel.ended || this.#requests.size >= this.most) return false;
     const { peerChoking, peerAllowedFastSet } = channel.wire;
     if (peerChoking && !this.#allowed.has(index)) return false;
     if (!this.#requests.add(block, time)) return false;

@@ -75,6 +75,8 @@ export interface Link {
   readonly peerInterested: boolean;
   /** Blocks asked for and not answered. */
   readonly outstanding: number;
+  /** Requests that may be open at once: the peer takes no more. */
+  readonly maxRequests: number;
   /** False while the socket has more to send than it should hold. */
   readonly writable: boolean;
   send(message: FilesMessage): void;
@@ -96,7 +98,9 @@ export interface Link {
   allowFast(index: number): void;
   /** Frees an index that was allowed fast. */
   disallowFast(index: number): void;
-  /** Choking rejects the open requests, allowed-fast indexes aside; the handler hears `cancelled` for each. */
+  /**
+   * Choking rejects the open requests, allowed-fast indexes aside, after the choke; the handler hears `cancelled` for each.
+   */
   choke(choking: boolean): void;
   interest(interested: boolean): void;
   /** Addresses of other peers (BEP 11): the first 50; nothing is sent within a minute of the last time. */

@@ -176,7 +176,7 @@ export function createLinks(deps: LinksDeps): Links {
     const { name, client, common } = link;
     lines.say('info', { peer: name, id: peerId, client, torrents: common.length, incoming: link.incoming }, 'link');
     link.start(deps.onLink(link));
-    connection.outcome?.({ kind: 'linked', link });
+    connection.outcome?.({ kind: 'linked', link, reached: true });
     return undefined;
   }
 
@@ -230,7 +230,7 @@ export function createLinks(deps: LinksDeps): Links {
     dial(host, port, torrent) {
       const name = formatAuthority(host, port);
       const link = roster.linkAt(host, port, name);
-      if (link !== undefined) return Promise.resolve({ kind: 'linked', link });
+      if (link !== undefined) return Promise.resolve({ kind: 'linked', link, reached: false });
       const refused = stopping ? STOPPING : admission.refuseOutgoing(host);
       if (refused !== undefined) return Promise.resolve({ kind: 'failed', fault: refused });
       return new Promise((resolve) => dial({ host, port, name }, torrent, resolve));

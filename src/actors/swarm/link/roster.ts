@@ -12,8 +12,8 @@ import type { Link, LinkFault } from './link.ts';
 import type { WireLink } from './wire-link.ts';
 
 export type DialOutcome =
-  /** There is a link with whoever is there, made now or before. */
-  | { readonly kind: 'linked'; readonly link: Link }
+  /** There is a link with whoever is there, made now or before; `reached`: this dial has met the peer at its address. */
+  | { readonly kind: 'linked'; readonly link: Link; readonly reached: boolean }
   /** This machine itself listens there. */
   | { readonly kind: 'self' }
   | { readonly kind: 'failed'; readonly fault: LinkFault };
@@ -111,7 +111,8 @@ export class Roster {
     this.say(link === undefined ? 'link refused' : 'link ended', connection, fault);
     const known = fault.kind === 'duplicate' && peerId !== undefined ? this.#links.get(peerId) : undefined;
     if (peerId === ownPeerId) connection.outcome?.({ kind: 'self' });
-    else connection.outcome?.(known === undefined ? { kind: 'failed', fault } : { kind: 'linked', link: known });
+    else if (known === undefined) connection.outcome?.({ kind: 'failed', fault });
+    else connection.outcome?.({ kind: 'linked', link: known, reached: known.address === address });
   }
 
   allOver(fault: LinkFault): void {

@@ -113,6 +113,10 @@ export class WireLink implements Link, ChannelUser {
     return this.#asking.outstanding;
   }
 
+  get maxRequests(): number {
+    return this.#asking.most;
+  }
+
   get writable(): boolean {
     return this.#channel.writable;
   }
@@ -170,7 +174,8 @@ export class WireLink implements Link, ChannelUser {
   choke(choking: boolean): void {
     if (choking === this.#wire.amChoking || this.#channel.ended) return;
     if (!choking) return this.#out(() => this.#wire.unchoke());
-    // The wire rejects what is open, allowed-fast indexes aside.
+    // The choke goes first, and then the wire rejects what is open, allowed-fast indexes aside: a reject on an unchoked
+    // link takes a promise back.
     const voided = this.#theirs.takeAll((index) => this.#wire.allowedFastSet.includes(index | 0));
     this.#out(() => this.#wire.choke());
     for (const block of voided) this.#heard()?.cancelled(block);

@@ -8,8 +8,6 @@ export interface ChokingDeps {
   random(): number;
   /** Uploads have a limit. */
   readonly limited: boolean;
-  /** The link is about to be choked: its open requests that need a slot are to be rejected. */
-  choking(link: Link): void;
 }
 
 export class Choking {
@@ -57,11 +55,7 @@ export class Choking {
     }));
     const unchoked = this.#choker.evaluate(peers, this.#deps.clock.now());
     // Who is choked first leaves room for who is not.
-    for (const link of this.#links) {
-      if (unchoked.has(link) || link.amChoking) continue;
-      this.#deps.choking(link);
-      link.choke(true);
-    }
+    for (const link of this.#links) if (!unchoked.has(link)) link.choke(true);
     for (const link of this.#links) if (unchoked.has(link) && link.amChoking) link.choke(false);
     this.#timer = this.#deps.clock.setTimeout(() => this.#evaluate(), CHOKE_MS);
   }

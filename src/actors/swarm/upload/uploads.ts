@@ -49,12 +49,7 @@ export class Uploads {
       failed: (file, error) => this.#fileFailed(file, error),
     });
     this.#trees = new Trees({ clock, log, pieceRoots: (path, size) => deps.pieceRoots(path, size) });
-    this.#choking = new Choking({
-      clock,
-      random: () => deps.random(),
-      limited: limit.limited,
-      choking: (link) => this.#sender.reject(link, ({ block }) => !this.#isFast(link, block.index)),
-    });
+    this.#choking = new Choking({ clock, random: () => deps.random(), limited: limit.limited });
     this.#wants = new Wants({
       clock,
       log,
@@ -130,7 +125,7 @@ export class Uploads {
     this.#sender.push(link, { block, file: shared, piece, start: piece * PIECE_BYTES + block.offset });
   }
 
-  /** The answer to what is cancelled in time is a reject. */
+  /** The peer has cancelled it, or was choked: what is cancelled in time is answered by a reject. */
   cancelled(link: Link, { index, offset, length }: BlockRef): void {
     this.#sender.reject(link, ({ block: b }) => b.index === index && b.offset === offset && b.length === length);
   }
@@ -190,10 +185,6 @@ export class Uploads {
     this.#sender.stop();
     for (const link of [...this.#peers.keys()]) this.linkClosed(link);
     return this.#handles.closeAll();
-  }
-
-  #isFast(link: Link, index: number): boolean {
-    return this.#peers.get(link)?.small.has(index) ?? false;
   }
 
   #treeRequested(peer: Peer, file: FileNumber): void {

@@ -34,6 +34,7 @@ export class End implements Link {
   readonly amChoking = false;
   readonly peerInterested = true;
   readonly writable = true;
+  readonly maxRequests = 512;
 
   constructor(self: Machine, there: Machine, options: CrowdOptions) {
     this.#self = self;

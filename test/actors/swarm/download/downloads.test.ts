@@ -83,6 +83,43 @@ t.test('links that are fast are asked for several blocks at once, also with a sl
   await it.stop();
 });
 
+t.test('a peer is asked for no more at once than it takes, and is not tried in between', async (t) => {
+  const it = scene();
+  const [large, small] = [content('few requests', 3 * MIB), content('small too', 900_000)];
+  const peer = it.peer('a', [large, small]);
+  peer.maxRequests = 2;
+  peer.latency = 50;
+  for (const [n, file] of [large, small].entries()) {
+    const wanted = it.wanted(file, n + 1);
+    await it.settled(it.downloads.seek(wanted));
+    await it.pass(100);
+    const jobs = fetchAll(it, wanted);
+    await it.until(() => peer.waiting === 2);
+    t.match(await it.settled(jobs), [{ kind: 'done' }]);
+    t.ok(it.bytes(wanted).equals(file.data));
+  }
+  t.equal(peer.tried, peer.asked.length);
+  await it.stop();
+});
+
+t.test('a request that a link does not take, though it should, is not tried again and again', async (t) => {
+  const it = scene();
+  const file = content('not taken', 40 * MIB);
+  const peer = it.peer('a', [file]);
+  peer.rate = 0.2;
+  const wanted = it.wanted(file);
+  await it.settled(it.downloads.seek(wanted));
+  const jobs = fetchAll(it, wanted);
+  await it.until(() => peer.waiting >= 4);
+  peer.stalls = true;
+  // Not what it says it takes.
+  Object.defineProperty(peer, 'waiting', { get: () => Infinity });
+  const before = peer.tried;
+  t.match(await it.settled(jobs), [{ kind: 'failed', code: 'NO_PEER' }]);
+  t.ok(peer.tried - before < 10, `${peer.tried - before} times`);
+  await it.stop();
+});
+
 t.test('of blocks that one link was asked for at once another brings some: the rest is taken', async (t) => {
   const it = scene();
   const file = content('turns slow', 24 * MIB);
@@ -229,6 +266,37 @@ t.test('a choked link has nothing to give but what it allows fast', async (t) =>
   peer.chokes(false);
   await it.until(() => it.views.get(1)?.available.length === 1);
   t.strictSame(it.views.get(1)?.available, [[0, 3 * MIB]], 'being choked broke no promise');
+  await it.stop();
+});
+
+t.test('rejects that go before the choke which they belong to break no promise either', async (t) => {
+  const it = scene();
+  const file = content('choked late', 40 * MIB);
+  const peer = it.peer('a', [file]);
+  peer.rate = 0.2;
+  const wanted = it.wanted(file);
+  await it.settled(it.downloads.seek(wanted));
+  // So that the window is wide, of requests for one block each.
+  peer.latency = 100;
+  for (let times = 0; times < 4; times++) {
+    const job = fetchAll(it, wanted);
+    await it.until(() => peer.waiting >= 24);
+    peer.stalls = true;
+    let ended = false;
+    void job.finally(() => (ended = true));
+    peer.rejectsAll();
+    await it.pass(50);
+    t.notOk(ended, 'it may be a choke');
+    peer.chokes(true);
+    peer.rejectsAll();
+    t.match(await it.settled(job), [{ kind: 'failed', code: 'NO_PEER' }]);
+    peer.stalls = false;
+    peer.chokes(false);
+    await it.until(() => it.views.get(1)?.available.length === 1);
+    t.strictSame(it.views.get(1)?.available, [[0, 40 * MIB]]);
+  }
+  t.match(await it.settled(fetchAll(it, wanted)), [{ kind: 'done' }]);
+  t.strictSame(it.bans, []);
   await it.stop();
 });
 

@@ -48,10 +48,13 @@ export class FakePeer implements Link {
   readonly amChoking = true;
   readonly peerInterested = false;
   readonly writable = true;
+  maxRequests = 512;
 
   /** What it was told, in order. */
   readonly heard: FilesMessage[] = [];
   readonly asked: BlockRef[] = [];
+  /** Times that a request was tried on it, those that it did not take among them. */
+  tried = 0;
   interested = false;
   cancelled = 0;
   closed: LinkFault | undefined;
@@ -73,7 +76,7 @@ export class FakePeer implements Link {
   readonly #files = new Map<string, FakeFile>();
   readonly #leases: Lease[] = [];
   readonly #numbers = new Map<number, WantedEntry>();
-  readonly #open = new Map<string, { clear(): void }>();
+  readonly #open = new Map<string, { readonly block: BlockRef; clear(): void }>();
   readonly #requests: OwnRequests;
   #nextBase = 100;
   #free = 0;
@@ -103,6 +106,15 @@ export class FakePeer implements Link {
   /** Requests that are neither answered nor cancelled. */
   get waiting(): number {
     return this.#open.size;
+  }
+
+  /** Rejects all of these. */
+  rejectsAll(): void {
+    this.#free = 0;
+    for (const { block } of [...this.#open.values()]) {
+      this.#forget(block);
+      this.#options.downloads().rejected(this, block);
+    }
   }
 
   numberOf(sha256: Sha256): number | undefined {
@@ -157,7 +169,8 @@ export class FakePeer implements Link {
 
   request(block: BlockRef, time?: AnswerTime): boolean {
     const lease = this.#leases.find(({ base, file }) => block.index >= base && block.index < base + pieces(file));
-    if (this.closed !== undefined || this.#open.has(key(block))) return false;
+    this.tried += 1;
+    if (this.closed !== undefined || this.#open.has(key(block)) || this.waiting >= this.maxRequests) return false;
     if (lease === undefined) throw new Error(`index ${block.index} was never leased`);
     if (this.peerChoking && pieces(lease.file) > 1) return false;
     this.asked.push(block);
@@ -183,7 +196,8 @@ export class FakePeer implements Link {
       data.fill(0xee);
     };
     this.#requests.add(block, time);
-    this.#open.set(key(block), this.stalls ? { clear() {} } : this.#later(this.#free - now, answer));
+    const timer = this.stalls ? { clear() {} } : this.#later(this.#free - now, answer);
+    this.#open.set(key(block), { block, clear: () => timer.clear() });
     return true;
   }
 

@@ -60,6 +60,8 @@ t.test('a choke rejects what needs a slot, and serves what is allowed fast', asy
   s.clock.advance(30_000);
   t.ok(link.amChoking, 'then the other');
   t.equal(link.of('reject').length, 16);
+  const order = link.sent.slice(-17).map(({ type }) => type);
+  t.strictSame(order, ['choke', ...order.slice(1).fill('reject')], 'a reject before it would take a promise back');
   t.equal(link.open.size, 1);
   s.ask(link, two, 0, BLOCK_BYTES);
   t.equal(link.of('reject').length, 17, 'as is what comes while it is choked');

@@ -26,12 +26,16 @@ export class FakeLink implements Link {
   amChoking = true;
   peerInterested = false;
   readonly outstanding = 0;
+  readonly maxRequests = 512;
   /** Bytes of blocks that it takes before it is no longer writable. */
   room = Infinity;
   closed: LinkFault | undefined;
   readonly sent: Sent[] = [];
   /** Requests without an answer. */
-  readonly open = new Set<string>();
+  readonly open = new Map<string, BlockRef>();
+  /** Told of each request that a choke ends. */
+  cancelled: (block: BlockRef) => void = () => {};
+  readonly #fast = new Set<number>();
   #changed: (() => void)[] = [];
 
   constructor(name: string, common: readonly InfoHash[]) {
@@ -61,14 +65,22 @@ export class FakeLink implements Link {
     this.#note({ type: 'have', index });
   }
   allowFast(index: number): void {
+    this.#fast.add(index);
     this.#note({ type: 'allow-fast', index });
   }
   disallowFast(index: number): void {
+    this.#fast.delete(index);
     this.#note({ type: 'disallow-fast', index });
   }
   choke(choking: boolean): void {
+    if (choking === this.amChoking) return;
     this.amChoking = choking;
     this.#note({ type: 'choke', choking });
+    if (!choking) return;
+    for (const block of [...this.open.values()].filter(({ index }) => !this.#fast.has(index))) {
+      this.cancelled(block);
+      if (this.open.has(keyOf(block))) this.reject(block);
+    }
   }
   piece(block: BlockRef, data: Uint8Array, done?: () => void): void {
     this.#answer(block);
@@ -90,13 +102,13 @@ export class FakeLink implements Link {
   }
   cancel(): void {}
   interest(): void {}
-  sendPeers(): void {}
+  sendPeers(_added: readonly { readonly host: string; readonly port: number }[]): void {}
   pause(): void {}
   resume(): void {}
 
   /** The peer has asked for this block; the caller tells whom it tests. */
   asked(block: BlockRef): BlockRef {
-    this.open.add(keyOf(block));
+    this.open.set(keyOf(block), block);
     return block;
   }
 

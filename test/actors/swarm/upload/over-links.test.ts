@@ -5,10 +5,12 @@ import t, { type Test } from 'tap';
 
 import { systemClock } from '../../../../src/core/clock.ts';
 import { BLOCK_BYTES, PIECE_BYTES } from '../../../../src/core/swarm/pieces.ts';
+import { TokenBucket } from '../../../../src/core/swarm/token-bucket.ts';
 import { BlockPool } from '../../../../src/actors/swarm/block-pool.ts';
 import { createLinks } from '../../../../src/actors/swarm/link/links.ts';
 import type { BlockRef, Link, LinkHandler } from '../../../../src/actors/swarm/link/link.ts';
 import { Recorder } from '../../../kernel/fixtures/recorder.ts';
+import { until } from '../link/fixtures/pair.ts';
 import { TORRENT, uploadScene, type Content, type UploadScene } from './upload-scene.ts';
 
 const IGNORE: LinkHandler = {
@@ -118,6 +120,59 @@ t.test('a file arrives over a socket with 64 requests open, some of them cancell
     }, reject);
   });
   t.ok(got.equals(file.data));
+});
+
+t.test('a choke goes before its rejects, and the same blocks may be asked for after the next unchoke', async (t) => {
+  const s = await uploadScene(t, { limit: new TokenBucket({ rate: 1_000_000 }) });
+  const [file, other] = [s.store('file', 8 * PIECE_BYTES), s.store('other', 2 * PIECE_BYTES)];
+  const blocks = Array.from({ length: 24 }, (_, at): BlockRef => {
+    return { index: Math.floor(at / 8), offset: (at % 8) * BLOCK_BYTES, length: BLOCK_BYTES };
+  });
+  const heard: string[] = [];
+  const rejected: BlockRef[] = [];
+  const got: BlockRef[] = [];
+  const link = await linked(t, s, {
+    message: ({ type }) => heard.push(type),
+    choked: (choked) => heard.push(choked ? 'choke' : 'unchoke'),
+    block(block) {
+      heard.push('piece');
+      got.push(block);
+    },
+    rejected(block) {
+      heard.push('reject');
+      rejected.push(block);
+    },
+  });
+  want(link, file);
+  await until(() => heard.includes('offer') && !link.peerChoking, 'an offer and an unchoke');
+  for (const block of blocks) t.ok(link.request(block));
+  link.send({ type: 'want', files: [{ file: 2, sha256: other.sha256, size: other.size }] });
+  await until(() => heard.filter((type) => type === 'offer').length === 2, 'what was asked before has been read');
+  await until(() => got.length === 1, 'what the limit lets through');
+  const rivals = Array.from({ length: 12 }, () => s.link());
+  for (const rival of rivals) Object.assign(rival, { peerInterested: true, downBytes: 1_000_000 });
+  link.interest(true);
+  link.send({ type: 'unwant', files: [2] });
+  link.send({ type: 'want', files: [{ file: 3, sha256: other.sha256, size: other.size }] });
+  await until(() => heard.filter((type) => type === 'offer').length === 3, 'it is known to be interested');
+  heard.length = 0;
+  s.clock.advance(10_000);
+  await until(() => rejected.length + got.length === blocks.length, 'all are answered');
+  t.ok(rejected.length >= 16);
+  const from = heard.indexOf('reject');
+  t.equal(heard[from - 1], 'choke');
+  t.ok(heard.slice(from).every((type) => type === 'reject'));
+
+  for (const rival of rivals) rival.peerInterested = false;
+  s.clock.advance(10_000);
+  await until(() => !link.peerChoking, 'unchoked');
+  const again = [...rejected];
+  for (const block of again) t.ok(link.request(block));
+  await until(() => {
+    s.clock.advance(100);
+    return got.length === blocks.length;
+  }, 'the rest');
+  t.equal(rejected.length, again.length, 'none of them is refused');
 });
 
 t.test('asking for what was never leased ends the link', async (t) => {

@@ -72,6 +72,7 @@ export class UploadScene {
 
   link(common: readonly InfoHash[] = [TORRENT]): FakeLink {
     const link = new FakeLink(`peer ${this.#links++}`, common);
+    link.cancelled = (block) => this.uploads.cancelled(link, block);
     this.uploads.linkOpened(link);
     return link;
   }
