@@ -12,6 +12,16 @@ export interface Fault {
   readonly transient: boolean;
 }
 
+/** Faults that no other mirror can mend. */
+export const OWN_FAULTS = new Set<string>([
+  'STORE_FULL',
+  'STORE_IO',
+  'CANCELLED',
+  'ACTOR_STOPPED',
+  'ACTOR_FAILED',
+  'INTERNAL',
+]);
+
 /** Of something that went wrong on this machine: it may be right the next time. */
 export function faultOf(error: unknown): Fault {
   const { code, message } = asDebtorrentError(error);

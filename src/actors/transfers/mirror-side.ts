@@ -7,7 +7,7 @@ import type { MirrorUrl } from '../../core/ids.ts';
 import { firstJobBytes, nextJobBytes } from '../../core/job-size.ts';
 import type { ByteRange, RangeSet } from '../../core/range-set.ts';
 import type { FileInfo, JobId, RangeJob, RangeOutcome } from '../source.ts';
-import type { Candidates, Fault } from './candidates.ts';
+import { OWN_FAULTS, type Candidates, type Fault } from './candidates.ts';
 import type { Content } from './content.ts';
 import type { FetchingDeps, FetchingOptions } from './fetching-deps.ts';
 import { Jobs, type EndedJob, type RunningMirrorJob } from './jobs.ts';
@@ -17,16 +17,6 @@ import { nextRanges } from './range-plan.ts';
 
 /** New bytes after which earlier failures of a mirror do not count any more. */
 const PROGRESS_BYTES = 256 * 1024;
-/** Faults that no other mirror can mend. */
-const OWN_FAULTS = new Set<string>([
-  'STORE_FULL',
-  'STORE_IO',
-  'CANCELLED',
-  'ACTOR_STOPPED',
-  'ACTOR_FAILED',
-  'INTERNAL',
-]);
-
 type Failed = Extract<RangeOutcome, { kind: 'failed' }>;
 
 export class MirrorSide {
@@ -179,6 +169,11 @@ export class MirrorSide {
   /** The bytes that are there are thrown away. */
   forget(): void {
     this.#info = undefined;
+    this.forgetDeliverers();
+  }
+
+  /** The bytes that are there are written over. */
+  forgetDeliverers(): void {
     this.#deliverers = new Set();
   }
 
@@ -209,13 +204,16 @@ export class MirrorSide {
     this.#host.wrote(job, start, end);
   }
 
-  /** One request for all that is missing at the end. */
+  /** One request for all that is missing at the end, or in the first gap. */
   #pumpInOrder(url: MirrorUrl): void {
-    const from = this.#noRanges ? 0 : this.#content.have.contiguousEnd(0);
+    const { have } = this.#content;
+    const from = this.#noRanges ? 0 : have.contiguousEnd(0);
     // Without a hash, bytes of two answers belong together only if the mirror vouches for it.
     const begun = this.#plan.sha256 === undefined && this.#info !== undefined;
     if (begun && (from === 0 || strongValidator(this.#info) === undefined)) this.#host.restart();
-    else this.#startJob(url, from, undefined);
+    else if (this.#noRanges && have.bytes > 0) this.#host.overwrite();
+    // Nor may it be written over what an earlier transfer left behind a gap.
+    else this.#startJob(url, from, have.ranges.find(({ start }) => start > from)?.start);
   }
 
   #startJob(url: MirrorUrl, start: number, end: number | undefined): JobId {

@@ -42,7 +42,7 @@ export function statusOf(
     size: content.size ?? null,
     received: content.have.bytes,
     from_peers: fetching.fromPeers,
-    from_mirror: fetching.fromMirror,
+    from_mirror: fetching.mirror.received,
     waiting_clients: clients,
     state,
   };

@@ -242,6 +242,12 @@ export class Together {
     this.#report?.progressed();
   }
 
+  /** What came from mirrors is written over: nobody else is to take it meanwhile. */
+  overwritten(): void {
+    this.#mirrored = new RangeSet();
+    this.#report?.progressed();
+  }
+
   /** From now on there are only mirrors. */
   leavePeers(): void {
     this.#report?.stop();

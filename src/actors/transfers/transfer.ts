@@ -89,7 +89,7 @@ export class Transfer {
 
   /** The headers of an answer can be made of more than the plan. */
   get started(): boolean {
-    return this.#fetching.info !== undefined || this.#content.have.bytes > 0;
+    return this.#fetching.mirror.info !== undefined || this.#content.have.bytes > 0;
   }
 
   /** There is a file to read from, and its size is known, so headers can be made though no mirror has answered. */
@@ -159,7 +159,7 @@ export class Transfer {
   }
 
   /** Where what sources say of this transfer's jobs goes. */
-  get jobs(): Pick<Fetching, 'jobStarted' | 'jobWrote' | 'peerWrote' | 'neighboursChanged'> {
+  get jobs(): Pick<Fetching, 'mirror' | 'peerWrote' | 'neighboursChanged'> {
     return this.#fetching;
   }
 
@@ -239,7 +239,7 @@ export class Transfer {
       this.#mismatch(actual);
       return;
     }
-    const freshMs = plan.sha256 === undefined ? (this.#fetching.info?.freshMs ?? 0) : Number.POSITIVE_INFINITY;
+    const freshMs = plan.sha256 === undefined ? (this.#fetching.mirror.info?.freshMs ?? 0) : Number.POSITIVE_INFINITY;
     const file = fromSources(this.#head(), {
       size,
       sha256: actual,
@@ -254,15 +254,15 @@ export class Transfer {
   }
 
   async #keep(file: WholeFile): Promise<void> {
-    const storable = this.#fetching.info?.storable !== false;
+    const storable = this.#fetching.mirror.info?.storable !== false;
     if (await keep(this.#deps, this.#content, this.plan, file, storable))
       this.#result = { ...file, path: file.finalPath };
   }
 
   #mismatch(actual: Sha256): void {
     const { url, sha256 } = this.plan;
-    const { deliverers, fromPeers } = this.#fetching;
-    const mirror = this.#content.resumed ? 'an earlier transfer' : deliverers.join(', ');
+    const { fromPeers, mirror: mirrors } = this.#fetching;
+    const mirror = this.#content.resumed ? 'an earlier transfer' : mirrors.deliverers.join(', ');
     this.#deps.hashFailed();
     this.#deps.log.warn({ mirror, fromPeers, url, sha256, actual }, 'hash mismatch: bytes thrown away');
     this.#fetching.startOver(`what came from ${mirror} has SHA-256 ${actual}, not ${sha256}`);
@@ -291,7 +291,7 @@ export class Transfer {
   }
 
   #head(): FileHead {
-    const { lastModified, etag, contentType } = this.#fetching.info ?? {};
+    const { lastModified, etag, contentType } = this.#fetching.mirror.info ?? {};
     return { size: this.size, sha256: this.plan.sha256, lastModified, etag, contentType };
   }
 }

@@ -243,10 +243,10 @@ export function createTransfers(deps: TransfersDeps): Transfers {
       },
       suspect: (sha256) => void store.tell('wrong', sha256),
       status: () => ({ transfers: running().map((transfer) => transfer.status()), totals }),
-      started: (id, info) => byJob.get(id)?.jobs.jobStarted(id, info),
+      started: (id, info) => byJob.get(id)?.jobs.mirror.jobStarted(id, info),
       wrote(id, start_, end) {
         totals.fromMirrorBytes += end - start_;
-        byJob.get(id)?.jobs.jobWrote(id, start_, end);
+        byJob.get(id)?.jobs.mirror.jobWrote(id, start_, end);
       },
       offered: (id, view) => directory?.offered(id, view),
       peerWrote: (id, start_, end) => byJob.get(id)?.jobs.peerWrote(id, start_, end),
