@@ -138,24 +138,29 @@ export async function sendWhole(
   }
 }
 
+/** What came of an answer: with nothing of its body sent yet, the file was `gone`, or its transfer began `anew`. */
+export type Sending = 'sent' | 'gone' | 'anew';
+
 /**
- * Sends what is there and what comes. False, with nothing of the body sent, when the file has arrived and moved before it
- * could be opened, or its transfer began anew: ask for it again. Throws what the transfer fails with.
+ * Sends what is there and what comes. When the file has arrived and moved before it could be opened, or its transfer began
+ * anew: ask for it again. Throws what the transfer fails with.
  */
 export async function sendArriving(
   deps: SendFileDeps,
   client: ClientExchange,
   file: ArrivingFile,
   signed: boolean,
-): Promise<boolean> {
+): Promise<Sending> {
   const { transfers } = deps;
   let readable: ReadableFile | undefined;
   let flush: NodeJS.Timeout | undefined;
   try {
     readable = await ReadableFile.open(file.path);
-    if (readable === undefined) return false;
+    if (readable === undefined) return 'gone';
     const extent = sendFileHead(client, file, signed, deps.now());
-    if (extent === undefined) return true;
+    if (extent === undefined) return 'sent';
+    // With a hash, what comes now is the same file, and the client has nothing of it, from before neither.
+    const clean = () => client.bytes === 0 && extent.start === 0 && file.sha256 !== undefined;
     // node:http keeps headers back until there is a body to go with them, which a stalled mirror may not send for long
     flush = setTimeout(() => client.res.flushHeaders(), FLUSH_MS);
     const ready = new ReadyMark(file.ready);
@@ -165,25 +170,25 @@ export async function sendArriving(
       let available = ready.end;
       if (available <= position) {
         const progress = await transfers.within(30_000).ask('wait', file.id, position, file.epoch);
-        if (client.gone) return true;
-        if (progress.kind === 'failed') throw new DebtorrentError(progress.code, progress.message);
-        if (progress.kind === 'restarted') {
-          // With a hash, what comes now is the same file, and the client has nothing of it, from before neither.
-          if (client.bytes === 0 && extent.start === 0 && file.sha256 !== undefined) return false;
+        if (client.gone) return 'sent';
+        const over = progress.kind === 'restarted' || progress.kind === 'failed';
+        if (over && progress.epoch !== file.epoch && !clean()) {
           throw new DebtorrentError('HASH_MISMATCH', 'the file changed on its way');
         }
+        if (progress.kind === 'restarted') return 'anew';
+        if (progress.kind === 'failed') throw new DebtorrentError(progress.code, progress.message);
         if (progress.kind === 'file') end ??= progress.size;
         available = progress.kind === 'file' ? progress.size : progress.end;
       }
       const until = Math.min(available, end ?? available);
       if (until > position && !(await sendRange(client, readable, position, until))) {
         client.cutShort();
-        return true;
+        return 'sent';
       }
       position = Math.max(position, until);
     }
     client.res.end();
-    return true;
+    return 'sent';
   } finally {
     clearTimeout(flush);
     transfers.tell('leave', file.id);

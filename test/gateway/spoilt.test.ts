@@ -68,3 +68,19 @@ t.test('a small file that another client got right meanwhile', async (t) => {
   const again = await rest(s, path, data, broken?.body.length ?? 0);
   t.ok(again.status === 200 && again.body.equals(data), `${again.status}, ${again.body.length} bytes`);
 });
+
+t.test(
+  'a file that is wrong at its only mirror is fetched once for a request, and it says what is wrong',
+  async (t) => {
+    const s = await startGateway(t);
+    const data = randomBytes('only', 500_000);
+    const path = `${ARCHIVE}/pool/a.deb`;
+    await s.publish(path, data);
+    s.index({ 'pool/a.deb': data });
+    s.web.rule(`/${path}`, { alterAt: 100 });
+    t.not((await begin(t, s, path).ended())?.complete, true);
+    t.equal(s.web.requests(`/${path}`).length, 1);
+    t.equal(s.log.of('hash mismatch: bytes thrown away').length, 1);
+    t.strictSame(s.log.of('passing by the store'), []);
+  },
+);

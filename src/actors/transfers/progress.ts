@@ -17,8 +17,10 @@ export async function readOn(
   over: () => Progress | undefined,
 ): Promise<Progress> {
   for (let waited = false; ; waited = true) {
-    if (epoch !== content.epoch) return { kind: 'restarted', epoch: content.epoch };
     const outcome = over();
+    // What has failed does not begin anew, whichever bytes its reader has.
+    if (outcome?.kind === 'failed') return outcome;
+    if (epoch !== content.epoch) return { kind: 'restarted', epoch: content.epoch };
     if (outcome !== undefined) return outcome;
     const end = content.available(position);
     if (end > position || waited) {

@@ -145,7 +145,7 @@ export class Transfer {
   wait(position: number, epoch: number): Promise<Progress> {
     return readOn(this.#content, this.#waiters, position, epoch, () => {
       if (this.#fault === undefined) return this.#result;
-      return { kind: 'failed', code: this.#fault.code, message: this.#fault.message };
+      return { kind: 'failed', code: this.#fault.code, message: this.#fault.message, epoch: this.#content.epoch };
     });
   }
 

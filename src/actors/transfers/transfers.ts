@@ -234,7 +234,7 @@ export function createTransfers(deps: TransfersDeps): Transfers {
       head,
       async wait(id, position, epoch) {
         const transfer = byId.get(id);
-        if (transfer === undefined) return { kind: 'failed', code: 'INTERNAL', message: `no transfer ${id}` };
+        if (transfer === undefined) return { kind: 'failed', code: 'INTERNAL', message: `no transfer ${id}`, epoch };
         return transfer.wait(position, epoch);
       },
       leave(id) {
