@@ -11,6 +11,7 @@ import { MirrorSide } from './mirror-side.ts';
 import { Overwriting } from './overwriting.ts';
 import { PeerSide } from './peer-side.ts';
 import { Together } from './together.ts';
+import { Turns } from './turns.ts';
 
 /** Times that one file may be begun anew. */
 const MAX_RESTARTS = 3;
@@ -22,6 +23,7 @@ export class Fetching {
   readonly #deps: FetchingDeps;
   readonly #options: FetchingOptions;
   readonly #overwriting: Overwriting;
+  readonly #turns: Turns;
   /** Absent as long as there is nobody who could have the file. */
   #together: Together | undefined;
   #state: 'fetching' | 'paused' | 'stopped' = 'paused';
@@ -60,6 +62,13 @@ export class Fetching {
       },
       end: (fault) => this.#end(fault),
     });
+    const turns = { clock: deps.clock, content: this.#content, mirror: this.#mirror, readers: options.readers };
+    this.#turns = new Turns({ ...turns, ready: () => this.#pump() });
+  }
+
+  /** A reader waits for bytes. */
+  awaited(): void {
+    if (this.#state === 'fetching') this.#turns.watch();
   }
 
   /** What mirrors said and sent. */
@@ -79,7 +88,7 @@ export class Fetching {
   /** Where the bytes come from, as far as that is known. */
   get source(): SourceLabel {
     if (this.fromPeers > 0) return this.#mirror.received > 0 ? 'mixed' : 'peers';
-    const onlyPeers = (this.#together?.count ?? 0) > 0 && this.#mirror.count === 0 && this.#mirror.received === 0;
+    const onlyPeers = (this.#together?.count ?? 0) > 0 && this.#mirror.jobs.count === 0 && this.#mirror.received === 0;
     return onlyPeers ? 'peers' : 'mirror';
   }
 
@@ -87,10 +96,7 @@ export class Fetching {
     if (this.#state === 'stopped') return;
     this.#state = 'fetching';
     const answer = this.#seek();
-    if (answer === undefined) {
-      this.#pump();
-      return;
-    }
+    if (answer === undefined) return this.#pump();
     this.#seeking = true;
     void answer.then(() => {
       this.#seeking = false;
@@ -104,6 +110,7 @@ export class Fetching {
     this.#mirror.stop();
     this.#together?.over(false);
     this.#overwriting.end();
+    this.#turns.stop();
   }
 
   /** The whole is right; true when the swarm knows of it by that. */
@@ -119,7 +126,7 @@ export class Fetching {
 
   /** Resolves when nobody writes to the partial file any more. */
   async drained(): Promise<void> {
-    await this.#mirror.drained();
+    await this.#mirror.jobs.drained();
     await this.#together?.drained();
   }
 
@@ -178,7 +185,7 @@ export class Fetching {
     const together = this.#together;
     together?.settle();
     if (complete) {
-      if (this.#mirror.count > 0 || (together?.count ?? 0) > 0) return;
+      if (this.#mirror.jobs.count > 0 || (together?.count ?? 0) > 0) return;
       this.#state = 'paused';
       together?.settled();
       this.#overwriting.end();
@@ -245,7 +252,7 @@ export class Fetching {
   #restart(): void {
     this.#state = 'paused';
     this.#restarted();
-    this.#mirror.cancelAll();
+    this.#mirror.jobs.cancelAll();
     this.#together?.restart();
     this.drained()
       .then(() => (this.#state === 'paused' ? this.#content.open(false) : undefined))

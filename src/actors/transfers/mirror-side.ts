@@ -6,7 +6,7 @@ import type { FetchPlan } from '../../core/fetch-plan.ts';
 import type { MirrorUrl } from '../../core/ids.ts';
 import { firstJobBytes, nextJobBytes } from '../../core/job-size.ts';
 import type { ByteRange, RangeSet } from '../../core/range-set.ts';
-import type { FileInfo, JobId, RangeJob, RangeOutcome } from '../source.ts';
+import { isWhole, type FileInfo, type JobId, type RangeJob, type RangeOutcome } from '../source.ts';
 import { OWN_FAULTS, type Candidates, type Fault } from './candidates.ts';
 import type { Content } from './content.ts';
 import type { FetchingDeps, FetchingOptions } from './fetching-deps.ts';
@@ -24,13 +24,17 @@ export class MirrorSide {
   readonly #host: MirrorHost;
   readonly #plan: FetchPlan;
   readonly #content: Content;
-  readonly #focus: number;
+  readonly #options: FetchingOptions;
   readonly #jobs: Jobs;
   readonly #candidates: Candidates;
   #revalidate: RangeJob['revalidate'];
   #info: FileInfo | undefined;
   #jobBytes: number;
   #noRanges = false;
+  /** A mirror has given a part of the file alone. */
+  #givesRanges = false;
+  /** There, or to come from elsewhere, when it was last asked. */
+  #taken: RangeSet | undefined;
   #received = 0;
   #troubled = false;
   /** Most bytes that were there when progress was last counted: the same bytes again are no progress. */
@@ -43,7 +47,7 @@ export class MirrorSide {
     this.#host = host;
     this.#plan = options.plan;
     this.#content = options.content;
-    this.#focus = options.focus;
+    this.#options = options;
     this.#revalidate = options.revalidate;
     this.#candidates = options.candidates;
     this.#jobBytes = firstJobBytes(this.rate, deps.connections);
@@ -70,9 +74,9 @@ export class MirrorSide {
     return this.#received;
   }
 
-  /** Jobs under way. */
-  get count(): number {
-    return this.#jobs.count;
+  /** Those under way. When all are cancelled, a failure's delay before the next try stays. */
+  get jobs(): Pick<Jobs, 'count' | 'has' | 'wroteAll' | 'ranges' | 'cancel' | 'cancelAll' | 'drained'> {
+    return this.#jobs;
   }
 
   /** No mirror is left to ask. */
@@ -108,16 +112,15 @@ export class MirrorSide {
     return this.#startJob(url, start, end);
   }
 
-  runs(id: JobId): boolean {
-    return this.#jobs.has(id);
+  /** Requests for ranges that were not given up; undefined when no further ones can be made now. */
+  get ranged(): readonly RunningMirrorJob[] | undefined {
+    const asks = this.#givesRanges && this.#retry === undefined && !this.#noRanges && !this.exhausted;
+    return asks ? this.#jobs.states() : undefined;
   }
 
-  wroteAll(id: JobId): boolean {
-    return this.#jobs.wroteAll(id);
-  }
-
-  cancel(id: JobId): void {
-    this.#jobs.cancel(id);
+  /** The byte was there, or to come from elsewhere, when something was asked for last. */
+  takes(position: number): boolean {
+    return this.#taken?.covers(position, position + 1) === true;
   }
 
   /**
@@ -133,10 +136,13 @@ export class MirrorSide {
       if (this.#jobs.count === 0) this.#pumpInOrder(url);
       return;
     }
-    const inFlight = this.ranges(size);
+    const inFlight = this.#jobs.ranges(size);
     const connections = Math.ceil(this.#deps.connections * share);
     const limits = { jobBytes: this.#jobBytes, connections, align, most };
-    const ranges = nextRanges({ size, have: taken, inFlight, focus: this.#focus, ...limits });
+    const readers = this.#options.readers();
+    const foci = readers.length > 0 ? readers : [this.#options.focus];
+    this.#taken = taken;
+    const ranges = nextRanges({ size, have: taken, inFlight, foci, ...limits });
     for (const { start, end } of ranges) this.#startJob(url, start, end);
   }
 
@@ -145,25 +151,10 @@ export class MirrorSide {
     for (const job of this.#jobs.states()) if (others(job)) this.#jobs.cancel(job.id);
   }
 
-  /** Ranges under way; those without an end go to `size`. */
-  ranges(size: number): ByteRange[] {
-    return this.#jobs.ranges(size);
-  }
-
-  /** What is under way is cancelled; a failure's delay before the next try stays. */
-  cancelAll(): void {
-    this.#jobs.cancelAll();
-  }
-
   /** Nothing is asked for any more. */
   stop(): void {
     this.#retry?.clear();
     this.#jobs.cancelAll();
-  }
-
-  /** Resolves when no mirror writes to the partial file any more. */
-  drained(): Promise<void> {
-    return this.#jobs.drained();
   }
 
   /** The bytes that are there are thrown away. */
@@ -179,7 +170,9 @@ export class MirrorSide {
 
   /** A mirror has sent an answer's headers. */
   jobStarted(id: JobId, info: FileInfo): void {
-    if (!this.#jobs.has(id) || !this.#host.active) return;
+    const job = this.#jobs.get(id);
+    if (job === undefined || !this.#host.active) return;
+    this.#givesRanges ||= !isWhole(job);
     this.#info = { ...this.#info, ...info };
     this.#content.size ??= info.size;
     this.#revalidate = undefined;

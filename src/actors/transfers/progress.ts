@@ -27,7 +27,7 @@ export async function readOn(
       content.released.add(position, end);
       return { kind: 'more', end, size: content.size };
     }
-    await waiters.wait(position);
+    await waiters.read(position);
   }
 }
 

@@ -52,14 +52,16 @@ export class Transfer {
     this.plan = plan;
     this.#cached = cached;
     this.#over = new Promise((resolve) => (this.#end = resolve));
-    this.#waiters = new Waiters(deps.clock);
+    this.#waiters = new Waiters(deps.clock, () => this.#fetching.awaited());
     this.#content = new Content(deps, key, plan.sha256, plan.size);
     this.#ready = new ReadyBytes(this.#content);
     this.candidates = new Candidates([plan.url, ...plan.alternates], deps.failing);
     const revalidate = cached?.check === 'mirror' ? validatorsOf(cached.record) : undefined;
+    const readers = () => this.#waiters.positions;
+    const options = { plan, content: this.#content, candidates: this.candidates, focus: from, readers, revalidate };
     this.#fetching = new Fetching(
       { ...deps, now: deps.clock.now, register: (job: JobId) => deps.register(job, this) },
-      { plan, content: this.#content, candidates: this.candidates, focus: from, revalidate },
+      options,
       {
         started: () => this.#started(),
         progressed: () => {
@@ -151,7 +153,7 @@ export class Transfer {
 
   /** Resolves when there is news of any kind, or after `ms` milliseconds, or some seconds. */
   news(ms?: number): Promise<void> {
-    return this.#waiters.wait(Number.MAX_SAFE_INTEGER, ms);
+    return this.#waiters.news(ms);
   }
 
   status(): TransferStatus {
