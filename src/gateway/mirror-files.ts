@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 
-import { asDebtorrentError, DebtorrentError, type ErrorCode } from '../core/errors.ts';
+import { asDebtorrentError, DebtorrentError } from '../core/errors.ts';
 import { checkHost } from '../actors/http-backup/dns-guard.ts';
 import { TRANSIENT_CODES } from '../actors/http-backup/mirror-error.ts';
 import { transferKey } from '../core/fetch-plan.ts';
@@ -23,7 +23,15 @@ import { passThrough, type PassThroughDeps } from './pass-through.ts';
 import { planFor, type Planned, type PlannerDeps } from './planner.ts';
 import { RecentFiles } from './recent-files.ts';
 import { ReleaseWatch } from './release-watch.ts';
-import { openWhole, sendArriving, sendFileHead, sendWhole, wholeHeaders, type Sending } from './send-file.ts';
+import {
+  openWhole,
+  sendArriving,
+  sendFileHead,
+  sendWhole,
+  STORE_FAULTS,
+  wholeHeaders,
+  type Sending,
+} from './send-file.ts';
 
 export interface MirrorFilesDeps {
   readonly rules: HostRules;
@@ -43,7 +51,6 @@ const RELEASE_MS = 20_000;
 const MOST_GONE = 3;
 /** and times that a file may begin anew while nothing of it is sent: transfers end that sooner, with what is wrong. */
 const MOST_ANEW = 16;
-const STORE_FAULTS = new Set<ErrorCode>(['STORE_FULL', 'STORE_IO', 'ACTOR_STOPPED', 'ACTOR_FAILED']);
 const EXPECTED = EXPECTED_HEADER.toLowerCase();
 /** Nobody waits for it: as long as a large file from a slow mirror takes, in milliseconds. */
 const PREFETCH_MS = 6 * 3_600_000;
@@ -95,7 +102,7 @@ export class MirrorFiles {
       await this.#serveFromStore(client, planned, from);
     } catch (error) {
       const { code, message } = asDebtorrentError(error);
-      if (code === 'HASH_MISMATCH' && hasBytes(client)) this.#spoilt.add(transferKey(planned.plan));
+      if (code === 'HASH_MISMATCH' && client.hasBytes) this.#spoilt.add(transferKey(planned.plan));
       if (!STORE_FAULTS.has(code) || client.gone) throw error;
       this.#deps.log.warn({ url, code, reason: message }, 'passing by the store');
       await this.#passThrough(client, planned.plan);
@@ -128,7 +135,7 @@ export class MirrorFiles {
     try {
       await passThrough(this.#deps.passThrough, client, plan);
     } catch (error) {
-      if (asDebtorrentError(error).code === 'HASH_MISMATCH' && hasBytes(client)) this.#spoilt.add(transferKey(plan));
+      if (asDebtorrentError(error).code === 'HASH_MISMATCH' && client.hasBytes) this.#spoilt.add(transferKey(plan));
       throw error;
     }
   }
@@ -262,11 +269,6 @@ export class MirrorFiles {
     sendFileHead(client, { ...known, contentType: undefined, source: 'mirror' }, true, this.#deps.now());
     return true;
   }
-}
-
-/** Bytes of the file, from this answer or from an earlier one whose rest it asked for. */
-function hasBytes({ bytes, promised }: ClientExchange): boolean {
-  return bytes > 0 || (promised?.start ?? 0) > 0;
 }
 
 /** The content that the client will accept, if it says so; what is no SHA-256 says nothing. */

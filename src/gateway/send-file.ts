@@ -2,7 +2,7 @@
  * Answers with a file: conditions and ranges (RFC 9110 sections 13 and 14), then its bytes from the store, as far as
  * they are there, while the rest still comes. An answer whose file turns out wrong ends short.
  */
-import { DebtorrentError } from '../core/errors.ts';
+import { asDebtorrentError, DebtorrentError, type ErrorCode } from '../core/errors.ts';
 import { evaluateConditions } from '../core/http/conditional.ts';
 import { contentRange, evaluateRange, unsatisfiedRange } from '../core/http/range.ts';
 import { ReadyMark } from '../core/ready-mark.ts';
@@ -10,7 +10,7 @@ import type { ActorRef } from '../kernel/protocol.ts';
 import type { ArrivingFile, FileHead, TransfersProtocol, WholeFile } from '../actors/transfers/protocol.ts';
 import { etagOf, fileHeaders } from './answer.ts';
 import type { ClientExchange } from './exchange.ts';
-import { sendRange } from './file-reader.ts';
+import { hashRange, sendRange } from './file-reader.ts';
 import { ReadableFile } from './readable-file.ts';
 
 export interface SendFileDeps {
@@ -18,6 +18,8 @@ export interface SendFileDeps {
   now(): number;
 }
 
+/** With these an answer goes on past the store. */
+export const STORE_FAULTS = new Set<ErrorCode>(['STORE_FULL', 'STORE_IO', 'ACTOR_STOPPED', 'ACTOR_FAILED']);
 /** Headers of an answer whose body does not come wait this long for it, in milliseconds. */
 const FLUSH_MS = 20;
 
@@ -189,6 +191,12 @@ export async function sendArriving(
     }
     client.res.end();
     return 'sent';
+  } catch (error) {
+    const { promised, bytes } = client;
+    if (readable !== undefined && promised !== undefined && STORE_FAULTS.has(asDebtorrentError(error).code)) {
+      client.sentSha256 = await hashRange(readable, promised.start, promised.start + bytes);
+    }
+    throw error;
   } finally {
     clearTimeout(flush);
     transfers.tell('leave', file.id);
