@@ -33,6 +33,8 @@ export class ClientExchange {
   wholeOnly = false;
   /** Other caches are to ask here each time. */
   askAgain = false;
+  /** SHA-256 of the bytes that went out, where the rest may not come from where they were read. */
+  sentSha256: string | undefined;
   /** What the headers promised: the bytes [start, end) of this file. */
   promised: Promised | undefined;
   #isNext = false;
@@ -59,6 +61,11 @@ export class ClientExchange {
     this.#cancellation ??= new Cancellation();
     if (this.gone) this.#cancellation.cancel();
     return this.#cancellation;
+  }
+
+  /** Bytes of the file, from this answer or from an earlier one whose rest it asked for. */
+  get hasBytes(): boolean {
+    return this.bytes > 0 || (this.promised?.start ?? 0) > 0;
   }
 
   /** Something in the headers can make the answer another than 200 with the whole file. */

@@ -1,4 +1,5 @@
 /** Sends ranges of a file to a client, piece by piece, with buffers that are used again so that it makes no garbage. */
+import { createHash } from 'node:crypto';
 import { setFlagsFromString } from 'node:v8';
 
 import type { ClientExchange } from './exchange.ts';
@@ -39,6 +40,27 @@ export async function sendRange(
       position += bytesRead;
     }
     return true;
+  } finally {
+    shares.end();
+  }
+}
+
+/** SHA-256 of [start, end), in hexadecimal digits; undefined when the file is too short. */
+export async function hashRange(file: ReadableFile, start: number, end: number): Promise<string | undefined> {
+  const hash = createHash('sha256');
+  shares.begin();
+  try {
+    for (let position = start; position < end;) {
+      const wait = shares.further();
+      if (wait !== undefined) await wait;
+      const buffer = shares.buffer();
+      const bytesRead = await file.read(buffer, Math.min(buffer.length, end - position), position);
+      if (bytesRead === 0) return undefined;
+      hash.update(buffer.subarray(0, bytesRead));
+      shares.free(buffer);
+      position += bytesRead;
+    }
+    return hash.digest('hex');
   } finally {
     shares.end();
   }

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 
-import { asDebtorrentError, DebtorrentError, type ErrorCode } from '../core/errors.ts';
+import { asDebtorrentError, DebtorrentError } from '../core/errors.ts';
 import { checkHost } from '../actors/http-backup/dns-guard.ts';
 import { TRANSIENT_CODES } from '../actors/http-backup/mirror-error.ts';
 import { transferKey } from '../core/fetch-plan.ts';
@@ -23,7 +23,15 @@ import { passThrough, type PassThroughDeps } from './pass-through.ts';
 import { planFor, type Planned, type PlannerDeps } from './planner.ts';
 import { RecentFiles } from './recent-files.ts';
 import { ReleaseWatch } from './release-watch.ts';
-import { openWhole, sendArriving, sendFileHead, sendWhole, wholeHeaders } from './send-file.ts';
+import {
+  openWhole,
+  sendArriving,
+  sendFileHead,
+  sendWhole,
+  STORE_FAULTS,
+  wholeHeaders,
+  type Sending,
+} from './send-file.ts';
 
 export interface MirrorFilesDeps {
   readonly rules: HostRules;
@@ -39,7 +47,10 @@ export interface MirrorFilesDeps {
 const OPEN_MS = 120_000;
 /** A Release is at most some hundred kilobytes; from a very slow mirror it is passed on as it comes. */
 const RELEASE_MS = 20_000;
-const STORE_FAULTS = new Set<ErrorCode>(['STORE_FULL', 'STORE_IO', 'ACTOR_STOPPED', 'ACTOR_FAILED']);
+/** Tries to open a file that is removed each time, */
+const MOST_GONE = 3;
+/** and times that a file may begin anew while nothing of it is sent: transfers end that sooner, with what is wrong. */
+const MOST_ANEW = 16;
 const EXPECTED = EXPECTED_HEADER.toLowerCase();
 /** Nobody waits for it: as long as a large file from a slow mirror takes, in milliseconds. */
 const PREFETCH_MS = 6 * 3_600_000;
@@ -97,7 +108,7 @@ export class MirrorFiles {
       await this.#serveFromStore(client, planned, from);
     } catch (error) {
       const { code, message } = asDebtorrentError(error);
-      if (code === 'HASH_MISMATCH' && hasBytes(client)) this.#spoilt.add(transferKey(planned.plan));
+      if (code === 'HASH_MISMATCH' && client.hasBytes) this.#spoilt.add(transferKey(planned.plan));
       if (!STORE_FAULTS.has(code) || client.gone) throw error;
       this.#deps.log.warn({ url, code, reason: message }, 'passing by the store');
       await this.#passThrough(client, planned.plan);
@@ -130,7 +141,7 @@ export class MirrorFiles {
     try {
       await passThrough(this.#deps.passThrough, client, plan);
     } catch (error) {
-      if (asDebtorrentError(error).code === 'HASH_MISMATCH' && hasBytes(client)) this.#spoilt.add(transferKey(plan));
+      if (asDebtorrentError(error).code === 'HASH_MISMATCH' && client.hasBytes) this.#spoilt.add(transferKey(plan));
       throw error;
     }
   }
@@ -139,8 +150,11 @@ export class MirrorFiles {
     const { transfers } = this.#deps;
     const { plan, location } = planned;
     const recent = this.#recent.get(plan.sha256, this.#deps.now());
-    if (recent !== undefined && (await this.#send(client, planned, recent.file, recent.identity))) return;
-    for (let tries = 0; tries < 3; tries++) {
+    if (recent !== undefined && (await this.#send(client, planned, recent.file, recent.identity)) === 'sent') {
+      return;
+    }
+    let [gone, anew] = [0, 0];
+    while (gone < MOST_GONE && anew < MOST_ANEW) {
       const file =
         location.kind === 'release'
           ? await this.#release(planned, location)
@@ -149,19 +163,22 @@ export class MirrorFiles {
         if (file.kind === 'arriving') transfers.tell('leave', file.id);
         return;
       }
-      if (await this.#send(client, planned, file)) return;
+      const sending = await this.#send(client, planned, file);
+      if (sending === 'sent') return;
+      if (sending === 'gone') gone += 1;
+      else anew += 1;
       if (file.kind === 'file') transfers.tell('suspect', file.sha256);
     }
+    if (gone < MOST_GONE) throw new DebtorrentError('HASH_MISMATCH', `${plan.url}: it began anew too often`);
     throw new DebtorrentError('STORE_IO', `${plan.url}: the cached file cannot be read`);
   }
 
-  /** False when the file is not there any more. */
   async #send(
     client: ClientExchange,
     planned: Planned,
     file: WholeFile | ArrivingFile,
     identity?: string,
-  ): Promise<boolean> {
+  ): Promise<Sending> {
     const { plan, location } = planned;
     const signed = plan.trust !== 'none';
     if (file.spoilt === true) client.wholeOnly = true;
@@ -179,18 +196,18 @@ export class MirrorFiles {
         (file.source === 'cache' ? undefined : readNow(file)) ??
         (await readLater(file.path, file.size)) ??
         (await readLater(file.finalPath, file.size));
-      if (bytes === undefined) return false;
+      if (bytes === undefined) return 'gone';
       this.#sendBytes(client, file, bytes, signed);
       this.#remember(planned, file, bytes);
     } else {
       const readable = await openWhole(file, identity);
-      if (readable === undefined) return false;
+      if (readable === undefined) return 'gone';
       if (plan.sha256 !== undefined && identity === undefined)
         this.#recent.sent(file, readable.identity, this.#deps.now());
       await sendWhole(this.#deps, client, this.#described(client, file), readable, signed);
     }
     if (location.kind === 'release' && client.res.statusCode === 304) this.#releases.confirmed(location, plan.url);
-    return true;
+    return 'sent';
   }
 
   /** For the next one who asks; not what was identified by what one client said, nor what is to be given whole. */
@@ -265,11 +282,6 @@ export class MirrorFiles {
     sendFileHead(client, { ...known, contentType: undefined, source: 'mirror' }, true, this.#deps.now());
     return true;
   }
-}
-
-/** Bytes of the file, from this answer or from an earlier one whose rest it asked for. */
-function hasBytes({ bytes, promised }: ClientExchange): boolean {
-  return bytes > 0 || (promised?.start ?? 0) > 0;
 }
 
 /** The content that the client will accept, if it says so; what is no SHA-256 says nothing. */

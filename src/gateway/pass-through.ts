@@ -1,7 +1,10 @@
 /**
  * Answers straight from the mirror when the store cannot take the file: a full disk must not be an error. What has a
- * hash is still checked, and its last block waits for that; a client that has got a part already goes on from there.
+ * hash is still checked, and its last block waits for that; a client that has got a part already goes on from there if it
+ * is the same that comes now.
  */
+import { createHash, type Hash } from 'node:crypto';
+
 import { DebtorrentError } from '../core/errors.ts';
 import type { HostRules } from '../core/host-rules.ts';
 import type { FetchPlan } from '../core/fetch-plan.ts';
@@ -88,6 +91,8 @@ class ClientWriter implements BodyWriter {
   #heldBytes = 0;
   #heldFrom = 0;
   #headersOnly = false;
+  /** Of what the client has got of this answer, as it comes now. */
+  #again: Hash | undefined;
   /** Bytes that are not with the kernel yet. */
   #unsent = 0;
   #paused = false;
@@ -114,6 +119,7 @@ class ClientWriter implements BodyWriter {
       }
       this.#from = promised.start + bytes;
       this.#until = promised.end ?? Number.POSITIVE_INFINITY;
+      if (this.#plan.sha256 !== undefined && bytes > 0) this.#again = createHash('sha256');
       return;
     }
     const head = {
@@ -131,14 +137,18 @@ class ClientWriter implements BodyWriter {
   }
 
   push(chunk: Buffer): void {
+    if (this.error !== undefined) return;
+    this.#compare(chunk);
+    if (this.error !== undefined) return;
     this.#end += chunk.length;
     this.#held.push(Buffer.from(chunk));
     this.#heldBytes += chunk.length;
     this.#flush(this.#plan.sha256 === undefined ? 0 : LAST_BLOCK_BYTES);
   }
 
-  finish(): Promise<void> {
-    return this.#sending;
+  async finish(): Promise<void> {
+    await this.#sending;
+    if (this.error !== undefined) throw this.error;
   }
 
   /** The whole was right: the rest may go. */
@@ -146,6 +156,18 @@ class ClientWriter implements BodyWriter {
     this.#flush(0);
     await this.#sending;
     if (!this.#headersOnly) this.#client.res.end();
+  }
+
+  /** The hash of the whole says nothing of bytes that were sent before: they have to be the same. */
+  #compare(chunk: Buffer): void {
+    const { promised, sentSha256 } = this.#client;
+    if (this.#again === undefined || promised === undefined) return;
+    const [start, end] = [Math.max(promised.start - this.#end, 0), this.#from - this.#end];
+    this.#again.update(chunk.subarray(start, end));
+    if (end > chunk.length) return;
+    const same = this.#again.digest('hex') === sentSha256;
+    this.#again = undefined;
+    if (!same) this.error = new DebtorrentError('HASH_MISMATCH', 'the file changed on its way past the store');
   }
 
   #flush(keep: number): void {

@@ -2,7 +2,7 @@
  * Answers with a file: conditions and ranges (RFC 9110 sections 13 and 14), then its bytes from the store, as far as
  * they are there, while the rest still comes. An answer whose file turns out wrong ends short.
  */
-import { DebtorrentError } from '../core/errors.ts';
+import { asDebtorrentError, DebtorrentError, type ErrorCode } from '../core/errors.ts';
 import { evaluateConditions } from '../core/http/conditional.ts';
 import { contentRange, evaluateRange, unsatisfiedRange } from '../core/http/range.ts';
 import { ReadyMark } from '../core/ready-mark.ts';
@@ -10,7 +10,7 @@ import type { ActorRef } from '../kernel/protocol.ts';
 import type { ArrivingFile, FileHead, TransfersProtocol, WholeFile } from '../actors/transfers/protocol.ts';
 import { etagOf, fileHeaders } from './answer.ts';
 import type { ClientExchange } from './exchange.ts';
-import { sendRange } from './file-reader.ts';
+import { hashRange, sendRange } from './file-reader.ts';
 import { ReadableFile } from './readable-file.ts';
 
 export interface SendFileDeps {
@@ -18,6 +18,8 @@ export interface SendFileDeps {
   now(): number;
 }
 
+/** With these an answer goes on past the store. */
+export const STORE_FAULTS = new Set<ErrorCode>(['STORE_FULL', 'STORE_IO', 'ACTOR_STOPPED', 'ACTOR_FAILED']);
 /** Headers of an answer whose body does not come wait this long for it, in milliseconds. */
 const FLUSH_MS = 20;
 
@@ -138,24 +140,29 @@ export async function sendWhole(
   }
 }
 
+/** What came of an answer: with nothing of its body sent yet, the file was `gone`, or its transfer began `anew`. */
+export type Sending = 'sent' | 'gone' | 'anew';
+
 /**
- * Sends what is there and what comes. False, with nothing of the body sent, when the file has arrived and moved before it
- * could be opened, or its transfer began anew: ask for it again. Throws what the transfer fails with.
+ * Sends what is there and what comes. When the file has arrived and moved before it could be opened, or its transfer began
+ * anew: ask for it again. Throws what the transfer fails with.
  */
 export async function sendArriving(
   deps: SendFileDeps,
   client: ClientExchange,
   file: ArrivingFile,
   signed: boolean,
-): Promise<boolean> {
+): Promise<Sending> {
   const { transfers } = deps;
   let readable: ReadableFile | undefined;
   let flush: NodeJS.Timeout | undefined;
   try {
     readable = await ReadableFile.open(file.path);
-    if (readable === undefined) return false;
+    if (readable === undefined) return 'gone';
     const extent = sendFileHead(client, file, signed, deps.now());
-    if (extent === undefined) return true;
+    if (extent === undefined) return 'sent';
+    // With a hash, what comes now is the same file, and the client has nothing of it, from before neither.
+    const clean = () => client.bytes === 0 && extent.start === 0 && file.sha256 !== undefined;
     // node:http keeps headers back until there is a body to go with them, which a stalled mirror may not send for long
     flush = setTimeout(() => client.res.flushHeaders(), FLUSH_MS);
     const ready = new ReadyMark(file.ready);
@@ -165,25 +172,31 @@ export async function sendArriving(
       let available = ready.end;
       if (available <= position) {
         const progress = await transfers.within(30_000).ask('wait', file.id, position, file.epoch);
-        if (client.gone) return true;
-        if (progress.kind === 'failed') throw new DebtorrentError(progress.code, progress.message);
-        if (progress.kind === 'restarted') {
-          // With a hash, what comes now is the same file, and the client has nothing of it, from before neither.
-          if (client.bytes === 0 && extent.start === 0 && file.sha256 !== undefined) return false;
+        if (client.gone) return 'sent';
+        const over = progress.kind === 'restarted' || progress.kind === 'failed';
+        if (over && progress.epoch !== file.epoch && !clean()) {
           throw new DebtorrentError('HASH_MISMATCH', 'the file changed on its way');
         }
+        if (progress.kind === 'restarted') return 'anew';
+        if (progress.kind === 'failed') throw new DebtorrentError(progress.code, progress.message);
         if (progress.kind === 'file') end ??= progress.size;
         available = progress.kind === 'file' ? progress.size : progress.end;
       }
       const until = Math.min(available, end ?? available);
       if (until > position && !(await sendRange(client, readable, position, until))) {
         client.cutShort();
-        return true;
+        return 'sent';
       }
       position = Math.max(position, until);
     }
     client.res.end();
-    return true;
+    return 'sent';
+  } catch (error) {
+    const { promised, bytes } = client;
+    if (readable !== undefined && promised !== undefined && STORE_FAULTS.has(asDebtorrentError(error).code)) {
+      client.sentSha256 = await hashRange(readable, promised.start, promised.start + bytes);
+    }
+    throw error;
   } finally {
     clearTimeout(flush);
     transfers.tell('leave', file.id);

@@ -75,7 +75,7 @@ async function serve(t: Test, progress: readonly Progress[], known = true, follo
     for (const file of [await arriving(0, Buffer.alloc(data.length)), await arriving(1, data)]) {
       const done = await sendArriving(deps, client, file, known);
       sent.push(done);
-      if (done) return;
+      if (done === 'sent') return;
     }
   };
   const server = createServer((req, res) => {
@@ -100,7 +100,7 @@ t.test('a transfer that begins anew before anything of it was sent: one answer, 
   t.equal(statusCode, 200);
   t.equal(headers['content-length'], String(data.length));
   t.ok(Buffer.from(await body.arrayBuffer()).equals(data));
-  t.strictSame(await results(), [false, true]);
+  t.strictSame(await results(), ['anew', 'sent']);
 });
 
 t.test('a range whose transfer begins anew ends short: its client may have the wrong bytes before it', async (t) => {
@@ -112,7 +112,7 @@ t.test('a range whose transfer begins anew ends short: its client may have the w
 t.test('a size that was announced and is not that of the right file: the answer ends short', async (t) => {
   const { url, results } = await serve(t, [{ kind: 'restarted', epoch: 1 }], true, { announced: 15_000 });
   await t.rejects(request(url).then(({ body }) => body.arrayBuffer()));
-  t.strictSame(await results(), [false, 'HASH_MISMATCH']);
+  t.strictSame(await results(), ['anew', 'HASH_MISMATCH']);
 });
 
 t.test('what has been sent is not followed by bytes that may be of another file', async (t) => {
@@ -123,6 +123,24 @@ t.test('what has been sent is not followed by bytes that may be of another file'
   const { body } = await request(url);
   await t.rejects(body.arrayBuffer());
   t.strictSame(await results(), ['HASH_MISMATCH']);
+});
+
+t.test('what has been sent is void when its transfer began anew and then failed, whatever with', async (t) => {
+  const failed = { kind: 'failed', code: 'STORE_FULL', message: 'no room' } as const;
+  for (const [epoch, code] of [
+    [0, 'STORE_FULL'],
+    [1, 'HASH_MISMATCH'],
+  ] as const) {
+    const { url, results } = await serve(t, [
+      { kind: 'more', end: 4096, size: data.length },
+      { ...failed, epoch },
+    ]);
+    await t.rejects(request(url).then(({ body }) => body.arrayBuffer()));
+    t.strictSame(await results(), [code]);
+    const fresh = await serve(t, [{ ...failed, epoch }]);
+    await t.rejects(request(fresh.url).then(({ body }) => body.arrayBuffer()));
+    t.strictSame(await fresh.results(), ['STORE_FULL'], 'who has nothing may be given it from elsewhere');
+  }
 });
 
 t.test('without a hash nobody knows that it is the same file', async (t) => {
@@ -138,6 +156,6 @@ t.test('a reader that is behind goes on without asking, and asks for what is not
   const { url, results } = await serve(t, [], true, { ready, waited: (position) => asked.push(position) });
   const { body } = await request(url);
   t.equal((await body.arrayBuffer()).byteLength, data.length);
-  t.strictSame(await results(), [true]);
+  t.strictSame(await results(), ['sent']);
   t.strictSame(asked, [8192]);
 });

@@ -1,44 +1,15 @@
 /** Wrong bytes that somebody was sent: whoever asks for the rest gets the whole, so that they do not survive. */
-import t, { type Test } from 'tap';
+import t from 'tap';
 
 import { hashOf } from '../actors/fixtures/fetch-stack.ts';
 import { until } from '../kernel/contract.ts';
 import { randomBytes } from '../support/random.ts';
-import { AnswerParser, openSocket, requestText, type RawAnswer } from '../support/raw-http.ts';
+import type { RawAnswer } from '../support/raw-http.ts';
+import { begin } from './fixtures/begun.ts';
 import { ARCHIVE, startGateway, type GatewayScene } from './fixtures/gateway-scene.ts';
 
 const MIB = 1024 * 1024;
 t.setTimeout(120_000);
-
-interface Begun {
-  received(): number;
-  leave(): void;
-  /** The answer, as much of it as came. */
-  ended(): Promise<RawAnswer | undefined>;
-}
-
-function begin(t: Test, s: GatewayScene, path: string): Begun {
-  const parser = new AnswerParser();
-  const socket = openSocket(s.target);
-  let received = 0;
-  let closed = false;
-  t.teardown(() => socket.destroy());
-  socket.on('data', (bytes) => {
-    received += bytes.length;
-    parser.push(bytes);
-  });
-  socket.on('close', () => (closed = true));
-  socket.write(requestText('GET', `/${s.web.host}/${path}`, s.host, ['Connection: close']));
-  return {
-    received: () => received,
-    leave: () => socket.destroy(),
-    async ended() {
-      await until(() => closed);
-      parser.end();
-      return parser.answers[0];
-    },
-  };
-}
 
 const rest = (s: GatewayScene, path: string, data: Buffer, from: number): Promise<RawAnswer> =>
   s.get(path, [`Range: bytes=${from}-`, `If-Range: "${hashOf(data)}"`]);
@@ -97,3 +68,19 @@ t.test('a small file that another client got right meanwhile', async (t) => {
   const again = await rest(s, path, data, broken?.body.length ?? 0);
   t.ok(again.status === 200 && again.body.equals(data), `${again.status}, ${again.body.length} bytes`);
 });
+
+t.test(
+  'a file that is wrong at its only mirror is fetched once for a request, and it says what is wrong',
+  async (t) => {
+    const s = await startGateway(t);
+    const data = randomBytes('only', 500_000);
+    const path = `${ARCHIVE}/pool/a.deb`;
+    await s.publish(path, data);
+    s.index({ 'pool/a.deb': data });
+    s.web.rule(`/${path}`, { alterAt: 100 });
+    t.not((await begin(t, s, path).ended())?.complete, true);
+    t.equal(s.web.requests(`/${path}`).length, 1);
+    t.equal(s.log.of('hash mismatch: bytes thrown away').length, 1);
+    t.strictSame(s.log.of('passing by the store'), []);
+  },
+);

@@ -12,6 +12,7 @@ import type { ActorRef } from '../../kernel/protocol.ts';
 import type { StoredFile, StoreProtocol } from '../store/protocol.ts';
 import { FrontierHash, hashNow } from './frontier-hash.ts';
 import { HashAlong } from './hash-along.ts';
+import { intersect } from './source-plan.ts';
 
 /** Bytes at the end of a file that wait for its hash. */
 export const LAST_BLOCK_BYTES = 16 * 1024;
@@ -57,6 +58,8 @@ export class Content {
   epoch = 0;
   /** Some of the bytes are from an earlier transfer. */
   resumed = false;
+  /** What an earlier transfer left was given out by that one. */
+  #givenEarlier = false;
   /** Peers were asked for some of it, so that what one source hashed on the way says nothing. */
   mixed = false;
   /** Two sources write to these bytes: they may still change, and are not given out. */
@@ -103,6 +106,7 @@ export class Content {
     this.#path = partial.path;
     this.#have = RangeSet.from(partial.ranges);
     this.resumed = this.#have.bytes > 0;
+    this.#givenEarlier = this.resumed;
   }
 
   /** Takes a finished file of the store whose hash is to be checked again. */
@@ -135,15 +139,31 @@ export class Content {
   /** What was given out so far is void. */
   newEpoch(): void {
     this.epoch += 1;
-    // What an earlier transfer left was given out by that one.
-    if (this.resumed || this.released.bytes > 0) this.#deps.spoilt(this.#key);
+    if (this.given) this.#deps.spoilt(this.#key);
     this.released.remove(0, Number.MAX_SAFE_INTEGER);
+    this.#givenEarlier = false;
+  }
+
+  /** Somebody may have some of what is, or was, there. */
+  get given(): boolean {
+    return this.#givenEarlier || this.released.bytes > 0;
+  }
+
+  /** Somebody may have what was there of these bytes. */
+  gave(ranges: readonly ByteRange[]): boolean {
+    return ranges.length > 0 && (this.#givenEarlier || intersect(ranges, this.released.ranges).length > 0);
   }
 
   /** These bytes have to come again, over what is there. */
   dispute(ranges: readonly ByteRange[]): void {
     for (const { start, end } of ranges) this.#have.remove(start, end);
     this.#unfollow();
+  }
+
+  /** All bytes have to come again, over what is there. */
+  setAside(): void {
+    this.dispute(this.#have.ranges);
+    this.resumed = false;
   }
 
   /**

@@ -46,8 +46,10 @@ export interface FetchingOptions {
   readonly content: Content;
   /** Where mirrors have it. */
   readonly candidates: Candidates;
-  /** First byte that somebody waits for. */
+  /** First byte that somebody waited for. */
   readonly focus: number;
+  /** Where readers wait now. */
+  readers(): readonly number[];
   /** Validators of a cached copy: one try at each mirror is then enough. */
   readonly revalidate: RangeJob['revalidate'];
 }

@@ -2,16 +2,16 @@
  * How the bytes of one transfer come: who is asked for what, when all is there, and when it begins anew. What the bytes
  * are worth, and who waits for them, is the transfer's business.
  */
-import { asDebtorrentError } from '../../core/errors.ts';
 import type { SourceLabel } from '../../core/fetch-plan.ts';
-import type { MirrorUrl } from '../../core/ids.ts';
-import { type FileInfo, isWhole, type JobId } from '../source.ts';
-import type { Fault } from './candidates.ts';
+import { isWhole, type JobId } from '../source.ts';
+import { faultOf, type Fault } from './candidates.ts';
 import type { Content } from './content.ts';
 import type { FetchingDeps, FetchingEvents, FetchingOptions } from './fetching-deps.ts';
 import { MirrorSide } from './mirror-side.ts';
+import { Overwriting } from './overwriting.ts';
 import { PeerSide } from './peer-side.ts';
 import { Together } from './together.ts';
+import { Turns } from './turns.ts';
 
 /** Times that one file may be begun anew. */
 const MAX_RESTARTS = 3;
@@ -22,6 +22,8 @@ export class Fetching {
   readonly #mirror: MirrorSide;
   readonly #deps: FetchingDeps;
   readonly #options: FetchingOptions;
+  readonly #overwriting: Overwriting;
+  readonly #turns: Turns;
   /** Absent as long as there is nobody who could have the file. */
   #together: Together | undefined;
   #state: 'fetching' | 'paused' | 'stopped' = 'paused';
@@ -35,6 +37,8 @@ export class Fetching {
     this.#options = options;
     this.#events = events;
     this.#content = options.content;
+    const voided = () => this.#voided();
+    this.#overwriting = new Overwriting({ content: this.#content, log: deps.log, url: options.plan.url, voided });
     const isActive = () => this.#state === 'fetching';
     this.#mirror = new MirrorSide(deps, options, {
       get active() {
@@ -44,38 +48,37 @@ export class Fetching {
       started: () => events.started(),
       wrote: (job, start, end) => {
         this.#together?.mirrorWrote(start, end);
+        this.#overwriting.compare();
         if (!isWhole(job)) this.#content.follow('mirrors');
         events.progressed();
       },
       ready: () => this.#pump(),
       anew: (fault) => this.#again(fault),
       restart: () => this.#restart(),
+      overwrite: () => this.#overwrite(),
       notModified: (info) => {
         this.#state = 'stopped';
         events.notModified(info);
       },
       end: (fault) => this.#end(fault),
     });
+    const turns = { clock: deps.clock, content: this.#content, mirror: this.#mirror, readers: options.readers };
+    this.#turns = new Turns({ ...turns, ready: () => this.#pump() });
   }
 
-  /** What mirrors said of the file. */
-  get info(): FileInfo | undefined {
-    return this.#mirror.info;
+  /** A reader waits for bytes. */
+  awaited(): void {
+    if (this.#state === 'fetching') this.#turns.watch();
+  }
+
+  /** What mirrors said and sent. */
+  get mirror(): Pick<MirrorSide, 'info' | 'deliverers' | 'received' | 'jobStarted' | 'jobWrote'> {
+    return this.#mirror;
   }
 
   /** The last that was heard of a mirror was a failure, and nobody else has brought anything. */
   get troubled(): boolean {
     return this.#mirror.troubled && this.fromPeers === 0;
-  }
-
-  /** Who delivered what is there now. */
-  get deliverers(): readonly MirrorUrl[] {
-    return [...this.#mirror.deliverers.keys()];
-  }
-
-  /** Bytes that came from mirrors. */
-  get fromMirror(): number {
-    return this.#mirror.received;
   }
 
   get fromPeers(): number {
@@ -84,8 +87,8 @@ export class Fetching {
 
   /** Where the bytes come from, as far as that is known. */
   get source(): SourceLabel {
-    if (this.fromPeers > 0) return this.fromMirror > 0 ? 'mixed' : 'peers';
-    const onlyPeers = (this.#together?.count ?? 0) > 0 && this.#mirror.count === 0 && this.fromMirror === 0;
+    if (this.fromPeers > 0) return this.#mirror.received > 0 ? 'mixed' : 'peers';
+    const onlyPeers = (this.#together?.count ?? 0) > 0 && this.#mirror.jobs.count === 0 && this.#mirror.received === 0;
     return onlyPeers ? 'peers' : 'mirror';
   }
 
@@ -93,10 +96,7 @@ export class Fetching {
     if (this.#state === 'stopped') return;
     this.#state = 'fetching';
     const answer = this.#seek();
-    if (answer === undefined) {
-      this.#pump();
-      return;
-    }
+    if (answer === undefined) return this.#pump();
     this.#seeking = true;
     void answer.then(() => {
       this.#seeking = false;
@@ -114,6 +114,8 @@ export class Fetching {
     this.#state = 'stopped';
     this.#mirror.stop();
     this.#together?.over(false);
+    this.#overwriting.end();
+    this.#turns.stop();
   }
 
   /** The whole is right; true when the swarm knows of it by that. */
@@ -129,7 +131,7 @@ export class Fetching {
 
   /** Resolves when nobody writes to the partial file any more. */
   async drained(): Promise<void> {
-    await this.#mirror.drained();
+    await this.#mirror.jobs.drained();
     await this.#together?.drained();
   }
 
@@ -139,10 +141,10 @@ export class Fetching {
       this.#arbitrate(this.#together);
       return;
     }
-    const asked = new Set(this.#mirror.deliverers.values());
+    const { asked } = this.#mirror;
     const [url] = asked;
     const fault: Fault = { code: 'HASH_MISMATCH', message, transient: false };
-    if (this.#content.resumed || asked.size > 1 || url === undefined) {
+    if (this.#content.resumed || asked.length > 1 || url === undefined) {
       // Nobody can be blamed yet; the next try starts clean.
       this.#again(fault);
     } else if (this.#mirror.blame(url, fault)) {
@@ -151,16 +153,6 @@ export class Fetching {
       this.#restarted();
       this.#end(fault);
     }
-  }
-
-  /** A mirror has sent an answer's headers. */
-  jobStarted(id: JobId, info: FileInfo, sender: MirrorUrl): void {
-    this.#mirror.jobStarted(id, info, sender);
-  }
-
-  /** Bytes of a mirror are in the partial file. */
-  jobWrote(id: JobId, start: number, end: number): void {
-    this.#mirror.jobWrote(id, start, end);
   }
 
   /** Bytes of peers are in the partial file. */
@@ -186,10 +178,7 @@ export class Fetching {
       },
       ready: () => this.#pump(),
       lost: () => this.#lost(),
-      spoilt: () => {
-        this.#content.newEpoch();
-        events.restarted();
-      },
+      spoilt: () => this.#voided(),
     });
     return this.#together.seek();
   }
@@ -201,9 +190,10 @@ export class Fetching {
     const together = this.#together;
     together?.settle();
     if (complete) {
-      if (this.#mirror.count > 0 || (together?.count ?? 0) > 0) return;
+      if (this.#mirror.jobs.count > 0 || (together?.count ?? 0) > 0) return;
       this.#state = 'paused';
       together?.settled();
+      this.#overwriting.end();
       this.#events.complete(size as number);
     } else if (together?.open === true && size !== undefined) {
       this.#pumpBoth(together, size);
@@ -240,10 +230,7 @@ export class Fetching {
   #arbitrate(together: Together): void {
     together.arbitrate().then(
       () => this.start(),
-      (error: unknown) => {
-        const { code, message } = asDebtorrentError(error);
-        this.#again({ code, message, transient: true });
-      },
+      (error: unknown) => this.#again(faultOf(error)),
     );
   }
 
@@ -270,21 +257,39 @@ export class Fetching {
   #restart(): void {
     this.#state = 'paused';
     this.#restarted();
-    this.#mirror.cancelAll();
+    this.#mirror.jobs.cancelAll();
     this.#together?.restart();
     this.drained()
       .then(() => (this.#state === 'paused' ? this.#content.open(false) : undefined))
       .then(
         () => this.start(),
-        (error: unknown) => {
-          const { code, message } = asDebtorrentError(error);
-          this.#end({ code, message, transient: true });
-        },
+        (error: unknown) => this.#end(faultOf(error)),
       );
+  }
+
+  /** Has all bytes come once more over those that are there. */
+  #overwrite(): void {
+    this.#state = 'paused';
+    const from = this.#content.resumed ? 'an earlier transfer' : this.#mirror.deliverers.join(', ');
+    this.#together?.overwritten();
+    this.#overwriting.begin(from).then(
+      () => {
+        this.#mirror.forgetDeliverers();
+        this.start();
+      },
+      () => this.#restart(),
+    );
+  }
+
+  /** What readers have is not the file. */
+  #voided(): void {
+    this.#content.newEpoch();
+    this.#events.restarted();
   }
 
   #restarted(): void {
     this.#mirror.forget();
+    this.#overwriting.reset();
     this.#content.restart();
     this.#events.restarted();
   }

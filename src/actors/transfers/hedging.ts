@@ -95,8 +95,8 @@ export class Hedging {
     const own = peers.jobs.get(peerJob)?.own;
     const step = hedgeStep({
       covered: content.have.covers(range.start, range.end),
-      mirrorRuns: mirrorJob !== undefined && mirror.runs(mirrorJob),
-      mirrorWroteAll: mirrorJob !== undefined && mirror.wroteAll(mirrorJob),
+      mirrorRuns: mirrorJob !== undefined && mirror.jobs.has(mirrorJob),
+      mirrorWroteAll: mirrorJob !== undefined && mirror.jobs.wroteAll(mirrorJob),
       peersRun: own !== undefined,
       peersWroteAll: own?.covers(range.start, range.end) === true,
     });
@@ -105,7 +105,7 @@ export class Hedging {
       if ((peers.jobs.get(peerJob)?.idleLooks ?? 0) > this.#stalledLooks) peers.sitOut();
       peers.jobs.cancel(peerJob);
     }
-    if (step === 'cancel-mirror' && mirrorJob !== undefined) mirror.cancel(mirrorJob);
+    if (step === 'cancel-mirror' && mirrorJob !== undefined) mirror.jobs.cancel(mirrorJob);
     if (step !== 'settled') return;
     this.#hedge = undefined;
     content.hold = undefined;
@@ -173,7 +173,7 @@ export class Hedging {
     const hedge = this.#hedge;
     if (hedge !== undefined) {
       // The mirror failed before: once more, for the same range.
-      const runs = hedge.mirrorJob !== undefined && mirror.runs(hedge.mirrorJob);
+      const runs = hedge.mirrorJob !== undefined && mirror.jobs.has(hedge.mirrorJob);
       const [gap] = content.have.missing(hedge.range.start, hedge.range.end);
       if (!runs && gap !== undefined) hedge.mirrorJob = mirror.fetch(gap);
       return;

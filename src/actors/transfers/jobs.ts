@@ -59,6 +59,10 @@ export class Jobs {
     return this.#running.has(id);
   }
 
+  get(id: JobId): RangeJob | undefined {
+    return this.#running.get(id)?.job;
+  }
+
   /** Ranges under way; those without an end go to `size`. */
   ranges(size: number): ByteRange[] {
     return [...this.#running.values()].map(({ job }) => ({ start: job.start, end: job.end ?? size }));

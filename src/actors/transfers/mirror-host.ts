@@ -16,6 +16,8 @@ export interface MirrorHost {
   anew(fault: Fault): void;
   /** The bytes that are there do not go with those that come next. */
   restart(): void;
+  /** Mirrors have only the whole, which is to be written over the bytes that are there. */
+  overwrite(): void;
   notModified(info: FileInfo): void;
   /** No mirror can help with this. */
   end(fault: Fault): void;

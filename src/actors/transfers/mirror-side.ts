@@ -6,7 +6,7 @@ import type { FetchPlan } from '../../core/fetch-plan.ts';
 import type { MirrorUrl } from '../../core/ids.ts';
 import { firstJobBytes, nextJobBytes } from '../../core/job-size.ts';
 import type { ByteRange, RangeSet } from '../../core/range-set.ts';
-import type { FileInfo, JobId, RangeJob, RangeOutcome } from '../source.ts';
+import { isWhole, type FileInfo, type JobId, type RangeJob, type RangeOutcome } from '../source.ts';
 import { OWN_FAULTS, type Candidates, type Fault } from './candidates.ts';
 import type { Content } from './content.ts';
 import type { FetchingDeps, FetchingOptions } from './fetching-deps.ts';
@@ -17,7 +17,6 @@ import { nextRanges } from './range-plan.ts';
 
 /** New bytes after which earlier failures of a mirror do not count any more. */
 const PROGRESS_BYTES = 256 * 1024;
-
 type Failed = Extract<RangeOutcome, { kind: 'failed' }>;
 
 export class MirrorSide {
@@ -25,7 +24,7 @@ export class MirrorSide {
   readonly #host: MirrorHost;
   readonly #plan: FetchPlan;
   readonly #content: Content;
-  readonly #focus: number;
+  readonly #options: FetchingOptions;
   readonly #jobs: Jobs;
   readonly #candidates: Candidates;
   #revalidate: RangeJob['revalidate'];
@@ -33,6 +32,10 @@ export class MirrorSide {
   #jobBytes: number;
   #ahead: boolean;
   #noRanges = false;
+  /** A mirror has given a part of the file alone. */
+  #givesRanges = false;
+  /** There, or to come from elsewhere, when it was last asked. */
+  #taken: RangeSet | undefined;
   #received = 0;
   #troubled = false;
   /** Most bytes that were there when progress was last counted: the same bytes again are no progress. */
@@ -45,7 +48,7 @@ export class MirrorSide {
     this.#host = host;
     this.#plan = options.plan;
     this.#content = options.content;
-    this.#focus = options.focus;
+    this.#options = options;
     this.#ahead = options.plan.ahead === true;
     this.#revalidate = options.revalidate;
     this.#candidates = options.candidates;
@@ -63,9 +66,14 @@ export class MirrorSide {
     return this.#troubled;
   }
 
-  /** Who delivered what is there now, each with the address that was asked: redirects may have led to him. */
-  get deliverers(): ReadonlyMap<MirrorUrl, MirrorUrl> {
-    return this.#deliverers;
+  /** Who delivered what is there now: redirects may have led to him. */
+  get deliverers(): readonly MirrorUrl[] {
+    return [...this.#deliverers.keys()];
+  }
+
+  /** Who was asked for that. */
+  get asked(): readonly MirrorUrl[] {
+    return [...new Set(this.#deliverers.values())];
   }
 
   /** Bytes that came from mirrors. */
@@ -73,9 +81,9 @@ export class MirrorSide {
     return this.#received;
   }
 
-  /** Jobs under way. */
-  get count(): number {
-    return this.#jobs.count;
+  /** Those under way. When all are cancelled, a failure's delay before the next try stays. */
+  get jobs(): Pick<Jobs, 'count' | 'has' | 'wroteAll' | 'ranges' | 'cancel' | 'cancelAll' | 'drained'> {
+    return this.#jobs;
   }
 
   /** No mirror is left to ask. */
@@ -111,16 +119,15 @@ export class MirrorSide {
     return this.#startJob(url, start, end);
   }
 
-  runs(id: JobId): boolean {
-    return this.#jobs.has(id);
+  /** Requests for ranges that were not given up; undefined when no further ones can be made now. */
+  get ranged(): readonly RunningMirrorJob[] | undefined {
+    const asks = this.#givesRanges && this.#retry === undefined && !this.#noRanges && !this.exhausted;
+    return asks ? this.#jobs.states() : undefined;
   }
 
-  wroteAll(id: JobId): boolean {
-    return this.#jobs.wroteAll(id);
-  }
-
-  cancel(id: JobId): void {
-    this.#jobs.cancel(id);
+  /** The byte was there, or to come from elsewhere, when something was asked for last. */
+  takes(position: number): boolean {
+    return this.#taken?.covers(position, position + 1) === true;
   }
 
   /**
@@ -136,10 +143,13 @@ export class MirrorSide {
       if (this.#jobs.count === 0) this.#pumpInOrder(url);
       return;
     }
-    const inFlight = this.ranges(size);
+    const inFlight = this.#jobs.ranges(size);
     const connections = Math.ceil(this.#deps.connections * share);
     const limits = { jobBytes: this.#jobBytes, connections, align, most };
-    const ranges = nextRanges({ size, have: taken, inFlight, focus: this.#focus, ...limits });
+    const readers = this.#options.readers();
+    const foci = readers.length > 0 ? readers : [this.#options.focus];
+    this.#taken = taken;
+    const ranges = nextRanges({ size, have: taken, inFlight, foci, ...limits });
     for (const { start, end } of ranges) this.#startJob(url, start, end);
   }
 
@@ -148,20 +158,10 @@ export class MirrorSide {
     for (const job of this.#jobs.states()) if (others(job)) this.#jobs.cancel(job.id);
   }
 
-  /** Ranges under way; those without an end go to `size`. */
-  ranges(size: number): ByteRange[] {
-    return this.#jobs.ranges(size);
-  }
-
   /** Somebody waits for what was fetched ahead. */
   wanted(): void {
     if (this.#ahead) this.#jobs.wanted();
     this.#ahead = false;
-  }
-
-  /** What is under way is cancelled; a failure's delay before the next try stays. */
-  cancelAll(): void {
-    this.#jobs.cancelAll();
   }
 
   /** Nothing is asked for any more. */
@@ -170,20 +170,22 @@ export class MirrorSide {
     this.#jobs.cancelAll();
   }
 
-  /** Resolves when no mirror writes to the partial file any more. */
-  drained(): Promise<void> {
-    return this.#jobs.drained();
-  }
-
   /** The bytes that are there are thrown away. */
   forget(): void {
     this.#info = undefined;
+    this.forgetDeliverers();
+  }
+
+  /** The bytes that are there are written over. */
+  forgetDeliverers(): void {
     this.#deliverers = new Map();
   }
 
   /** A mirror has sent an answer's headers. */
   jobStarted(id: JobId, info: FileInfo, sender: MirrorUrl): void {
-    if (!this.#jobs.started(id, sender) || !this.#host.active) return;
+    const job = this.#jobs.get(id);
+    if (job === undefined || !this.#jobs.started(id, sender) || !this.#host.active) return;
+    this.#givesRanges ||= !isWhole(job);
     this.#info = { ...this.#info, ...info };
     this.#content.size ??= info.size;
     this.#revalidate = undefined;
@@ -208,13 +210,16 @@ export class MirrorSide {
     this.#host.wrote(job, start, end);
   }
 
-  /** One request for all that is missing at the end. */
+  /** One request for all that is missing at the end, or in the first gap. */
   #pumpInOrder(url: MirrorUrl): void {
-    const from = this.#noRanges ? 0 : this.#content.have.contiguousEnd(0);
+    const { have } = this.#content;
+    const from = this.#noRanges ? 0 : have.contiguousEnd(0);
     // Without a hash, bytes of two answers belong together only if the mirror vouches for it.
     const begun = this.#plan.sha256 === undefined && this.#info !== undefined;
     if (begun && (from === 0 || strongValidator(this.#info) === undefined)) this.#host.restart();
-    else this.#startJob(url, from, undefined);
+    else if (this.#noRanges && have.bytes > 0) this.#host.overwrite();
+    // Nor may it be written over what an earlier transfer left behind a gap.
+    else this.#startJob(url, from, have.ranges.find(({ start }) => start > from)?.start);
   }
 
   #startJob(url: MirrorUrl, start: number, end: number | undefined): JobId {

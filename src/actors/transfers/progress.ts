@@ -17,15 +17,17 @@ export async function readOn(
   over: () => Progress | undefined,
 ): Promise<Progress> {
   for (let waited = false; ; waited = true) {
-    if (epoch !== content.epoch) return { kind: 'restarted', epoch: content.epoch };
     const outcome = over();
+    // What has failed does not begin anew, whichever bytes its reader has.
+    if (outcome?.kind === 'failed') return outcome;
+    if (epoch !== content.epoch) return { kind: 'restarted', epoch: content.epoch };
     if (outcome !== undefined) return outcome;
     const end = content.available(position);
     if (end > position || waited) {
       content.released.add(position, end);
       return { kind: 'more', end, size: content.size };
     }
-    await waiters.wait(position);
+    await waiters.read(position);
   }
 }
 
@@ -42,7 +44,7 @@ export function statusOf(
     size: content.size ?? null,
     received: content.have.bytes,
     from_peers: fetching.fromPeers,
-    from_mirror: fetching.fromMirror,
+    from_mirror: fetching.mirror.received,
     waiting_clients: clients,
     state,
   };

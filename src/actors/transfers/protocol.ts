@@ -51,7 +51,8 @@ export type Progress =
   | { readonly kind: 'more'; readonly end: number; readonly size: number | undefined }
   | WholeFile
   | { readonly kind: 'restarted'; readonly epoch: number }
-  | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string };
+  /** What was read in an epoch before this one is void. */
+  | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string; readonly epoch: number };
 
 export interface TransferStatus {
   readonly path: string;

@@ -6,8 +6,8 @@ export interface RangePlanInput {
   readonly size: number;
   readonly have: RangeSet;
   readonly inFlight: readonly ByteRange[];
-  /** First byte that somebody waits for. */
-  readonly focus: number;
+  /** First bytes that readers wait for, in turn; one at least. */
+  readonly foci: readonly number[];
   readonly jobBytes: number;
   /** Ranges under way at most. */
   readonly connections: number;
@@ -17,27 +17,31 @@ export interface RangePlanInput {
   readonly most?: number | undefined;
 }
 
-/** The ranges to start now, soonest needed first: from the focus to the end, then what is before it. */
+/**
+ * The ranges to start now, soonest needed first: from a reader's place to the end, then what is before it. Readers take
+ * turns, first those whose next byte is not under way.
+ */
 export function nextRanges(input: RangePlanInput): ByteRange[] {
-  const { size, have, inFlight, focus, connections, align = 1, most = Infinity } = input;
+  const { size, have, inFlight, connections, align = 1, most = Infinity } = input;
   const jobBytes = Math.min(input.jobBytes, most);
   if (size <= Math.min(WHOLE_FILE_BYTES, most) && have.bytes === 0 && inFlight.length === 0)
     return [{ start: 0, end: size }];
   const taken = have.clone();
   for (const { start, end } of inFlight) taken.add(start, end);
-  const gaps = [...taken.missing(Math.min(focus, size), size), ...taken.missing(0, Math.min(focus, size))];
-  const remaining = gaps.reduce((sum, { start, end }) => sum + end - start, 0);
+  const remaining = taken.missing(0, size).reduce((sum, { start, end }) => sum + end - start, 0);
   const bytes = jobBytesFor(remaining, jobBytes, connections);
+  const foci = input.foci.map((focus) => Math.min(focus, size));
+  const [late, early] = [foci.filter((at) => !taken.covers(at, at + 1)), foci.filter((at) => taken.covers(at, at + 1))];
   const ranges: ByteRange[] = [];
-  for (const gap of gaps) {
-    for (let { start } = gap; start < gap.end;) {
-      if (inFlight.length + ranges.length >= connections) return ranges;
-      const cut = Math.ceil((start + bytes) / align) * align;
-      // A rest too small to be worth a request of its own goes with the range before it.
-      const end = gap.end - cut < bytes / 4 ? gap.end : cut;
-      ranges.push({ start, end });
-      start = end;
-    }
+  while (inFlight.length + ranges.length < connections) {
+    const focus = [...late, ...early][ranges.length % foci.length] as number;
+    const gap = taken.missing(focus, size)[0] ?? taken.missing(0, focus)[0];
+    if (gap === undefined) break;
+    const cut = Math.ceil((gap.start + bytes) / align) * align;
+    // A rest too small to be worth a request of its own goes with the range before it.
+    const range = { start: gap.start, end: gap.end - cut < bytes / 4 ? gap.end : cut };
+    ranges.push(range);
+    taken.add(range.start, range.end);
   }
   return ranges;
 }

@@ -126,7 +126,7 @@ export class Together {
       {
         peers: this.#deps.directory.ref,
         clock: this.#clock,
-        fetching: () => this.#mirror.ranges(this.#content.size ?? 0),
+        fetching: () => this.#mirror.jobs.ranges(this.#content.size ?? 0),
         have: () => this.#ownBytes(),
       },
       want,
@@ -148,7 +148,7 @@ export class Together {
     const { peers: ranges, taken } = divide({
       size,
       have: this.#content.have,
-      atMirrors: mirror.ranges(size),
+      atMirrors: mirror.jobs.ranges(size),
       atPeers: peers.jobs.ranges,
       available: peers.available,
       elsewhere,
@@ -163,7 +163,7 @@ export class Together {
       if (mirror.exhausted) return peers.jobs.count > 0 ? 'going' : 'stuck';
       if (this.conflict) return 'conflict';
       // The mirror has begun, as nobody waits for peers; all but its first piece is left until these have answered.
-      if (peers.late) leaveRest(taken, size, mirror.count > 0 ? undefined : this.#focus);
+      if (peers.late) leaveRest(taken, size, mirror.jobs.count > 0 ? undefined : this.#focus);
       // A mirror that is as fast as its line serves eight machines over eight connections better than over 32: some of
       // these crawl, and all wait for what comes over them.
       mirror.pump(taken, {
@@ -239,6 +239,12 @@ export class Together {
     this.#mirrored = new RangeSet();
     this.#hedging.reset();
     this.#patience.stop();
+    this.#report?.progressed();
+  }
+
+  /** What came from mirrors is written over: nobody else is to take it meanwhile. */
+  overwritten(): void {
+    this.#mirrored = new RangeSet();
     this.#report?.progressed();
   }
 

@@ -52,14 +52,16 @@ export class Transfer {
     this.plan = plan;
     this.#cached = cached;
     this.#over = new Promise((resolve) => (this.#end = resolve));
-    this.#waiters = new Waiters(deps.clock);
+    this.#waiters = new Waiters(deps.clock, () => this.#fetching.awaited());
     this.#content = new Content(deps, key, plan.sha256, plan.size);
     this.#ready = new ReadyBytes(this.#content);
     this.candidates = new Candidates([plan.url, ...plan.alternates], deps.failing);
     const revalidate = cached?.check === 'mirror' ? validatorsOf(cached.record) : undefined;
+    const readers = () => this.#waiters.positions;
+    const options = { plan, content: this.#content, candidates: this.candidates, focus: from, readers, revalidate };
     this.#fetching = new Fetching(
       { ...deps, now: deps.clock.now, register: (job: JobId) => deps.register(job, this) },
-      { plan, content: this.#content, candidates: this.candidates, focus: from, revalidate },
+      options,
       {
         started: () => this.#started(),
         progressed: () => {
@@ -89,7 +91,7 @@ export class Transfer {
 
   /** The headers of an answer can be made of more than the plan. */
   get started(): boolean {
-    return this.#fetching.info !== undefined || this.#content.have.bytes > 0;
+    return this.#fetching.mirror.info !== undefined || this.#content.have.bytes > 0;
   }
 
   /** There is a file to read from, and its size is known, so headers can be made though no mirror has answered. */
@@ -145,13 +147,13 @@ export class Transfer {
   wait(position: number, epoch: number): Promise<Progress> {
     return readOn(this.#content, this.#waiters, position, epoch, () => {
       if (this.#fault === undefined) return this.#result;
-      return { kind: 'failed', code: this.#fault.code, message: this.#fault.message };
+      return { kind: 'failed', code: this.#fault.code, message: this.#fault.message, epoch: this.#content.epoch };
     });
   }
 
   /** Resolves when there is news of any kind, or after `ms` milliseconds, or some seconds. */
   news(ms?: number): Promise<void> {
-    return this.#waiters.wait(Number.MAX_SAFE_INTEGER, ms);
+    return this.#waiters.news(ms);
   }
 
   status(): TransferStatus {
@@ -159,7 +161,7 @@ export class Transfer {
   }
 
   /** Where what sources say of this transfer's jobs goes. */
-  get jobs(): Pick<Fetching, 'jobStarted' | 'jobWrote' | 'peerWrote' | 'neighboursChanged' | 'wanted'> {
+  get jobs(): Pick<Fetching, 'mirror' | 'peerWrote' | 'neighboursChanged' | 'wanted'> {
     return this.#fetching;
   }
 
@@ -239,7 +241,7 @@ export class Transfer {
       this.#mismatch(actual);
       return;
     }
-    const freshMs = plan.sha256 === undefined ? (this.#fetching.info?.freshMs ?? 0) : Number.POSITIVE_INFINITY;
+    const freshMs = plan.sha256 === undefined ? (this.#fetching.mirror.info?.freshMs ?? 0) : Number.POSITIVE_INFINITY;
     const file = fromSources(this.#head(), {
       size,
       sha256: actual,
@@ -254,15 +256,15 @@ export class Transfer {
   }
 
   async #keep(file: WholeFile): Promise<void> {
-    const storable = this.#fetching.info?.storable !== false;
+    const storable = this.#fetching.mirror.info?.storable !== false;
     if (await keep(this.#deps, this.#content, this.plan, file, storable))
       this.#result = { ...file, path: file.finalPath };
   }
 
   #mismatch(actual: Sha256): void {
     const { url, sha256 } = this.plan;
-    const { deliverers, fromPeers } = this.#fetching;
-    const mirror = this.#content.resumed ? 'an earlier transfer' : deliverers.join(', ');
+    const { fromPeers, mirror: mirrors } = this.#fetching;
+    const mirror = this.#content.resumed ? 'an earlier transfer' : mirrors.deliverers.join(', ');
     this.#deps.hashFailed();
     this.#deps.log.warn({ mirror, fromPeers, url, sha256, actual }, 'hash mismatch: bytes thrown away');
     this.#fetching.startOver(`what came from ${mirror} has SHA-256 ${actual}, not ${sha256}`);
@@ -291,7 +293,7 @@ export class Transfer {
   }
 
   #head(): FileHead {
-    const { lastModified, etag, contentType } = this.#fetching.info ?? {};
+    const { lastModified, etag, contentType } = this.#fetching.mirror.info ?? {};
     return { size: this.size, sha256: this.plan.sha256, lastModified, etag, contentType };
   }
 }

@@ -244,7 +244,7 @@ export function createTransfers(deps: TransfersDeps): Transfers {
       head,
       async wait(id, position, epoch) {
         const transfer = byId.get(id);
-        if (transfer === undefined) return { kind: 'failed', code: 'INTERNAL', message: `no transfer ${id}` };
+        if (transfer === undefined) return { kind: 'failed', code: 'INTERNAL', message: `no transfer ${id}`, epoch };
         return transfer.wait(position, epoch);
       },
       leave(id) {
@@ -253,10 +253,10 @@ export function createTransfers(deps: TransfersDeps): Transfers {
       },
       suspect: (sha256) => void store.tell('wrong', sha256),
       status: () => ({ transfers: running().map((transfer) => transfer.status()), totals }),
-      started: (id, info, sender) => byJob.get(id)?.jobs.jobStarted(id, info, sender),
+      started: (id, info, sender) => byJob.get(id)?.jobs.mirror.jobStarted(id, info, sender),
       wrote(id, start_, end) {
         totals.fromMirrorBytes += end - start_;
-        byJob.get(id)?.jobs.jobWrote(id, start_, end);
+        byJob.get(id)?.jobs.mirror.jobWrote(id, start_, end);
       },
       offered: (id, view) => directory?.offered(id, view),
       peerWrote: (id, start_, end) => byJob.get(id)?.jobs.peerWrote(id, start_, end),

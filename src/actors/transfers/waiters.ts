@@ -14,18 +14,59 @@ const GOOD_BYTES = 512 * 1024;
 const MOMENT_MS = 8;
 /** A wait without news ends after this time, so that the reader can look after its client. */
 const LONGEST_WAIT_MS = 15_000;
+/** A reader that has got bytes is back for more within this time, in milliseconds, or has gone. */
+const BACK_MS = 1_000;
+/** The place of who waits for news, not for bytes. */
+const NO_PLACE = Number.MAX_SAFE_INTEGER;
+
+interface Reader {
+  position: number;
+  /** When it was woken; undefined as long as it waits. */
+  wokenAt: number | undefined;
+}
 
 export class Waiters {
   readonly #clock: Clock;
   readonly #waiting = new Set<Waiter>();
+  readonly #onReader: () => void;
+  /** Those that wait, or did a moment ago; who has got nothing for longest first. */
+  #readers: Reader[] = [];
   #soon: { clear(): void } | undefined;
 
-  constructor(clock: Clock) {
+  /** @param onReader hears that somebody waits for bytes */
+  constructor(clock: Clock, onReader: () => void) {
     this.#clock = clock;
+    this.#onReader = onReader;
   }
 
   get count(): number {
     return this.#waiting.size;
+  }
+
+  /** Where readers are. */
+  get positions(): number[] {
+    const since = this.#clock.now() - BACK_MS;
+    this.#readers = this.#readers.filter(({ wokenAt = Infinity }) => wokenAt >= since);
+    return this.#readers.map(({ position }) => position);
+  }
+
+  /** Resolves when it may be that there are bytes at `position`, or after some seconds. */
+  async read(position: number): Promise<void> {
+    const [back] = this.#readers
+      .filter((reader) => reader.wokenAt !== undefined && reader.position <= position)
+      .toSorted((a, b) => b.position - a.position);
+    const reader: Reader = { position, wokenAt: undefined };
+    // Who has got nothing keeps its turn.
+    if (back?.position === position) this.#readers = this.#readers.map((each) => (each === back ? reader : each));
+    else this.#readers = [...this.#readers.filter((each) => each !== back), reader];
+    this.#onReader();
+    await this.wait(position);
+    reader.wokenAt = this.#clock.now();
+  }
+
+  /** Resolves when there is news of any kind, or after `ms` milliseconds, or some seconds. */
+  news(ms?: number): Promise<void> {
+    return this.wait(NO_PLACE, ms);
   }
 
   /** Resolves when woken or after `ms` milliseconds, at most LONGEST_WAIT_MS. */

@@ -10,7 +10,7 @@ const input = fc
     size: fc.integer({ min: 1, max: 200 * MIB }),
     have: fc.array(fc.tuple(fc.nat(200 * MIB), fc.nat(20 * MIB)), { maxLength: 6 }),
     inFlight: fc.array(fc.tuple(fc.nat(200 * MIB), fc.integer({ min: 1, max: 8 * MIB })), { maxLength: 4 }),
-    focus: fc.nat(220 * MIB),
+    foci: fc.array(fc.nat(220 * MIB), { minLength: 1, maxLength: 3 }),
     jobBytes: fc.integer({ min: MIB, max: 32 * MIB }),
     connections: fc.integer({ min: 1, max: 16 }),
   })
@@ -59,10 +59,21 @@ t.test('what is waited for comes first', (t) => {
       for (const { start, end } of plan.inFlight) taken.add(start, end);
       const [first] = nextRanges(plan);
       if (first === undefined || (plan.size <= 4 * MIB && plan.have.bytes === 0)) return true;
-      const focus = Math.min(plan.focus, plan.size);
+      const foci = plan.foci.map((at) => Math.min(at, plan.size));
+      const focus = foci.find((at) => !taken.covers(at, at + 1)) ?? foci[0] ?? 0;
       const needed = taken.missing(focus, plan.size)[0] ?? taken.missing(0, focus)[0];
       return first.start === needed?.start;
     }),
+  );
+  t.end();
+});
+
+t.test('readers take turns, first those whose next byte is not under way', (t) => {
+  const inFlight = [{ start: 0, end: 4 * MIB }];
+  const plan = { size: 100 * MIB, have: new RangeSet(), inFlight, jobBytes: 4 * MIB, connections: 4 };
+  t.strictSame(
+    nextRanges({ ...plan, foci: [0, 50 * MIB] }).map(({ start }) => start / MIB),
+    [50, 4, 54],
   );
   t.end();
 });

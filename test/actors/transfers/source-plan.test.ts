@@ -74,7 +74,7 @@ t.test('what mirrors are asked for comes from nobody else', (t) => {
         size: SIZE,
         have: taken,
         inFlight: plan.atMirrors,
-        focus: plan.focus,
+        foci: [plan.focus],
         jobBytes,
         connections: 8,
         align: MIB,
@@ -140,7 +140,7 @@ t.test('a small file is one job', (t) => {
 t.test('mirror jobs end at whole pieces where others wait for these', (t) => {
   fc.assert(
     fc.property(list(4), fc.nat(SIZE), fc.integer({ min: MIB, max: 32 * MIB }), (have, focus, jobBytes) => {
-      const input = { size: SIZE, have, inFlight: [], focus, jobBytes, connections: 4, align: MIB };
+      const input = { size: SIZE, have, inFlight: [], foci: [focus], jobBytes, connections: 4, align: MIB };
       return nextRanges(input).every(
         ({ end }) => end % MIB === 0 || end === focus || !have.missing(end, end + 1).length,
       );
