@@ -133,7 +133,7 @@ export class Partials {
       if (name.endsWith('.json') && names.has(name.slice(0, -'.json'.length))) continue;
       const path = join(layout.partials, name);
       const stats = await stat(path).catch(() => undefined);
-      const resumes = names.has(`${name}.json`) || parseSha256(name) !== undefined;
+      const resumes = names.has(`${name}.json`) || (parseSha256(name) !== undefined && stats?.size !== 0);
       if (stats?.isFile() === true && resumes) {
         // A finished one has its mirror's date before it is flushed: when it was changed says how old it is.
         const modified = Math.max(stats.mtimeMs, stats.ctimeMs);

@@ -125,19 +125,18 @@ export class Transfer {
     await this.#over;
   }
 
-  /** Resolves after `run` when nothing writes to the partial file any more and a good file is in the store. */
+  /** Resolves after `run` when nothing writes to the partial file any more and the store has it, or was told of it. */
   async settled(): Promise<void> {
     await this.#kept;
     await this.#fetching.drained();
   }
 
   view(): ArrivingFile {
-    const { epoch } = this.#content;
     return {
       kind: 'arriving',
       id: this.id,
       path: this.#content.readable(),
-      epoch,
+      epoch: this.#content.epoch,
       ready: this.#ready.memory(),
       source: this.#source(),
       ...this.#head(),
@@ -283,7 +282,8 @@ export class Transfer {
     this.#state = 'failed';
     this.#fault = fault;
     this.#fetching.stop();
-    this.#content.park();
+    // Who still writes would make the file again that is removed here.
+    this.#kept = this.#fetching.drained().then(() => this.#content.park());
     this.#waiters.wakeAll();
     this.#end();
   }
