@@ -4,7 +4,6 @@ import { readFile } from 'node:fs/promises';
 
 import { asDebtorrentError, DebtorrentError } from '../core/errors.ts';
 import { checkHost } from '../actors/http-backup/dns-guard.ts';
-import { TRANSIENT_CODES } from '../actors/http-backup/mirror-error.ts';
 import { transferKey } from '../core/fetch-plan.ts';
 import { mirrorRequest } from '../core/http/mirror-url.ts';
 import { EXPECTED_HEADER } from '../core/method/control.ts';
@@ -23,6 +22,7 @@ import { passThrough, type PassThroughDeps } from './pass-through.ts';
 import { planFor, type Planned, type PlannerDeps } from './planner.ts';
 import { RecentFiles } from './recent-files.ts';
 import { ReleaseWatch } from './release-watch.ts';
+import { serveHead } from './serve-head.ts';
 import {
   openWhole,
   sendArriving,
@@ -100,7 +100,7 @@ export class MirrorFiles {
   async serve(client: ClientExchange, url: MirrorUrl): Promise<void> {
     const planned = await this.#plan(url, expectedBy(client), client.reload);
     client.askAgain = planned.askAgain;
-    if (client.head && (await this.#serveHead(client, planned))) return;
+    if (client.head && (await serveHead(this.#deps, client, planned.plan))) return;
     client.wholeOnly = this.#spoilt.has(transferKey(planned.plan));
     const range = client.range();
     const from = range !== undefined && 'first' in range ? range.first : 0;
@@ -254,33 +254,6 @@ export class MirrorFiles {
     const body = extent.start === 0 && end === bytes.length ? bytes : bytes.subarray(extent.start, end);
     client.bytes += body.length;
     client.res.end(body);
-  }
-
-  /** HEAD of what is known needs no mirror, and of what is not no transfer. False: go on as for GET. */
-  async #serveHead(client: ClientExchange, { plan }: Planned): Promise<boolean> {
-    const { transfers } = this.#deps;
-    // a store that fails does not keep it from being answered
-    const cached = plan.sha256 && (await transfers.ask('cached', plan.sha256).catch(() => undefined));
-    if (cached !== undefined && cached.size === (plan.size ?? cached.size)) {
-      sendFileHead(client, cached, true, this.#deps.now());
-      return true;
-    }
-    if (plan.trust === 'none' || plan.size === undefined) {
-      const head = await transfers
-        .within(OPEN_MS)
-        .ask('head', plan.url)
-        .catch((error: unknown) => {
-          // The cache may have it: GET looks there, and is told when the mirror cannot be asked.
-          if (!TRANSIENT_CODES.has(asDebtorrentError(error).code)) throw error;
-        });
-      if (head === undefined) return false;
-      const known = { ...head, sha256: plan.sha256, source: 'mirror' as const };
-      sendFileHead(client, known, plan.sha256 !== undefined, this.#deps.now());
-      return true;
-    }
-    const known = { size: plan.size, sha256: plan.sha256, lastModified: undefined, etag: undefined };
-    sendFileHead(client, { ...known, contentType: undefined, source: 'mirror' }, true, this.#deps.now());
-    return true;
   }
 }
 

@@ -72,7 +72,7 @@ export class Fetching {
   }
 
   /** What mirrors said and sent. */
-  get mirror(): Pick<MirrorSide, 'info' | 'deliverers' | 'received' | 'jobStarted' | 'jobWrote'> {
+  get mirror(): Pick<MirrorSide, 'info' | 'deliverers' | 'received' | 'jobStarted' | 'jobWrote' | 'wanted'> {
     return this.#mirror;
   }
 
@@ -102,11 +102,6 @@ export class Fetching {
       this.#seeking = false;
       this.#pump();
     });
-  }
-
-  /** Somebody waits for what was fetched ahead. */
-  wanted(): void {
-    this.#mirror.wanted();
   }
 
   /** Nothing new is asked for, what is under way is cancelled. */
@@ -141,7 +136,7 @@ export class Fetching {
       this.#arbitrate(this.#together);
       return;
     }
-    const { asked } = this.#mirror;
+    const { asked } = this.#mirror.deliverers;
     const [url] = asked;
     const fault: Fault = { code: 'HASH_MISMATCH', message, transient: false };
     if (this.#content.resumed || asked.length > 1 || url === undefined) {
@@ -270,11 +265,11 @@ export class Fetching {
   /** Has all bytes come once more over those that are there. */
   #overwrite(): void {
     this.#state = 'paused';
-    const from = this.#content.resumed ? 'an earlier transfer' : this.#mirror.deliverers.join(', ');
+    const from = this.#content.resumed ? 'an earlier transfer' : String(this.#mirror.deliverers);
     this.#together?.overwritten();
     this.#overwriting.begin(from).then(
       () => {
-        this.#mirror.forgetDeliverers();
+        this.#mirror.deliverers.forget();
         this.start();
       },
       () => this.#restart(),

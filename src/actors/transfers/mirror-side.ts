@@ -9,6 +9,7 @@ import type { ByteRange, RangeSet } from '../../core/range-set.ts';
 import { isWhole, type FileInfo, type JobId, type RangeJob, type RangeOutcome } from '../source.ts';
 import { OWN_FAULTS, type Candidates, type Fault } from './candidates.ts';
 import type { Content } from './content.ts';
+import { Deliverers } from './deliverers.ts';
 import type { FetchingDeps, FetchingOptions } from './fetching-deps.ts';
 import { Jobs, type EndedJob, type RunningMirrorJob } from './jobs.ts';
 import type { MirrorHost, PumpLimits } from './mirror-host.ts';
@@ -20,6 +21,7 @@ const PROGRESS_BYTES = 256 * 1024;
 type Failed = Extract<RangeOutcome, { kind: 'failed' }>;
 
 export class MirrorSide {
+  readonly deliverers = new Deliverers();
   readonly #deps: FetchingDeps;
   readonly #host: MirrorHost;
   readonly #plan: FetchPlan;
@@ -40,7 +42,6 @@ export class MirrorSide {
   #troubled = false;
   /** Most bytes that were there when progress was last counted: the same bytes again are no progress. */
   #counted = 0;
-  #deliverers = new Map<MirrorUrl, MirrorUrl>();
   #retry: { clear(): void } | undefined;
 
   constructor(deps: FetchingDeps, options: FetchingOptions, host: MirrorHost) {
@@ -64,16 +65,6 @@ export class MirrorSide {
   /** The last that was heard of a mirror was a failure. */
   get troubled(): boolean {
     return this.#troubled;
-  }
-
-  /** Who delivered what is there now: redirects may have led to him. */
-  get deliverers(): readonly MirrorUrl[] {
-    return [...this.#deliverers.keys()];
-  }
-
-  /** Who was asked for that. */
-  get asked(): readonly MirrorUrl[] {
-    return [...new Set(this.#deliverers.values())];
   }
 
   /** Bytes that came from mirrors. */
@@ -173,12 +164,7 @@ export class MirrorSide {
   /** The bytes that are there are thrown away. */
   forget(): void {
     this.#info = undefined;
-    this.forgetDeliverers();
-  }
-
-  /** The bytes that are there are written over. */
-  forgetDeliverers(): void {
-    this.#deliverers = new Map();
+    this.deliverers.forget();
   }
 
   /** A mirror has sent an answer's headers. */
@@ -199,7 +185,7 @@ export class MirrorSide {
     if (job === undefined || sender === undefined) return;
     this.#received += end - start;
     if (!this.#host.active) return;
-    this.#deliverers.set(sender, job.url);
+    this.deliverers.add(sender, job.url);
     this.#content.wrote(start, end);
     const { bytes } = this.#content.have;
     if (bytes >= this.#counted + PROGRESS_BYTES) {

@@ -160,7 +160,7 @@ export class Transfer {
   }
 
   /** Where what sources say of this transfer's jobs goes. */
-  get jobs(): Pick<Fetching, 'mirror' | 'peerWrote' | 'neighboursChanged' | 'wanted'> {
+  get jobs(): Pick<Fetching, 'mirror' | 'peerWrote' | 'neighboursChanged'> {
     return this.#fetching;
   }
 
@@ -263,7 +263,7 @@ export class Transfer {
   #mismatch(actual: Sha256): void {
     const { url, sha256 } = this.plan;
     const { fromPeers, mirror: mirrors } = this.#fetching;
-    const mirror = this.#content.resumed ? 'an earlier transfer' : mirrors.deliverers.join(', ');
+    const mirror = this.#content.resumed ? 'an earlier transfer' : String(mirrors.deliverers);
     this.#deps.hashFailed();
     this.#deps.log.warn({ mirror, fromPeers, url, sha256, actual }, 'hash mismatch: bytes thrown away');
     this.#fetching.startOver(`what came from ${mirror} has SHA-256 ${actual}, not ${sha256}`);

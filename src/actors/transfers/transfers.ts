@@ -121,7 +121,7 @@ export function createTransfers(deps: TransfersDeps): Transfers {
 
   /** Who joins a file that was fetched ahead waits for it, unless it is wanted ahead once more. */
   function joined(running: Transfer, plan: FetchPlan): Transfer {
-    if (plan.ahead !== true) running.jobs.wanted();
+    if (plan.ahead !== true) running.jobs.mirror.wanted();
     return running;
   }
 

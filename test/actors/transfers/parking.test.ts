@@ -37,6 +37,7 @@ t.test('what is written after the end is removed with the rest', async (t) => {
         return CANCELLED;
       },
       // Late enough for the file to be removed before, if it were.
+      wanted: () => undefined,
       cancel: () => void setTimeout(() => end(), 200),
     },
   });

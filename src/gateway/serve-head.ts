@@ -1,0 +1,43 @@
+/** HEAD: of what is known it needs no mirror, and of what is not no transfer. */
+import { asDebtorrentError } from '../core/errors.ts';
+import type { FetchPlan } from '../core/fetch-plan.ts';
+import type { ActorRef } from '../kernel/protocol.ts';
+import { TRANSIENT_CODES } from '../actors/http-backup/mirror-error.ts';
+import type { TransfersProtocol } from '../actors/transfers/protocol.ts';
+import type { ClientExchange } from './exchange.ts';
+import { sendFileHead } from './send-file.ts';
+
+export interface ServeHeadDeps {
+  readonly transfers: ActorRef<TransfersProtocol>;
+  now(): number;
+}
+
+/** As long as a transfer needs to give up on a mirror that is down, in milliseconds. */
+const HEAD_MS = 120_000;
+
+/** False: go on as for GET. */
+export async function serveHead(deps: ServeHeadDeps, client: ClientExchange, plan: FetchPlan): Promise<boolean> {
+  const { transfers, now } = deps;
+  // a store that fails does not keep it from being answered
+  const cached = plan.sha256 && (await transfers.ask('cached', plan.sha256).catch(() => undefined));
+  if (cached !== undefined && cached.size === (plan.size ?? cached.size)) {
+    sendFileHead(client, cached, true, now());
+    return true;
+  }
+  if (plan.trust === 'none' || plan.size === undefined) {
+    const head = await transfers
+      .within(HEAD_MS)
+      .ask('head', plan.url)
+      .catch((error: unknown) => {
+        // The cache may have it: GET looks there, and is told when the mirror cannot be asked.
+        if (!TRANSIENT_CODES.has(asDebtorrentError(error).code)) throw error;
+      });
+    if (head === undefined) return false;
+    const known = { ...head, sha256: plan.sha256, source: 'mirror' as const };
+    sendFileHead(client, known, plan.sha256 !== undefined, now());
+    return true;
+  }
+  const known = { size: plan.size, sha256: plan.sha256, lastModified: undefined, etag: undefined };
+  sendFileHead(client, { ...known, contentType: undefined, source: 'mirror' }, true, now());
+  return true;
+}
