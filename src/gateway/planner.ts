@@ -42,8 +42,10 @@ export async function planFor(deps: PlannerDeps, url: MirrorUrl, expected?: Sha2
   const { catalogue } = deps;
   const location = locate(url);
   const deadline = deps.now() + INDEX_WAIT_MS;
-  let hit = catalogue.lookup(url);
-  while ((hit === undefined || hit.stale) && deps.now() < deadline) {
+  // a Release is what the mirror has now, though apt-ftparchive lists the one that it is about to replace in the new one
+  const isListed = location.kind !== 'release';
+  let hit = isListed ? catalogue.lookup(url) : undefined;
+  while (isListed && (hit === undefined || hit.stale) && deps.now() < deadline) {
     // An index that somebody has been told of a moment ago may not even be known to be in use.
     const used = location.kind === 'other' ? deps.uses.pendingFor(url) : undefined;
     if (used !== undefined) await used;
@@ -68,8 +70,8 @@ export async function planFor(deps: PlannerDeps, url: MirrorUrl, expected?: Sha2
   }
   const common = { url, alternates: configured, torrents: [] };
   const named = location.kind === 'by-hash' && location.algorithm === 'SHA256' ? parseSha256(location.hash) : undefined;
-  // a Release is what the mirror has now, whatever a client remembers of it
-  const sha256 = location.kind === 'release' ? undefined : (expected ?? named);
+  // nor does it matter what a client remembers of a Release
+  const sha256 = isListed ? (expected ?? named) : undefined;
   if (sha256 !== undefined) {
     const plan: FetchPlan = { ...common, trust: 'hash', sha256, revalidate: 'immutable' };
     return { plan, hit: undefined, location, generation, hinted: sha256 !== named };
