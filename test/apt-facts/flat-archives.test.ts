@@ -1,5 +1,6 @@
 /** Archives as apt-ftparchive makes them by hand, flat or not, and what is odd about them. */
 import t from 'tap';
+import { Archive } from '../support/archive.ts';
 import { skipWithoutApt } from '../support/process.ts';
 import { downloaded, hashesOf, Scene } from '../support/scene.ts';
 
@@ -28,3 +29,30 @@ for (const flat of [true, false]) {
     },
   );
 }
+
+t.test('a flat archive within another, with the same names: neither answers for the other', { skip }, async (t) => {
+  const scene = await Scene.start(t, {
+    archive: { flat: true, base: 'repo/testing' },
+    state: { add: [{ name: 'foo', variant: 'testing' }] },
+  });
+  const { keys } = scene;
+  const inner = scene.apt('prefix', { suite: './' });
+  t.equal((await inner.update()).code, 0);
+  t.same(downloaded(await inner.download('foo')), hashesOf(scene.archive, 'foo'));
+  await scene.untilTorrents(1);
+  // of a key that only its clients know, so that the daemon has nothing of its own to answer with
+  const outer = new Archive({
+    keys,
+    seed: 'outer',
+    root: scene.archive.root,
+    base: 'repo',
+    flat: true,
+    signing: 'unknown',
+  });
+  outer.publish({ add: [{ name: 'foo', variant: 'stable' }] });
+  const apt = scene.apt('prefix', { archive: outer, suite: './', keyring: keys.otherKeyring });
+  const updated = await apt.update();
+  t.equal(updated.code, 0, updated.output);
+  const got = await apt.download('foo');
+  t.same(downloaded(got), hashesOf(outer, 'foo'), got.output);
+});
