@@ -65,6 +65,7 @@ export class ReleaseWatch {
   failed({ name, releaseDir }: ReleaseLocation, code: ErrorCode): void {
     if (name !== 'Release.gpg' || !ABSENT.has(code) || !this.#releases.has(releaseDir)) return;
     this.#deps.catalogue.setDiverged(archiveKey(releaseDir), true);
+    this.#deps.parser.tell('releaseUnsigned', releaseDir);
   }
 
   async #submit(releaseDir: MirrorUrl, input: Parameters<PackagesParserProtocol['releaseFetched']>[0]): Promise<void> {

@@ -105,3 +105,26 @@ t.test('a Release that is refused', { skip: skipWithoutApt }, async (t) => {
     });
   }
 });
+
+for (const [what, signing] of [
+  ['by a key of the client’s own', 'unknown'],
+  ['without a signature', 'none'],
+] as const) {
+  t.test(`a Release ${what}: the daemon goes by it after a restart, too`, { skip: skipWithoutApt }, async (t) => {
+    const scene = await Scene.start(t, { archive: { byHash: false }, state: first });
+    const { archive, daemon, keys } = scene;
+    await scene.adopt();
+    const { path } = archive.file('hello');
+    await until('the package is known', isVerified(scene, archive, path));
+    archive.publish({ add: [hello('two')], signing });
+    const trust = signing === 'none' ? 'trusted=yes' : `signed-by=${keys.otherKeyring}`;
+    const uri = `${daemon.url}/${scene.mirror.host}/debian`;
+    const apt = scene.apt('prefix', { sourcesList: [`deb [${trust}] ${uri} trixie main`] });
+    const updated = await apt.update();
+    t.equal(updated.code, 0, updated.output);
+    await daemon.stop();
+    await daemon.start(`127.0.0.1:${daemon.port}`);
+    const got = await apt.download('hello');
+    t.same(downloaded(got), hashesOf(archive, 'hello'), got.output);
+  });
+}

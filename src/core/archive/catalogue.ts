@@ -75,7 +75,8 @@ export class Catalogue {
       if (segment) tables.push({ archive: state, index, segment });
     }
     tables.sort((a, b) => (b.index.segment?.date ?? 0) - (a.index.segment?.date ?? 0));
-    if (this.#archives.get(state.key)?.state.verified !== state.verified) this.#diverged.delete(state.key);
+    if (state.diverged === true) this.#diverged.add(state.key);
+    else if (this.#archives.get(state.key)?.state.verified !== state.verified) this.#diverged.delete(state.key);
     this.#archives.set(state.key, { state, release: segments.get(state.segment), tables });
     this.#changed();
   }
