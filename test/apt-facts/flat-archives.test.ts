@@ -1,11 +1,16 @@
 /** Archives as apt-ftparchive makes them by hand, flat or not, and what is odd about them. */
+import { execFileSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import t from 'tap';
 import { Archive } from '../support/archive.ts';
-import { skipWithoutApt } from '../support/process.ts';
+import { buildSource } from '../support/package-spec.ts';
+import { skipWithout, skipWithoutApt, until } from '../support/process.ts';
 import { downloaded, hashesOf, Scene } from '../support/scene.ts';
 
 t.setTimeout(240_000);
 const skip = skipWithoutApt;
+const ftparchive = skip === false ? skipWithout('apt-ftparchive') : skip;
 
 /** `apt-ftparchive release . > Release` finds the file that it is writing. */
 const listsItself = (text: string): string => text.replace('SHA256:\n', `SHA256:\n ${'da'.repeat(32)} 38 Release\n`);
@@ -55,4 +60,30 @@ t.test('a flat archive within another, with the same names: neither answers for 
   t.equal(updated.code, 0, updated.output);
   const got = await apt.download('foo');
   t.same(downloaded(got), hashesOf(outer, 'foo'), got.output);
+});
+
+t.test('Sources as apt-ftparchive makes them, without a Directory', { skip: ftparchive }, async (t) => {
+  const scene = await Scene.start(t, { archive: { flat: true }, state: { add: [{ name: 'foo' }] } });
+  const { archive, keys } = scene;
+  const { files } = buildSource(t.name, { name: 'src' });
+  for (const { path, data } of files) archive.write(basename(path), data);
+  const make = (what: string): string =>
+    execFileSync('apt-ftparchive', [what, '.'], { cwd: join(archive.root, archive.base), stdio: 'pipe' }).toString();
+  const sources = make('sources');
+  t.notMatch(sources, /^Directory/m);
+  archive.write('Sources', sources);
+  for (const name of ['InRelease', 'Release', 'Release.gpg']) rmSync(join(archive.root, archive.base, name));
+  archive.write('InRelease', keys.clearsign(make('release')));
+
+  const apt = scene.apt('prefix', { suite: './', source: true });
+  const updated = await apt.update();
+  t.equal(updated.code, 0, updated.output);
+  const got = await apt.source('src');
+  t.same(downloaded(got), files.map(({ sha256 }) => sha256).toSorted(), got.output);
+  for (const { path, sha256 } of files) {
+    await until(
+      'it is known by its hash',
+      async () => (await scene.get(basename(path))).headers['etag'] === `"${sha256}"`,
+    );
+  }
 });
