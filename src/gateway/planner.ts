@@ -33,6 +33,8 @@ export interface PlannerDeps {
 const INDEX_WAIT_MS = 12_000;
 /** Metadata of flat repositories, which have no dists/ to be known by. */
 const METADATA_NAME = /\/(?:Packages|Sources|Contents|Translation|Index|InRelease|Release)[^/]*$/;
+/** Packages are built anew under the same name now and then, and nothing but their index says so. */
+const PACKAGE_NAME = /\.(?:[ud]?deb|dsc|diff\.gz|tar\.[a-z0-9]+)(?:\.asc)?$/;
 
 /**
  * @param expected SHA-256 that the client expects. It says nothing about what is signed, but the content can be looked
@@ -76,9 +78,9 @@ export async function planFor(deps: PlannerDeps, url: MirrorUrl, expected?: Sha2
     const plan: FetchPlan = { ...common, trust: 'hash', sha256, revalidate: 'immutable' };
     return { plan, hit: undefined, location, generation, hinted: sha256 !== named };
   }
-  const metadata = location.kind !== 'other' || METADATA_NAME.test(url);
+  const mayChange = location.kind !== 'other' || METADATA_NAME.test(url) || PACKAGE_NAME.test(url);
   return {
-    plan: { ...common, trust: 'none', revalidate: metadata ? 'always' : 'heuristic' },
+    plan: { ...common, trust: 'none', revalidate: mayChange ? 'always' : 'heuristic' },
     hit: undefined,
     location,
     generation,

@@ -128,3 +128,25 @@ for (const [what, signing] of [
     t.same(downloaded(got), hashesOf(archive, 'hello'), got.output);
   });
 }
+
+t.test(
+  'same name, new content: a package that no index vouches for is asked for anew',
+  { skip: skipWithoutApt },
+  async (t) => {
+    const scene = await Scene.start(t, { archive: { byHash: false, signing: 'none' }, state: first });
+    const { archive, daemon, mirror } = scene;
+    const apt = scene.apt('prefix', {
+      sourcesList: [`deb [trusted=yes] ${daemon.url}/${mirror.host}/debian trixie main`],
+    });
+    for (const variant of ['one', 'two']) {
+      archive.publish({ add: [hello(variant)], date: new Date(Date.now() - (variant === 'one' ? 20 : 10) * DAY) });
+      const updated = await apt.update();
+      t.equal(updated.code, 0, updated.output);
+      // while the one before is still being put into the cache it is joined
+      await until('it is downloaded', async () => {
+        const got = downloaded(await apt.download('hello'));
+        return got.join() === hashesOf(archive, 'hello').join();
+      });
+    }
+  },
+);
