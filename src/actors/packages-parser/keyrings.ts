@@ -73,7 +73,8 @@ export class KeyringSource {
       digest.update(`${path}\0${found.size}\0${found.mtimeMs}\0${found.ino}\0`);
     }
     const seen = digest.digest('hex');
-    if (this.#current !== undefined && this.#seen === seen) return this.#current;
+    const current = this.#seen === seen ? this.#current : undefined;
+    if (current && (await areThere([current.files[0], ...current.later]))) return current;
     const built = await this.#build(paths);
     if (this.#written) {
       this.#current = built;
@@ -167,4 +168,10 @@ export class KeyringSource {
       return false;
     }
   }
+}
+
+/** Whoever clears the cache by hand may take the common files away, too. */
+async function areThere(paths: readonly string[]): Promise<boolean> {
+  const found = await Promise.all(paths.map((path) => stat(path).catch(() => undefined)));
+  return found.every((file) => file?.isFile() === true);
 }
