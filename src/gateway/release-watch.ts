@@ -72,9 +72,8 @@ export class ReleaseWatch {
     const { parser, catalogue, log } = this.#deps;
     try {
       const verdict = await parser.within(VERDICT_MS).ask('releaseFetched', input);
+      // why one was refused is in the parser's log
       if (verdict.adopted || verdict.diverges) catalogue.setDiverged(archiveKey(releaseDir), !verdict.adopted);
-      if (!verdict.adopted)
-        log.warn({ url: input.url, code: verdict.code, reason: verdict.message }, 'release rejected');
     } catch (error) {
       const { code, message } = asDebtorrentError(error);
       log.warn({ url: input.url, code, reason: message }, 'release not checked');

@@ -123,6 +123,8 @@ for (const [what, signing] of [
     const updated = await apt.update();
     t.equal(updated.code, 0, updated.output);
     await daemon.stop();
+    const refusals = daemon.lines.filter((line) => /rejected/i.test(line));
+    t.equal(refusals.length, signing === 'unknown' ? 1 : 0, 'the log says it once');
     await daemon.start(`127.0.0.1:${daemon.port}`);
     const got = await apt.download('hello');
     t.same(downloaded(got), hashesOf(archive, 'hello'), got.output);
