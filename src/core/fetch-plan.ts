@@ -25,8 +25,8 @@ export interface FetchPlan {
   /** Torrents that contain the file; empty unless it may be shared with peers. */
   readonly torrents: readonly InfoHash[];
   /**
-   * For trust `none`: `always` asks the mirror on every request (dists/ metadata), `heuristic` keeps it for as long
-   * as RFC 9111 section 4.2 allows. Content with a SHA-256 is immutable.
+   * For trust `none`: `always` asks the mirror on every request (metadata, and packages that no index vouches for),
+   * `heuristic` keeps it for as long as RFC 9111 section 4.2 allows. Content with a SHA-256 is immutable.
    */
   readonly revalidate: 'immutable' | 'always' | 'heuristic';
   /** It is fetched before anybody waits for it. */

@@ -35,6 +35,8 @@ export interface PlannerDeps {
 const INDEX_WAIT_MS = 12_000;
 /** Metadata of flat repositories, which have no dists/ to be known by. */
 const METADATA_NAME = /\/(?:Packages|Sources|Contents|Translation|Index|InRelease|Release)[^/]*$/;
+/** Packages are built anew under the same name now and then, and nothing but their index says so. */
+const PACKAGE_NAME = /\.(?:[ud]?deb|dsc|diff\.gz|tar\.[a-z0-9]+)(?:\.asc)?$/;
 
 /**
  * @param expected SHA-256 that the client expects. It says nothing about what is signed, but the content can be looked
@@ -46,8 +48,10 @@ export async function planFor(deps: PlannerDeps, url: MirrorUrl, expected?: Sha2
   const location = locate(url);
   const metadata = location.kind !== 'by-hash' && (location.kind !== 'other' || METADATA_NAME.test(url));
   const deadline = deps.now() + INDEX_WAIT_MS;
-  let hit = catalogue.lookup(url);
-  while ((hit === undefined || hit.stale) && deps.now() < deadline) {
+  // a Release is what the mirror has now, though apt-ftparchive lists the one that it is about to replace in the new one
+  const isListed = location.kind !== 'release';
+  let hit = isListed ? catalogue.lookup(url) : undefined;
+  while (isListed && (hit === undefined || hit.stale) && deps.now() < deadline) {
     // An index that somebody has been told of a moment ago may not even be known to be in use.
     const used = location.kind === 'other' ? deps.uses.pendingFor(url) : undefined;
     if (used !== undefined) await used;
@@ -72,15 +76,15 @@ export async function planFor(deps: PlannerDeps, url: MirrorUrl, expected?: Sha2
   }
   const common = { url, alternates: configured, torrents: [] };
   const named = location.kind === 'by-hash' && location.algorithm === 'SHA256' ? parseSha256(location.hash) : undefined;
-  // a Release is what the mirror has now, whatever a client remembers of it
-  const sha256 = location.kind === 'release' ? undefined : (expected ?? named);
+  // nor does it matter what a client remembers of a Release
+  const sha256 = isListed ? (expected ?? named) : undefined;
   if (sha256 !== undefined) {
     const plan: FetchPlan = { ...common, trust: 'hash', sha256, revalidate: 'immutable' };
     return { plan, hit: undefined, location, generation, hinted: sha256 !== named, askAgain: metadata };
   }
-  const always = metadata || reload || location.kind === 'by-hash';
+  const mayChange = location.kind !== 'other' || METADATA_NAME.test(url) || PACKAGE_NAME.test(url);
   return {
-    plan: { ...common, trust: 'none', revalidate: always ? 'always' : 'heuristic' },
+    plan: { ...common, trust: 'none', revalidate: mayChange || reload ? 'always' : 'heuristic' },
     hit: undefined,
     location,
     generation,

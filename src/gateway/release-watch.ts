@@ -65,15 +65,15 @@ export class ReleaseWatch {
   failed({ name, releaseDir }: ReleaseLocation, code: ErrorCode): void {
     if (name !== 'Release.gpg' || !ABSENT.has(code) || !this.#releases.has(releaseDir)) return;
     this.#deps.catalogue.setDiverged(archiveKey(releaseDir), true);
+    this.#deps.parser.tell('releaseUnsigned', releaseDir);
   }
 
   async #submit(releaseDir: MirrorUrl, input: Parameters<PackagesParserProtocol['releaseFetched']>[0]): Promise<void> {
     const { parser, catalogue, log } = this.#deps;
     try {
       const verdict = await parser.within(VERDICT_MS).ask('releaseFetched', input);
+      // why one was refused is in the parser's log
       if (verdict.adopted || verdict.diverges) catalogue.setDiverged(archiveKey(releaseDir), !verdict.adopted);
-      if (!verdict.adopted)
-        log.warn({ url: input.url, code: verdict.code, reason: verdict.message }, 'release rejected');
     } catch (error) {
       const { code, message } = asDebtorrentError(error);
       log.warn({ url: input.url, code, reason: message }, 'release not checked');

@@ -129,3 +129,50 @@ t.test('a Release that is refused', { skip: skipWithoutApt }, async (t) => {
     t.same(downloaded(await before.download('hello')), hashesOf(archive, 'hello'), 'and all others have it');
   });
 });
+
+for (const [what, signing] of [
+  ['by a key of the client’s own', 'unknown'],
+  ['without a signature', 'none'],
+] as const) {
+  t.test(`a Release ${what}: the daemon goes by it after a restart, too`, { skip: skipWithoutApt }, async (t) => {
+    const scene = await Scene.start(t, { archive: { byHash: false }, state: first });
+    const { archive, daemon, keys } = scene;
+    await scene.adopt();
+    const { path } = archive.file('hello');
+    await until('the package is known', isVerified(scene, archive, path));
+    archive.publish({ add: [hello('two')], signing });
+    const trust = signing === 'none' ? 'trusted=yes' : `signed-by=${keys.otherKeyring}`;
+    const uri = `${daemon.url}/${scene.mirror.host}/debian`;
+    const apt = scene.apt('prefix', { sourcesList: [`deb [${trust}] ${uri} trixie main`] });
+    const updated = await apt.update();
+    t.equal(updated.code, 0, updated.output);
+    await daemon.stop();
+    const refusals = daemon.lines.filter((line) => /rejected/i.test(line));
+    t.equal(refusals.length, signing === 'unknown' ? 1 : 0, 'the log says it once');
+    await daemon.start(`127.0.0.1:${daemon.port}`);
+    const got = await apt.download('hello');
+    t.same(downloaded(got), hashesOf(archive, 'hello'), got.output);
+  });
+}
+
+t.test(
+  'same name, new content: a package that no index vouches for is asked for anew',
+  { skip: skipWithoutApt },
+  async (t) => {
+    const scene = await Scene.start(t, { archive: { byHash: false, signing: 'none' }, state: first });
+    const { archive, daemon, mirror } = scene;
+    const apt = scene.apt('prefix', {
+      sourcesList: [`deb [trusted=yes] ${daemon.url}/${mirror.host}/debian trixie main`],
+    });
+    for (const variant of ['one', 'two']) {
+      archive.publish({ add: [hello(variant)], date: new Date(Date.now() - (variant === 'one' ? 20 : 10) * DAY) });
+      const updated = await apt.update();
+      t.equal(updated.code, 0, updated.output);
+      // while the one before is still being put into the cache it is joined
+      await until('it is downloaded', async () => {
+        const got = downloaded(await apt.download('hello'));
+        return got.join() === hashesOf(archive, 'hello').join();
+      });
+    }
+  },
+);

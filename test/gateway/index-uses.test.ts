@@ -33,6 +33,7 @@ function scene(t: Test) {
         return new Promise((resolve) => noted.push(() => resolve(true)));
       },
       releaseConfirmed: () => undefined,
+      releaseUnsigned: () => undefined,
       archives: () => [],
     },
     log: new Recorder(),

@@ -70,6 +70,15 @@ export class ArchiveTable {
     if (release) this.#archives.set(state.key, { state, trust, segments, release });
   }
 
+  /** Whether clients were given another Release than the adopted one; false when that is known already. */
+  setDiverged(key: ArchiveKey, diverged: boolean): boolean {
+    const known = this.#archives.get(key);
+    if (!known || (known.state.diverged ?? false) === diverged) return false;
+    const { diverged: _, ...state } = known.state;
+    this.#archives.set(key, { ...known, state: { ...state, ...(diverged && { diverged }) } });
+    return true;
+  }
+
   /** Indexes that the new Release lists with the content that is loaded stay as they are; others wait to be loaded. */
   adopt(adoption: Adoption): { readonly state: ArchiveState; readonly removed: ArchiveState | undefined } {
     const { release, segment } = adoption;

@@ -8,6 +8,7 @@ import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from '../../core/logging.ts';
 import { isSources, keysInSources } from './inline-keys.ts';
+import { Turnstile } from './load-queue.ts';
 import { isKeybox, readKeys, sortKeys } from './openpgp-keys.ts';
 
 export interface Keyrings {
@@ -51,12 +52,18 @@ export class KeyringSource {
   /** What `#current` was put together from. */
   #parts: readonly Part[] = [];
   #sorting: Promise<Keyrings> | undefined;
+  /** Releases of several archives are looked at at the same time, and there is one common file. */
+  readonly #turns = new Turnstile();
 
   constructor(deps: KeyringSourceDeps) {
     this.#deps = deps;
   }
 
-  async current(): Promise<Keyrings> {
+  current(): Promise<Keyrings> {
+    return this.#turns.through(() => this.#now());
+  }
+
+  async #now(): Promise<Keyrings> {
     const digest = createHash('sha256');
     const paths: string[] = [];
     for (const path of (await this.#deps.list()).slice(0, MAX_KEYRINGS)) {
@@ -66,7 +73,8 @@ export class KeyringSource {
       digest.update(`${path}\0${found.size}\0${found.mtimeMs}\0${found.ino}\0`);
     }
     const seen = digest.digest('hex');
-    if (this.#current !== undefined && this.#seen === seen) return this.#current;
+    const current = this.#seen === seen ? this.#current : undefined;
+    if (current && (await areThere([current.files[0], ...current.later]))) return current;
     const built = await this.#build(paths);
     if (this.#written) {
       this.#current = built;
@@ -113,11 +121,12 @@ export class KeyringSource {
    * warning. They are back when a keyring changes, and at the next start.
    */
   withoutUnreadable(reads: (keyring: string) => Promise<boolean>): Promise<Keyrings> {
-    return (this.#sorting ??= this.#leaveOut(reads).finally(() => (this.#sorting = undefined)));
+    const sort = (): Promise<Keyrings> => this.#leaveOut(reads).finally(() => (this.#sorting = undefined));
+    return (this.#sorting ??= this.#turns.through(sort));
   }
 
   async #leaveOut(reads: (keyring: string) => Promise<boolean>): Promise<Keyrings> {
-    const current = await this.current();
+    const current = await this.#now();
     const [target] = current.files;
     if (await reads(target)) return current;
     const trial = `${target}.try`;
@@ -135,7 +144,8 @@ export class KeyringSource {
     const parts = await sound(this.#parts);
     await rm(trial, { force: true });
     // a keyring has changed meanwhile
-    if (this.#current !== current) return this.current();
+    const now = await this.#now();
+    if (now !== current) return now;
     this.#parts = parts;
     await this.#put(target, Buffer.concat(this.#parts.map(({ keys }) => keys)));
     return current;
@@ -158,4 +168,10 @@ export class KeyringSource {
       return false;
     }
   }
+}
+
+/** Whoever clears the cache by hand may take the common files away, too. */
+async function areThere(paths: readonly string[]): Promise<boolean> {
+  const found = await Promise.all(paths.map((path) => stat(path).catch(() => undefined)));
+  return found.every((file) => file?.isFile() === true);
 }

@@ -34,6 +34,8 @@ export interface PackagesParserProtocol {
   indexUsed(url: MirrorUrl): true;
   /** The client has this Release already: what is used of it is loaded, or what this machine would use. */
   releaseConfirmed(url: MirrorUrl): void;
+  /** Clients were told that the Release in this directory has no signature: some go by it all the same. */
+  releaseUnsigned(releaseDir: MirrorUrl): void;
   archives(): ArchiveState[];
 }
 
@@ -150,6 +152,7 @@ export async function createPackagesParser(deps: PackagesParserDeps): Promise<Pa
           log.error({ url, err: asDebtorrentError(error) }, 'Release not looked at'),
         );
       },
+      releaseUnsigned: (releaseDir) => void intake.unsigned(releaseDir),
       archives: () => table.all().map((k) => k.state),
     },
     async stop() {

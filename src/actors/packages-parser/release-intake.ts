@@ -85,6 +85,12 @@ export class ReleaseIntake {
     }
   }
 
+  /** Clients may go by a Release that has no signature; what is known of the archive is saved as out of step with it. */
+  async unsigned(releaseDir: MirrorUrl): Promise<void> {
+    const key = archiveKey(releaseDir);
+    await this.#inTurn(key, () => this.#setDiverged(key, true));
+  }
+
   async #take(input: FetchedRelease, location: ReleaseLocation): Promise<ReleaseVerdict> {
     const payload = input.inRelease ?? input.release;
     if (payload === undefined) throw malformed('there is no file');
@@ -98,17 +104,20 @@ export class ReleaseIntake {
       return await this.#judge(signed, location, known);
     } catch (error) {
       const isOther = known !== undefined && known.state.verified !== signed.identity;
-      return this.#rejected(input.url, error, isOther && mayBeTaken(signed, asDebtorrentError(error)));
+      const diverges = isOther && mayBeTaken(signed, asDebtorrentError(error));
+      if (diverges) await this.#setDiverged(known.state.key, true);
+      return this.#rejected(input.url, error, diverges);
     }
   }
 
   async #judge(signed: ReadRelease, location: ReleaseLocation, known: Known | undefined): Promise<ReleaseVerdict> {
-    const { check } = this.#deps;
+    const { check, table } = this.#deps;
     const trust = await check.trust();
     if (known?.state.verified === signed.identity && known.trust === trust) {
       check.requireCurrent(known.state);
       this.#deps.indexes.ensure(known.state.key);
-      return { adopted: true, archive: known.state, changed: false };
+      await this.#setDiverged(known.state.key, false);
+      return { adopted: true, archive: table.get(known.state.key)?.state ?? known.state, changed: false };
     }
     const checked = await this.#check(signed, known);
     if (known) requireProgress(checked, known, { trust, isFromFuture: check.isFromFuture(known.state) });
@@ -162,6 +171,11 @@ export class ReleaseIntake {
     const { code, message } = asDebtorrentError(error);
     this.#deps.log.warn({ url, code, reason: message }, 'Release rejected');
     return { adopted: false, code, message, diverges };
+  }
+
+  /** It is saved, too: a daemon that starts again has to go by what its clients have. */
+  async #setDiverged(key: ArchiveKey, diverged: boolean): Promise<void> {
+    if (this.#deps.table.setDiverged(key, diverged)) await this.#deps.publisher.publish();
   }
 
   #forget({ state }: Known): void {

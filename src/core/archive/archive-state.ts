@@ -68,6 +68,8 @@ export interface ArchiveState {
   readonly releaseName: Exclude<ReleaseName, 'Release.gpg'>;
   /** SHA-256 of the bytes that were verified (InRelease; Release and signature, one after the other). */
   readonly verified: Sha256;
+  /** Clients were given another Release since, which was not adopted (Catalogue.setDiverged). */
+  readonly diverged?: boolean;
   readonly origin: string;
   readonly label: string;
   readonly suite: string;

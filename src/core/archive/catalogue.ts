@@ -6,8 +6,8 @@ import type { InfoHash, MirrorUrl, Sha256 } from '../ids.ts';
 import type { ArchiveKey, ArchiveState, IndexState, SegmentFile, TorrentSummary } from './archive-state.ts';
 import { parseIndexName } from './index-name.ts';
 import { mayContain } from './index-scope.ts';
-import { archiveKey } from './archive-state.ts';
-import { joinMirrorUrl, pathKey, splitMirrorUrl, splits } from './mirror-path.ts';
+import { basesOf, type Base } from './bases.ts';
+import { joinMirrorUrl, splitMirrorUrl, splits } from './mirror-path.ts';
 import type { Segment } from './segment.ts';
 
 export interface CatalogueHit {
@@ -50,11 +50,7 @@ interface Adopted {
 }
 
 /** An archive whose paths may be relative to a directory. */
-interface Base {
-  readonly adopted: Adopted;
-  /** How many levels above the Release's directory; 0 for the root of a dists tree, which is certain. */
-  readonly guess: number;
-}
+type BaseOf = Base & { readonly adopted: Adopted };
 
 const MAX_ALTERNATES = 4;
 const BY_HASH = /^(?:(.*)\/)?by-hash\/[^/]+\/[^/]+$/;
@@ -69,7 +65,7 @@ export class Catalogue {
   /** Archives whose last Release went to a client without being adopted (see setDiverged). */
   readonly #diverged = new Set<string>();
   /** Archives by the directories that their files' paths may be relative to; most trustworthy and newest first. */
-  readonly #bases = new Map<string, Base[]>();
+  readonly #bases = new Map<string, BaseOf[]>();
 
   /** Takes the archive's state as it is now, in place of what was known of it. Segments that are not given are missing. */
   adopt(state: ArchiveState, segments: ReadonlyMap<SegmentFile, Segment>): void {
@@ -79,7 +75,8 @@ export class Catalogue {
       if (segment) tables.push({ archive: state, index, segment });
     }
     tables.sort((a, b) => (b.index.segment?.date ?? 0) - (a.index.segment?.date ?? 0));
-    if (this.#archives.get(state.key)?.state.verified !== state.verified) this.#diverged.delete(state.key);
+    if (state.diverged === true) this.#diverged.add(state.key);
+    else if (this.#archives.get(state.key)?.state.verified !== state.verified) this.#diverged.delete(state.key);
     this.#archives.set(state.key, { state, release: segments.get(state.segment), tables });
     this.#changed();
   }
@@ -144,9 +141,9 @@ export class Catalogue {
     const path = splitMirrorUrl(url);
     if (!path) return false;
     for (const { key, rest } of splits(path)) {
-      for (const { adopted } of this.#bases.get(key) ?? []) {
+      for (const { adopted, within } of this.#bases.get(key) ?? []) {
         const { state } = adopted;
-        if (this.#isVague(adopted)) continue;
+        if (this.#isVague(adopted) || !rest.startsWith(within)) continue;
         if (state.indexes.some((i) => i.status === 'loading' && mayContain(i, state.components, rest))) return true;
       }
     }
@@ -185,27 +182,15 @@ export class Catalogue {
     this.#generation++;
     this.#bases.clear();
     for (const adopted of this.#archives.values()) {
-      const { state } = adopted;
-      if (state.layout === 'dists') this.#addBase(archiveKey(state.root), { adopted, guess: 0 });
-      else this.#addFlatBases(adopted);
+      for (const base of basesOf(adopted.state)) {
+        const bases = this.#bases.get(base.key) ?? [];
+        bases.push({ ...base, adopted });
+        this.#bases.set(base.key, bases);
+      }
     }
     for (const bases of this.#bases.values()) {
       bases.sort((a, b) => a.guess - b.guess || b.adopted.state.date - a.adopted.state.date);
     }
-  }
-
-  /** The directory in sources.list, which paths are relative to, is the Release's directory or one above it. */
-  #addFlatBases(adopted: Adopted): void {
-    const path = splitMirrorUrl(adopted.state.releaseDir);
-    if (!path) return;
-    const depth = path.segments.length;
-    for (let count = depth; count >= 0; count--) this.#addBase(pathKey(path, count), { adopted, guess: depth - count });
-  }
-
-  #addBase(key: string, base: Base): void {
-    const bases = this.#bases.get(key);
-    if (bases) bases.push(base);
-    else this.#bases.set(key, [base]);
   }
 
   /** Names of its packages may stand for other content. Archives with by-hash never give one name to two contents. */
@@ -215,9 +200,9 @@ export class Catalogue {
 
   #lookupPackage(key: string, rest: string) {
     let best: { table: Table; hit: { sha256: Sha256; size: number }; date: number; guess: number } | undefined;
-    for (const { adopted, guess } of this.#bases.get(key) ?? []) {
+    for (const { adopted, guess, within } of this.#bases.get(key) ?? []) {
       if (best && guess > best.guess) break;
-      if (this.#isVague(adopted)) continue;
+      if (this.#isVague(adopted) || !rest.startsWith(within)) continue;
       for (const table of adopted.tables) {
         const date = table.index.segment?.date ?? 0;
         if (best && date <= best.date) continue;

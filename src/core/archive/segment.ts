@@ -18,12 +18,20 @@ export interface SegmentEntry extends SegmentHit {
   readonly path: string;
 }
 
+/** A resizable one (ES2024) is mapped, not allocated: its pages come with the first byte that is written to them. */
+const UntouchedBuffer = ArrayBuffer as new (length: number, options: { maxByteLength: number }) => ArrayBuffer;
+
 export class Segment {
   readonly count: number;
   /** Sum of the sizes of all entries. */
   readonly totalBytes: number;
   /** All of it, as in a file; nobody writes there any more. */
   readonly memory: SharedArrayBuffer;
+  /**
+   * As many bytes that nobody touches, so that they take no memory. V8 counts these, but not what threads share: without
+   * them no thread looked for garbage in all of its heap, and the segments of hundreds of updates stayed in memory.
+   */
+  readonly weight: ArrayBuffer;
   readonly #shas: Buffer;
   readonly #names: Buffer;
   readonly #sizes: Float64Array;
@@ -36,6 +44,7 @@ export class Segment {
     const layout = layoutOf(count, pathSlots, shaSlots, nameBytes);
     const buffer = Buffer.from(memory);
     this.memory = memory;
+    this.weight = new UntouchedBuffer(memory.byteLength, { maxByteLength: memory.byteLength });
     this.count = count;
     this.totalBytes = header.totalBytes;
     this.#sizes = new Float64Array(memory, layout.sizes, count);

@@ -55,16 +55,17 @@ export class SourceFiles {
     return true;
   }
 
-  /** Calls back for each file in `directory[0, length)`. */
+  /** Calls back for each file in `directory[0, length)`; with no directory they lie where paths are relative to. */
   emit(directory: Uint8Array, length: number, sink: EntrySink): { emitted: number; skipped: number } {
     let emitted = 0;
+    const at = length === 0 ? 0 : length + 1;
     for (let file = 0; file < this.#count; file++) {
       const from = file === 0 ? 0 : (this.#nameEnds[file - 1] as number);
       const to = this.#nameEnds[file] as number;
       this.#path.set(directory.subarray(0, length));
-      this.#path[length] = SLASH;
-      this.#path.set(this.#names.subarray(from, to), length + 1);
-      const end = normalisePath(this.#path, 0, length + 1 + to - from);
+      if (length > 0) this.#path[length] = SLASH;
+      this.#path.set(this.#names.subarray(from, to), at);
+      const end = normalisePath(this.#path, 0, at + to - from);
       if (end < 0) continue;
       emitted++;
       this.#sha.set(this.#shas.subarray(file * 32, file * 32 + 32));

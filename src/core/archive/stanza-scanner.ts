@@ -161,10 +161,11 @@ export class StanzaScanner {
   }
 
   #emitSources(files: SourceFiles): void {
-    if (this.#bad || !this.#seenPath) {
+    if (this.#bad) {
       this.#skipped++;
       return;
     }
+    // apt-ftparchive writes no Directory where it would be empty, and APT takes it so
     const { emitted, skipped } = files.emit(this.#path, this.#pathLength, this.#sink);
     this.#entries += emitted;
     // a source without files is as much as a stanza that cannot be read

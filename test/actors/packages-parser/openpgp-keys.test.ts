@@ -88,5 +88,16 @@ t.test('keyrings', { skip: skipWithout('gpg', 'gpgconf') }, async (t) => {
     t.equal((await source.current()).stamp, first.stamp, 'a keyring that was only written anew does not');
     writeFileSync(gpg, binary);
     t.not((await source.current()).stamp, first.stamp, 'a changed keyring changes the stamp');
+
+    rmSync(first.files[0]);
+    t.strictSame(readFileSync((await source.current()).files[0]), Buffer.concat([binary, binary]), 'it is made again');
+    writeFileSync(gpg, other);
+    const changed = await Promise.all(Array.from({ length: 8 }, () => source.current()));
+    t.equal(new Set(changed).size, 1, 'those who ask at the same time get what one of them has put together');
+    t.strictSame(readFileSync(first.files[0]), Buffer.concat([binary, other]));
+    t.strictSame(
+      new Set(warnings.map((fields) => JSON.stringify(fields))),
+      new Set([JSON.stringify({ path: broken })]),
+    );
   });
 });

@@ -44,6 +44,35 @@ t.test('restarts', { skip }, async (t) => {
     t.strictSame(s.warnings, []);
   });
 
+  t.test('an archive whose clients were given another Release is still out of step with them', async (t) => {
+    const archive = new Archive({ keys, seed: t.name, byHash: false }).publish({ add: [{ name: 'hello' }] });
+    const s = await new ParserScene(archive).start();
+    t.teardown(async () => {
+      await s.close();
+      archive.close();
+    });
+    const isKnown = (): boolean => s.size(hello(s)) !== undefined;
+    await s.release();
+    await s.use(s.meta(`${PACKAGES}.xz`));
+    t.ok(isKnown());
+    for (const unsigned of [false, true]) {
+      if (unsigned) {
+        s.parser.tell('releaseUnsigned', s.url('dists/trixie'));
+        await until('it is out of step', () => !isKnown());
+      } else t.match(await (archive.publish({ signing: 'unknown' }), s.release()), { adopted: false, diverges: true });
+      await s.restart();
+      t.ok(s.view.catalogue.archives()[0]?.indexes[0]?.segment);
+      t.notOk(isKnown());
+      t.match(await (archive.publish({ signing: 'good' }), s.release()), { adopted: true });
+      t.ok(isKnown());
+      await s.restart();
+      t.ok(isKnown());
+    }
+    s.parser.tell('releaseUnsigned', s.url('dists/trixie'));
+    await until('it is out of step', () => !isKnown());
+    t.match(await s.release(), { adopted: true, changed: false });
+  });
+
   t.test('killed when it says that an index is loaded, it comes up with it', async (t) => {
     const archive = new Archive({ keys, seed: t.name });
     archive.publish({ add: [{ name: 'hello' }] });

@@ -143,6 +143,10 @@ t.test('flat repositories: names are relative to the Release or to a directory a
   t.equal(catalogue.lookup(url('http://h/repo/amd64/d.deb')), undefined);
   t.strictSame(catalogue.archivesFor(url('http://h/repo/amd64/a.deb')).length, 1);
   t.strictSame(catalogue.archivesFor(url('http://h/other/a.deb')), []);
+  t.equal(catalogue.lookup(url('http://h/repo/a.deb')), undefined, 'it may be of another archive, around this one');
+  adopt(catalogue, { ...flat, indexes: { Packages: { status: 'loading' } } });
+  t.ok(catalogue.pendingFor(url('http://h/repo/amd64/d_1_all.deb')));
+  t.notOk(catalogue.pendingFor(url('http://h/repo/d_1_all.deb')), 'nor does that one wait for it');
 });
 
 t.test('sources are found too', async (t) => {

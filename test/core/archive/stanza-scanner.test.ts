@@ -56,6 +56,8 @@ t.test('each file of Sources is found, wherever Directory stands', async (t) => 
     { path: 'pool/main/s/s/s_1.dsc', size: 100, sha: SHA },
     { path: 'pool/main/s/s/s_1.tar.xz', size: 200, sha: SHA },
   ]);
+  const none = `Checksums-Sha256:\n ${SHA} 1 a.dsc`;
+  t.equal(scan(none, 'sources').found[0]?.path, 'a.dsc', 'apt-ftparchive leaves an empty one out');
   const flat = `Directory: .\nChecksums-Sha256:\n ${SHA} 1 a.dsc`;
   t.equal(scan(flat, 'sources').found[0]?.path, 'a.dsc', 'and the last line may lack its line feed');
 });
