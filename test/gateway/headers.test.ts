@@ -55,10 +55,10 @@ t.test('a file that passes by a full store', async (t) => {
 t.test('a client that wants what the mirror has now: asked where no hash says it, and nowhere else', async (t) => {
   const s = await startGateway(t);
   // by its date it may be kept for an hour
-  s.web.rule(/deb$/, { headers: { 'last-modified': 'Thu, 01 Jan 2015 00:00:00 GMT' } });
+  s.web.rule(/img$/, { headers: { 'last-modified': 'Thu, 01 Jan 2015 00:00:00 GMT' } });
   const requests = ['Cache-Control: no-cache', 'Cache-Control: max-age=0', 'Pragma: no-cache'];
   for (const size of [3000, 300_000]) {
-    const path = `${size}.deb`;
+    const path = `${size}.img`;
     const url = `${s.web.url}/${path}` as MirrorUrl;
     // until then whoever asks is given what has just been fetched
     const kept = (bytes: number) => until(async () => (await s.store.ref.ask('name', url))?.size === bytes);

@@ -76,7 +76,8 @@ t.test('the beginning was right, then wrong, then right: nobody has all with a w
   for (const answer of [await early.ended(), await late.ended()]) {
     t.ok(answer?.complete === false || answer?.body.equals(data), `${answer?.body.length} bytes`);
   }
-  t.equal(warnings(s), 1);
+  // The late one has bytes of the second answer only if it was quick.
+  t.ok(warnings(s) === 1 || warnings(s) === 2, `${warnings(s)} warnings`);
 });
 
 t.test('it never comes again: who has the beginning is not given the rest of another', async (t) => {
