@@ -24,8 +24,8 @@ t.test('who asks for a file that was to be fetched ahead does not wait for those
       return signedPlan(`${web.url}/${n}.deb`, data);
     }),
   );
-  // They are slow, not silent: no timeout ends them.
-  web.rule(/^\/[01]\.deb/, { rate: 1024 });
+  // They are slow, not silent: no timeout ends them. Which two of them come first is not said.
+  web.rule(/^\/[0-3]\.deb/, { rate: 1024 });
   for (const plan of plans) {
     const ahead = transfers.ref.within(100_000).ask('fetch', { ...plan, ahead: true });
     ahead.catch(() => undefined);
@@ -36,5 +36,5 @@ t.test('who asks for a file that was to be fetched ahead does not wait for those
   });
   const [, , , , last] = plans;
   t.match(await transfers.ref.within(60_000).ask('fetch', last as (typeof plans)[number]), { kind: 'file', size: MIB });
-  t.strictSame(web.requests(/^\/[23]\.deb/), [], 'the others go on waiting');
+  t.equal(web.requests(/^\/[0-3]\.deb/).length, 2, 'the others go on waiting');
 });
