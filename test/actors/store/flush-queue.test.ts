@@ -54,7 +54,8 @@ t.test('what a rush leaves waits for a second in which nothing is asked for and 
   t.strictSame(flushed, []);
   await pass(200);
   await until(() => flushed.length === 101);
-  t.equal(flushed.at(-1), 'the last one');
+  // Two are flushed at a time, and end in any order.
+  t.ok(flushed.slice(-2).includes('the last one'));
 });
 
 t.test('a rush that goes on delays a file by ten seconds at most', async (t) => {
