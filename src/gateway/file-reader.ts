@@ -18,49 +18,48 @@ export const shares = new SendShares((crowded) => {
 });
 
 /** Sends [start, end) of what is written already. Resolves to false when the client has gone or the file is too short. */
-export async function sendRange(
-  client: ClientExchange,
-  file: ReadableFile,
-  start: number,
-  end: number,
-): Promise<boolean> {
+export function sendRange(client: ClientExchange, file: ReadableFile, start: number, end: number): Promise<boolean> {
+  return eachPiece(file, start, end, {
+    isFirst: () => client.bytes === 0,
+    take: (bytes) => client.write(bytes),
+  });
+}
+
+/** SHA-256 of [start, end), in hexadecimal digits; undefined when the file is too short. */
+export async function hashRange(file: ReadableFile, start: number, end: number): Promise<string | undefined> {
+  const hash = createHash('sha256');
+  const take = (bytes: Buffer) => {
+    hash.update(bytes);
+    return true;
+  };
+  return (await eachPiece(file, start, end, { isFirst: () => false, take })) ? hash.digest('hex') : undefined;
+}
+
+interface Pieces {
+  /** The next one is the first of its answer. */
+  isFirst(): boolean;
+  /** False when no more are wanted; the buffer is not used again then. */
+  take(bytes: Buffer): boolean | Promise<boolean>;
+}
+
+/** Resolves to false when the file is too short, or no more are wanted. */
+async function eachPiece(file: ReadableFile, start: number, end: number, { isFirst, take }: Pieces): Promise<boolean> {
   shares.begin();
   try {
     let position = start;
     while (position < end) {
-      const wait = client.bytes === 0 ? shares.first() : shares.further();
+      const wait = isFirst() ? shares.first() : shares.further();
       if (wait !== undefined) await wait;
       const buffer = shares.buffer();
       const length = Math.min(buffer.length, end - position);
       const bytesRead = await file.read(buffer, length, position);
       if (bytesRead === 0) return false;
       // a write to a client that went away may still refer to the buffer
-      if (!(await client.write(buffer.subarray(0, bytesRead)))) return false;
+      if (!(await take(buffer.subarray(0, bytesRead)))) return false;
       shares.free(buffer);
       position += bytesRead;
     }
     return true;
-  } finally {
-    shares.end();
-  }
-}
-
-/** SHA-256 of [start, end), in hexadecimal digits; undefined when the file is too short. */
-export async function hashRange(file: ReadableFile, start: number, end: number): Promise<string | undefined> {
-  const hash = createHash('sha256');
-  shares.begin();
-  try {
-    for (let position = start; position < end;) {
-      const wait = shares.further();
-      if (wait !== undefined) await wait;
-      const buffer = shares.buffer();
-      const bytesRead = await file.read(buffer, Math.min(buffer.length, end - position), position);
-      if (bytesRead === 0) return undefined;
-      hash.update(buffer.subarray(0, bytesRead));
-      shares.free(buffer);
-      position += bytesRead;
-    }
-    return hash.digest('hex');
   } finally {
     shares.end();
   }

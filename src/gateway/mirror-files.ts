@@ -22,7 +22,7 @@ import { passThrough, type PassThroughDeps } from './pass-through.ts';
 import { planFor, type Planned, type PlannerDeps } from './planner.ts';
 import { RecentFiles } from './recent-files.ts';
 import { ReleaseWatch } from './release-watch.ts';
-import { serveHead } from './serve-head.ts';
+import { OPEN_MS, serveHead } from './serve-head.ts';
 import {
   openWhole,
   sendArriving,
@@ -43,8 +43,6 @@ export interface MirrorFilesDeps {
   now(): number;
 }
 
-/** Longer than a transfer needs to give up on a mirror that is down, in milliseconds. */
-const OPEN_MS = 120_000;
 /** A Release is at most some hundred kilobytes; from a very slow mirror it is passed on as it comes. */
 const RELEASE_MS = 20_000;
 /** Tries to open a file that is removed each time, */
@@ -105,13 +103,11 @@ export class MirrorFiles {
     const range = client.range();
     const from = range !== undefined && 'first' in range ? range.first : 0;
     try {
-      await this.#serveFromStore(client, planned, from);
+      await this.#answer(client, planned, from);
     } catch (error) {
-      const { code, message } = asDebtorrentError(error);
-      if (code === 'HASH_MISMATCH' && client.hasBytes) this.#spoilt.add(transferKey(planned.plan));
-      if (!STORE_FAULTS.has(code) || client.gone) throw error;
-      this.#deps.log.warn({ url, code, reason: message }, 'passing by the store');
-      await this.#passThrough(client, planned.plan);
+      const isWrong = asDebtorrentError(error).code === 'HASH_MISMATCH';
+      if (isWrong && client.hasBytes) this.#spoilt.add(transferKey(planned.plan));
+      throw error;
     }
   }
 
@@ -137,12 +133,14 @@ export class MirrorFiles {
     return planned;
   }
 
-  async #passThrough(client: ClientExchange, plan: Planned['plan']): Promise<void> {
+  async #answer(client: ClientExchange, planned: Planned, from: number): Promise<void> {
     try {
-      await passThrough(this.#deps.passThrough, client, plan);
+      await this.#serveFromStore(client, planned, from);
     } catch (error) {
-      if (asDebtorrentError(error).code === 'HASH_MISMATCH' && client.hasBytes) this.#spoilt.add(transferKey(plan));
-      throw error;
+      const { code, message } = asDebtorrentError(error);
+      if (!STORE_FAULTS.has(code) || client.gone) throw error;
+      this.#deps.log.warn({ url: planned.plan.url, code, reason: message }, 'passing by the store');
+      await passThrough(this.#deps.passThrough, client, planned.plan);
     }
   }
 

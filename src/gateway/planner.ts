@@ -82,7 +82,7 @@ export async function planFor(deps: PlannerDeps, url: MirrorUrl, expected?: Sha2
     const plan: FetchPlan = { ...common, trust: 'hash', sha256, revalidate: 'immutable' };
     return { plan, hit: undefined, location, generation, hinted: sha256 !== named, askAgain: metadata };
   }
-  const mayChange = location.kind !== 'other' || METADATA_NAME.test(url) || PACKAGE_NAME.test(url);
+  const mayChange = metadata || location.kind === 'by-hash' || PACKAGE_NAME.test(url);
   return {
     plan: { ...common, trust: 'none', revalidate: mayChange || reload ? 'always' : 'heuristic' },
     hit: undefined,

@@ -12,8 +12,8 @@ export interface ServeHeadDeps {
   now(): number;
 }
 
-/** As long as a transfer needs to give up on a mirror that is down, in milliseconds. */
-const HEAD_MS = 120_000;
+/** Longer than a transfer needs to give up on a mirror that is down, in milliseconds. */
+export const OPEN_MS = 120_000;
 
 /** False: go on as for GET. */
 export async function serveHead(deps: ServeHeadDeps, client: ClientExchange, plan: FetchPlan): Promise<boolean> {
@@ -26,7 +26,7 @@ export async function serveHead(deps: ServeHeadDeps, client: ClientExchange, pla
   }
   if (plan.trust === 'none' || plan.size === undefined) {
     const head = await transfers
-      .within(HEAD_MS)
+      .within(OPEN_MS)
       .ask('head', plan.url)
       .catch((error: unknown) => {
         // The cache may have it: GET looks there, and is told when the mirror cannot be asked.

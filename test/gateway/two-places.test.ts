@@ -1,5 +1,5 @@
 /** Clients that want one large file from different bytes on, and a slow mirror that gives ranges. */
-import t from 'tap';
+import t, { type Test } from 'tap';
 
 import { until } from '../kernel/contract.ts';
 import { randomBytes } from '../support/random.ts';
@@ -12,14 +12,20 @@ const PATH = `${ARCHIVE}/pool/a.deb`;
 const SOME = 10_000;
 t.setTimeout(120_000);
 
-t.test('who joins at another place gets bytes before the first ranges for the other are there', async (t) => {
+/** A client that gets bytes of a large file, not from its beginning. */
+async function scene(t: Test, name: string) {
   const s = await startGateway(t);
-  const data = randomBytes('places', 40 * MIB);
+  const data = randomBytes(name, 40 * MIB);
   await s.publish(PATH, data);
   s.index({ 'pool/a.deb': data });
   s.web.rule(`/${PATH}`, { rate: 200_000 });
   const first = begin(t, s, PATH, ['Range: bytes=1000000-']);
   await until(() => first.received() > SOME);
+  return { s, first };
+}
+
+t.test('who joins at another place gets bytes before the first ranges for the other are there', async (t) => {
+  const { s, first } = await scene(t, 'places');
   const others = [begin(t, s, PATH), begin(t, s, PATH, [`Range: bytes=${35 * MIB}-`])];
   await until(() => others.every((each) => each.received() > SOME));
   const asked = s.web.requests(`/${PATH}`);
@@ -31,13 +37,7 @@ t.test('who joins at another place gets bytes before the first ranges for the ot
 });
 
 t.test('who leaves is not fetched for any more: the next one’s bytes come first', async (t) => {
-  const s = await startGateway(t);
-  const data = randomBytes('left', 40 * MIB);
-  await s.publish(PATH, data);
-  s.index({ 'pool/a.deb': data });
-  s.web.rule(`/${PATH}`, { rate: 200_000 });
-  const first = begin(t, s, PATH, ['Range: bytes=1000000-']);
-  await until(() => first.received() > SOME);
+  const { s, first } = await scene(t, 'left');
   first.leave();
   const second = begin(t, s, PATH);
   await until(() => second.received() > SOME);

@@ -72,7 +72,7 @@ export class Fetching {
   }
 
   /** What mirrors said and sent. */
-  get mirror(): Pick<MirrorSide, 'info' | 'deliverers' | 'received' | 'jobStarted' | 'jobWrote' | 'wanted'> {
+  get mirror(): Pick<MirrorSide, 'info' | 'sender' | 'received' | 'jobStarted' | 'jobWrote' | 'wanted'> {
     return this.#mirror;
   }
 
@@ -265,9 +265,8 @@ export class Fetching {
   /** Has all bytes come once more over those that are there. */
   #overwrite(): void {
     this.#state = 'paused';
-    const from = this.#content.resumed ? 'an earlier transfer' : String(this.#mirror.deliverers);
     this.#together?.overwritten();
-    this.#overwriting.begin(from).then(
+    this.#overwriting.begin(this.#mirror.sender).then(
       () => {
         this.#mirror.deliverers.forget();
         this.start();

@@ -67,6 +67,11 @@ export class MirrorSide {
     return this.#troubled;
   }
 
+  /** Who sent what is there, for people to read. */
+  get sender(): string {
+    return this.#content.resumed ? 'an earlier transfer' : String(this.deliverers);
+  }
+
   /** Bytes that came from mirrors. */
   get received(): number {
     return this.#received;

@@ -262,8 +262,8 @@ export class Transfer {
 
   #mismatch(actual: Sha256): void {
     const { url, sha256 } = this.plan;
-    const { fromPeers, mirror: mirrors } = this.#fetching;
-    const mirror = this.#content.resumed ? 'an earlier transfer' : String(mirrors.deliverers);
+    const { fromPeers } = this.#fetching;
+    const mirror = this.#fetching.mirror.sender;
     this.#deps.hashFailed();
     this.#deps.log.warn({ mirror, fromPeers, url, sha256, actual }, 'hash mismatch: bytes thrown away');
     this.#fetching.startOver(`what came from ${mirror} has SHA-256 ${actual}, not ${sha256}`);
