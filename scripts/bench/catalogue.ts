@@ -87,7 +87,7 @@ async function measure(scope: Scope, { directory, mirror, say }: BenchContext): 
 
 /** Longest delay of the daemon's event loop since it was ready, in milliseconds. */
 async function longestDelay(daemon: Daemon): Promise<number> {
-  return (await daemonMetric(daemon, /^debtorrent_event_loop_delay_seconds\{quantile="1"/)) * 1000;
+  return (await daemonMetric(daemon, /^debtorrent_event_loop_delay_seconds\{fraction="1"/)) * 1000;
 }
 
 /** Starts the probe; the function returned ends it and gives its report. */

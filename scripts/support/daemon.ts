@@ -120,13 +120,14 @@ export async function daemonStatus(daemon: Daemon): Promise<Status> {
   return JSON.parse(await ownPage(daemon, '/status.json')) as Status;
 }
 
-/** The largest value of a metric over all of its label sets and suffixes that match; NaN if it is not there. */
+/** The largest value of a metric over all of its label sets and suffixes that match. Throws when there is none. */
 export async function daemonMetric(daemon: Daemon, name: RegExp): Promise<number> {
   const lines = (await ownPage(daemon, '/metrics')).split('\n');
   const values = lines
     .filter((line) => !line.startsWith('#') && name.test(line))
     .map((line) => Number(line.split(' ').at(-1)));
-  return values.length > 0 ? Math.max(...values) : Number.NaN;
+  if (values.length === 0) throw new Error(`/metrics has nothing like ${name.source}`);
+  return Math.max(...values);
 }
 
 /** Processor seconds that a process has used since its start, all of its threads together; NaN once it is gone. */
