@@ -1,6 +1,6 @@
 /** A small checkout with this project's launchers, the real npm, and two dependencies: the real compiler and esbuild. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,7 +18,8 @@ export interface Checkout {
   startGroup(): ChildProcess;
 }
 
-const PACKAGE = { name: 'small', version: '1.0.0', type: 'module', scripts: { start: 'node scripts/start.mjs' } };
+const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: { start: string } };
+const PACKAGE = { name: 'small', version: '1.0.0', type: 'module', scripts: { start: scripts.start } };
 // packages in the checkout itself: npm installs them as links, without a network
 const DEPENDENCIES = { typescript: 'file:vendor/typescript', esbuild: 'file:vendor/esbuild' };
 const LOCK = {

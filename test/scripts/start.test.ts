@@ -111,6 +111,49 @@ t.test('kill -9 during the installation or the build: the next start repairs it'
   }
 });
 
+t.test('a signal to npm alone ends the program, and npm with its exit code', async (t) => {
+  const checkout = makeCheckout(t);
+  checkout.write(
+    'src/globals.d.ts',
+    `declare const console: { log(...args: unknown[]): void };
+declare const process: { exitCode: number; once(signal: string, listener: () => void): void };
+declare function setInterval(listener: () => void, ms: number): unknown;
+declare function clearInterval(timer: unknown): void;
+`,
+  );
+  checkout.write(
+    'src/main.ts',
+    `export async function main() {
+  const alive = setInterval(() => undefined, 1000);
+  const signalled = new Promise<void>((resolve) => process.once('SIGTERM', resolve));
+  console.log('ready');
+  await signalled;
+  clearInterval(alive);
+  console.log('stopped');
+  process.exitCode = 7;
+}
+`,
+  );
+  const child = checkout.startGroup();
+  const group = child.pid ?? 0;
+  let stdout = '';
+  await new Promise<void>((resolve) => {
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+      if (text.includes('ready')) resolve();
+    });
+  });
+  const closed = once(child, 'close');
+  const exited = once(child, 'exit');
+  child.kill('SIGTERM');
+  const ended = await exited;
+  t.same(ended, [7, null]);
+  // one that goes on has the other end of standard output
+  if (ended[0] !== 7) process.kill(-group, 'SIGKILL');
+  await closed;
+  t.equal(stdout, 'ready\nstopped\n');
+});
+
 t.test('starts at the same time install and build once', async (t) => {
   const checkout = makeCheckout(t);
   const runs = await Promise.all([1, 2, 3, 4].map((n) => checkout.start(`--n=${n}`)));
