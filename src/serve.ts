@@ -93,7 +93,7 @@ async function run(config: Config, ownLog: Logger, signalled: NextSignal): Promi
   let catalogue: CatalogueUpdate | undefined;
   const metrics = createMetrics();
   const view = new CatalogueView();
-  const tunnels = new Tunnels({ rules, log });
+  const tunnels = new Tunnels({ rules, log, answered: (status, ms) => metrics.request(status, undefined, 0, ms) });
   let exchanger: Promise<Exchanger> | undefined;
   /** Loaded when the store is full for the first time: most daemons never need an HTTP client in this thread. */
   const passThroughExchanger = () =>

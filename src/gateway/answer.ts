@@ -1,7 +1,7 @@
 /** Answers that are one piece: errors, texts, headers of files. Every one has a body and a length: APT needs both. */
 import type { ServerResponse } from 'node:http';
 
-import { ERRORS, type DebtorrentError } from '../core/errors.ts';
+import { ERRORS, type DebtorrentError, type ErrorCode } from '../core/errors.ts';
 import { formatHttpDate } from '../core/http/http-date.ts';
 import { withoutSecrets } from '../core/http/shown.ts';
 import type { SourceLabel } from '../core/fetch-plan.ts';
@@ -10,6 +10,7 @@ import type { FileHead } from '../actors/transfers/protocol.ts';
 /** Seconds after which a client may try again what may pass. */
 const RETRY_AFTER_S = 5;
 const MAX_LINE = 500;
+export const TEXT_TYPE = 'text/plain; charset=utf-8';
 
 /**
  * What a browser would run scripts of. A mirror's page has the same origin as the daemon's own here: in a sandbox (CSP
@@ -19,16 +20,22 @@ const ACTIVE = /html|xml|svg|script|pdf/i;
 
 /** One line of plain text, the status of the error's code, and the code itself. */
 export function sendError(res: ServerResponse, error: DebtorrentError): void {
-  const { status, transient } = ERRORS[error.code];
+  sendText(res, ERRORS[error.code].status, TEXT_TYPE, errorLine(error), errorHeaders(error.code));
+}
+
+export function errorLine({ message }: DebtorrentError): string {
   // What a mirror or client wrote may stand in the message: nothing but printable characters goes out.
-  const line = withoutSecrets(error.message)
-    .replaceAll(/[^\x20-\x7e]/g, '?')
-    .slice(0, MAX_LINE);
-  sendText(res, status, 'text/plain; charset=utf-8', `${line}\n`, {
-    'X-Debtorrent-Error': error.code,
+  const line = withoutSecrets(message).replaceAll(/[^\x20-\x7e]/g, '?');
+  return `${line.slice(0, MAX_LINE)}\n`;
+}
+
+export function errorHeaders(code: ErrorCode): Record<string, string> {
+  const { status, transient } = ERRORS[code];
+  return {
+    'X-Debtorrent-Error': code,
     ...(transient && status >= 500 && { 'Retry-After': String(RETRY_AFTER_S) }),
-    ...(error.code === 'METHOD_NOT_ALLOWED' && { Allow: 'GET, HEAD, CONNECT' }),
-  });
+    ...(code === 'METHOD_NOT_ALLOWED' && { Allow: 'GET, HEAD, CONNECT' }),
+  };
 }
 
 export function sendText(

@@ -6,7 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 
 import type { CatalogueUpdate } from '../core/archive/archive-state.ts';
-import { asDebtorrentError, DebtorrentError } from '../core/errors.ts';
+import { asDebtorrentError, DebtorrentError, ERRORS } from '../core/errors.ts';
 import { CONTROL_TARGET } from '../core/method/control.ts';
 import { shownTarget } from '../core/http/shown.ts';
 import type { OwnNames } from '../core/http/target.ts';
@@ -47,6 +47,8 @@ export interface Gateway {
   readonly behaviour: Behaviour<GatewayProtocol>;
   request(req: IncomingMessage, res: ServerResponse): void;
   connect(req: IncomingMessage, socket: Duplex, early: Buffer): void;
+  /** What came was no request to work on, and has been answered so. */
+  refused(error: DebtorrentError): void;
   /** Resolves when no request is being answered any more. */
   idle(): Promise<void>;
   /** Ends what is still being answered. */
@@ -131,6 +133,13 @@ export function createGateway(deps: GatewayDeps): Gateway {
     }
   }
 
+  function refused(error: DebtorrentError, fields: object = {}): void {
+    const { code, message: reason } = error;
+    const { status } = ERRORS[code];
+    metrics.request(status, undefined, 0, undefined);
+    log.info({ ...fields, status, code, reason }, 'request failed');
+  }
+
   function inShare(client: ClientExchange): void {
     const wait = shares.first();
     if (wait === undefined) start(client);
@@ -176,9 +185,12 @@ export function createGateway(deps: GatewayDeps): Gateway {
         if (target.kind !== 'tunnel') throw new DebtorrentError('BAD_TARGET', 'CONNECT needs HOST:PORT');
         tunnels.open(socket, target.host, target.port, early);
       } catch (error) {
-        endWith(socket, asDebtorrentError(error));
+        const failure = asDebtorrentError(error);
+        refused(failure, { method: 'CONNECT', target: shownTarget(req.url ?? '') });
+        endWith(socket, failure);
       }
     },
+    refused,
     idle: () => (active.size === 0 ? Promise.resolve() : new Promise((resolve) => (onIdle = resolve))),
     abort() {
       for (const client of active) client.cutShort();

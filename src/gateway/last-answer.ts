@@ -2,6 +2,7 @@
 import type { Duplex } from 'node:stream';
 
 import { ERRORS, type DebtorrentError } from '../core/errors.ts';
+import { errorHeaders, errorLine, TEXT_TYPE } from './answer.ts';
 
 /** For a client to read why it was refused, in milliseconds. */
 const LINGER_MS = 5_000;
@@ -25,10 +26,14 @@ export function endIn(socket: Duplex, ms: number): void {
 }
 
 function rawError(error: DebtorrentError): string {
-  const body = `${error.message.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, 500)}\n`;
+  const body = errorLine(error);
   const { status } = ERRORS[error.code];
-  return (
-    `HTTP/1.1 ${status} ${REASONS[status] ?? 'Refused'}\r\nContent-Type: text/plain; charset=utf-8\r\n` +
-    `Content-Length: ${Buffer.byteLength(body)}\r\nX-Debtorrent-Error: ${error.code}\r\nConnection: close\r\n\r\n${body}`
-  );
+  const headers = {
+    'Content-Type': TEXT_TYPE,
+    'Content-Length': Buffer.byteLength(body),
+    ...errorHeaders(error.code),
+    Connection: 'close',
+  };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `HTTP/1.1 ${status} ${REASONS[status] ?? 'Refused'}\r\n${lines.join('')}\r\n${body}`;
 }

@@ -12,6 +12,8 @@ import { endIn, endWith } from './last-answer.ts';
 export interface ListenersDeps {
   request(req: IncomingMessage, res: ServerResponse): void;
   connect(req: IncomingMessage, socket: Duplex, early: Buffer): void;
+  /** What came was no request to work on, and has been answered so. */
+  refused(error: DebtorrentError): void;
 }
 
 export interface Listeners {
@@ -106,7 +108,8 @@ export async function listen(
 }
 
 /** @param handedOver takes the sockets that node:http knows nothing of any more. */
-function makeServer({ request, connect: tunnel }: ListenersDeps, handedOver: Set<Duplex>, times: RequestTimes): Server {
+function makeServer(deps: ListenersDeps, handedOver: Set<Duplex>, times: RequestTimes): Server {
+  const { request, connect: tunnel, refused } = deps;
   const server = createServer({
     maxHeaderSize: MAX_HEADER_BYTES,
     headersTimeout: times.headersMs,
@@ -126,8 +129,11 @@ function makeServer({ request, connect: tunnel }: ListenersDeps, handedOver: Set
     const count = (pending.get(socket) ?? 0) + 1;
     pending.set(socket, count);
     res.once('close', () => pending.set(socket, (pending.get(socket) ?? 1) - 1));
-    if (count > MAX_PIPELINED) sendError(res, new DebtorrentError('OVERLOADED', 'too many requests on one connection'));
-    else request(req, res);
+    if (count > MAX_PIPELINED) {
+      const error = new DebtorrentError('OVERLOADED', 'too many requests on one connection');
+      refused(error);
+      sendError(res, error);
+    } else request(req, res);
   });
   // An expectation that is not known may be ignored (RFC 9110 section 10.1.1); node:http would send a bare 417.
   server.on('checkExpectation', (req, res) => server.emit('request', req, res));
@@ -139,12 +145,17 @@ function makeServer({ request, connect: tunnel }: ListenersDeps, handedOver: Set
     else tunnel(req, socket, early);
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
-    refuseMalformed(error, socket, (pending.get(socket) ?? 0) > 0);
+    refuseMalformed(error, socket, (pending.get(socket) ?? 0) > 0, refused);
   });
   return server;
 }
 
-function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex, answering: boolean): void {
+function refuseMalformed(
+  error: NodeJS.ErrnoException,
+  socket: Duplex,
+  answering: boolean,
+  refused: ListenersDeps['refused'],
+): void {
   if (!socket.writable || error.code === 'ECONNRESET') {
     socket.destroy();
     return;
@@ -156,7 +167,9 @@ function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex, answering
     socket.end(() => socket.destroy());
     return;
   }
-  endWith(socket, malformed(error));
+  const refusal = malformed(error);
+  refused(refusal);
+  endWith(socket, refusal);
 }
 
 function malformed({ code, message }: NodeJS.ErrnoException): DebtorrentError {

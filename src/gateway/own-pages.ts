@@ -5,7 +5,7 @@ import type { Clock } from '../core/clock.ts';
 import { asDebtorrentError, DebtorrentError } from '../core/errors.ts';
 import { formatAuthority, parseAuthority } from '../core/http/authority.ts';
 import type { HostRules } from '../core/host-rules.ts';
-import { sendText } from './answer.ts';
+import { sendText, TEXT_TYPE } from './answer.ts';
 import type { ClientExchange } from './exchange.ts';
 import type { Metrics } from './metrics.ts';
 import { answerMirrorQuestion } from './mirror-question.ts';
@@ -32,7 +32,6 @@ export interface OwnPagesDeps {
 }
 
 const JSON_TYPE = 'application/json; charset=utf-8';
-const TEXT_TYPE = 'text/plain; charset=utf-8';
 const HTML_TYPE = 'text/html; charset=utf-8';
 /** Whoever loads the page within this time, in milliseconds, sees the same; also how old a picture may be. */
 const SHARED_MS = 800;
