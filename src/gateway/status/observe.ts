@@ -44,6 +44,8 @@ const NO_PEERS: PeersStatus = {
 export class Observer {
   readonly #deps: ObserverDeps;
   #last: Observation | undefined;
+  /** As the swarms said last. */
+  #counted = NO_PEERS.totals;
   #asking: Promise<Observation> | undefined;
 
   constructor(deps: ObserverDeps) {
@@ -52,7 +54,8 @@ export class Observer {
 
   /** As it is now. Rejects when a part that the daemon cannot do without does not answer within two seconds. */
   async now(): Promise<Observation> {
-    const silent = { ...NO_PEERS, silent: true };
+    // what was counted stays: a counter that falls to nothing and comes back counts all of it twice where it is summed up
+    const silent = { ...NO_PEERS, totals: this.#counted };
     const swarm = this.peers().catch(() => silent);
     const { passed } = this.#deps;
     const [transfers, cache, mirrors, peers] = await Promise.all([
@@ -61,6 +64,7 @@ export class Observer {
       this.#mirrors(),
       swarm,
     ]);
+    this.#counted = peers.totals;
     this.#last = {
       at: this.#deps.now(),
       ...transfers,
@@ -87,7 +91,7 @@ export class Observer {
   /** What people are shown while APT downloads. Rejects when the transfers do not answer; swarms that do not are none. */
   async figures(): Promise<DaemonFigures> {
     const linked = this.peers().then(
-      (status) => status.peers.length,
+      (status) => status.peers.filter(({ banned }) => !banned).length,
       () => 0,
     );
     const { totals } = await this.#transfers();
