@@ -108,7 +108,8 @@ function toCommand(
       throw invalid(`'${command}' is not a command; see --help`);
   }
   if (command === 'seed') {
-    if (rest.length === 0) throw invalid("seed: '' is not a file or directory to take files from");
+    // an empty one, as of a variable that is not set, is no name of the working directory
+    if (rest.length === 0 || rest.includes('')) throw invalid("seed: '' is not a file or directory to take files from");
     return { command, flags, paths: rest, verbose: switches.has('--verbose') };
   }
   if (rest[0] !== undefined) throw invalid(`'${rest[0]}' is one argument too many for '${command}'`);

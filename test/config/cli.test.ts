@@ -43,6 +43,7 @@ t.test('seed takes paths and --verbose', async (t) => {
   });
   t.match(parseCommandLine(['seed', 'a']), { verbose: false });
   t.equal(fails('seed'), "seed: '' is not a file or directory to take files from");
+  t.equal(fails('seed', 'pool', ''), "seed: '' is not a file or directory to take files from");
   t.match(fails('--verbose'), /'--verbose' is not a flag of 'serve'/);
   t.match(fails('seed', 'a', '--json'), /'--json' is not a flag of 'seed'/);
 });
