@@ -1,7 +1,8 @@
 /** The sockets that the gateway listens on: TCP, and a Unix socket if one is configured. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { chmod, lstat, unlink } from 'node:fs/promises';
+import { chmod, lstat, stat, unlink } from 'node:fs/promises';
 import { connect, type AddressInfo } from 'node:net';
+import { dirname } from 'node:path';
 import type { Duplex } from 'node:stream';
 
 import { DebtorrentError } from '../core/errors.ts';
@@ -69,6 +70,7 @@ export async function listen(
       if (Buffer.byteLength(socketPath) > MAX_SOCKET_PATH) {
         throw cannotListen(socketPath, `the path of a socket has at most ${MAX_SOCKET_PATH} bytes`);
       }
+      await requireDirectory(socketPath);
       await removeStale(socketPath);
       await start(local, { path: socketPath, backlog: BACKLOG }, socketPath);
       await chmod(socketPath, 0o666);
@@ -198,6 +200,15 @@ async function start(server: Server, options: object, what: string): Promise<voi
 
 function cannotListen(what: string, why: string): DebtorrentError {
   return new DebtorrentError('STORE_IO', `cannot listen on ${what}: ${why}`);
+}
+
+/** libuv says "permission denied" where there is no directory, as Windows does. */
+async function requireDirectory(path: string): Promise<void> {
+  const code = await stat(dirname(path)).then(
+    () => undefined,
+    (error: NodeJS.ErrnoException) => error.code,
+  );
+  if (code === 'ENOENT') throw cannotListen(path, `there is no directory ${dirname(path)}`);
 }
 
 /** A socket file that a killed daemon left is removed; one that answers, or anything else, is not. */

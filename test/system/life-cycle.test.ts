@@ -70,7 +70,7 @@ t.test('what keeps it from starting is one line, exit 1', async (t) => {
   const cache = ['--cache-dir', join(dir, 'cache')];
   const cases: [what: string, args: string[], says: RegExp][] = [
     ['a port that is taken', [...cache, '--listen', taken], new RegExp(taken)],
-    ['a socket that cannot be', [...cache, '--socket', '/proc/none/socket'], /none\/socket/],
+    ['a socket in no directory', [...cache, '--socket', '/proc/none/socket'], /there is no directory \/proc\/none$/m],
     ['one with too long a path', [...cache, '--socket', join(dir, 'x'.repeat(108))], /at most 107 bytes/],
     ['a peer port that is taken', [...cache, '--peer-listen', taken], new RegExp(taken)],
     ['a cache directory that is a file', ['--cache-dir', join(dir, 'file')], /cache-dir .*file/],
