@@ -3,14 +3,16 @@
  * that APT goes directly to archives that the daemon would refuse, in one question that nobody else answers like this.
  */
 import { checkHost } from '../actors/http-backup/dns-guard.ts';
-import { asDebtorrentError } from '../core/errors.ts';
+import { asDebtorrentError, ERRORS, type ErrorCode } from '../core/errors.ts';
 import { mirrorRequest, parseMirrorUrl } from '../core/http/mirror-url.ts';
 import type { HostRules } from '../core/host-rules.ts';
 
-interface MirrorAnswer {
+export interface MirrorAnswer {
   /** 200, or what a request for a file there would get. */
   readonly status: number;
   readonly text: string;
+  /** What is wrong with a file there; undefined when nothing is. */
+  readonly code?: ErrorCode;
 }
 
 const YES: MirrorAnswer = { status: 200, text: 'debtorrent: ok\n' };
@@ -27,6 +29,6 @@ export function answerMirrorQuestion(rules: HostRules, query: string): MirrorAns
     return YES;
   } catch (error) {
     const { code, message } = asDebtorrentError(error);
-    return { status: code === 'BAD_TARGET' ? 400 : 403, text: `debtorrent: ${message}\n` };
+    return { status: ERRORS[code].status, text: `debtorrent: ${message}\n`, code };
   }
 }

@@ -5,10 +5,10 @@ import type { Clock } from '../core/clock.ts';
 import { asDebtorrentError, DebtorrentError } from '../core/errors.ts';
 import { formatAuthority, parseAuthority } from '../core/http/authority.ts';
 import type { HostRules } from '../core/host-rules.ts';
-import { sendText, TEXT_TYPE } from './answer.ts';
+import { errorHeaders, sendText, TEXT_TYPE } from './answer.ts';
 import type { ClientExchange } from './exchange.ts';
 import type { Metrics } from './metrics.ts';
-import { answerMirrorQuestion } from './mirror-question.ts';
+import { answerMirrorQuestion, type MirrorAnswer } from './mirror-question.ts';
 import { outerAddress } from './own-names.ts';
 import type { History } from './status/history.ts';
 import type { Observer } from './status/observe.ts';
@@ -31,6 +31,7 @@ export interface OwnPagesDeps {
   ready(): boolean;
 }
 
+const OK: MirrorAnswer = { status: 200, text: 'ok\n' };
 const JSON_TYPE = 'application/json; charset=utf-8';
 const HTML_TYPE = 'text/html; charset=utf-8';
 /** Whoever loads the page within this time, in milliseconds, sees the same; also how old a picture may be. */
@@ -76,8 +77,9 @@ export class OwnPages {
   }
 
   #health({ res }: ClientExchange, query: string): void {
-    const { status, text } = answerMirrorQuestion(this.#deps.rules, query) ?? { status: 200, text: 'ok\n' };
-    sendText(res, status, TEXT_TYPE, text);
+    const { status, text, code } = answerMirrorQuestion(this.#deps.rules, query) ?? OK;
+    // no failed request: an answer that APT asks for with each archive that the daemon does not serve
+    sendText(res, status, TEXT_TYPE, text, code && errorHeaders(code));
   }
 
   /** Ready means that every part answers, not only that the port is open. */

@@ -371,6 +371,8 @@ t.test('what is malformed, ambiguous or not served is refused, and the connectio
   }
   t.equal(s.web.log.length, 0);
   t.equal((await exchange(s.target, requestText('GET', '/healthz', s.host)))[0]?.status, 200);
+  const [other] = await exchange(s.target, requestText('GET', '/healthz?mirror=http://evil.example', s.host));
+  isError(t, other, 403, 'HOST_NOT_ALLOWED');
 });
 
 t.test('own pages answer to own names only', async (t) => {

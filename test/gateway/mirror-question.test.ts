@@ -12,8 +12,9 @@ t.test('hosts that the daemon fetches from, and hosts that it refuses', async (t
   t.match(ask('mirror=http://example.org'), {
     status: 403,
     text: 'debtorrent: example.org:80 is not an allowed mirror\n',
+    code: 'HOST_NOT_ALLOWED',
   });
-  t.match(ask('mirror=http://10.0.0.1', ['*']), { status: 403 });
+  t.match(ask('mirror=http://10.0.0.1', ['*']), { status: 403, code: 'ADDRESS_NOT_ALLOWED' });
   t.match(ask('mirror=http://10.0.0.1:80', ['10.0.0.1']), { status: 200 });
 });
 
@@ -21,6 +22,6 @@ t.test('other questions', async (t) => {
   t.equal(ask(''), undefined);
   t.equal(ask('x=y'), undefined);
   t.match(ask('mirror='), { status: 200 }, 'is this a daemon?');
-  t.match(ask('mirror=nonsense'), { status: 400 });
+  t.match(ask('mirror=nonsense'), { status: 400, code: 'BAD_TARGET' });
   t.match(ask('mirror=http://a.debian.org/../x'), { status: 400 });
 });
