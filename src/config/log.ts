@@ -52,7 +52,13 @@ function quietly(write: () => void): void {
 /** Loaded only when wanted: a daemon that logs JSON starts without it. */
 async function prettyLog(level: string): Promise<Log> {
   const { default: pretty } = await import('pino-pretty');
-  const stream = pretty({ destination: STDERR, sync: true, colorize: isatty(STDERR), translateTime: 'SYS:HH:MM:ss.l' });
+  const stream = pretty({
+    destination: STDERR,
+    sync: true,
+    colorize: isatty(STDERR),
+    translateTime: 'SYS:HH:MM:ss.l',
+    singleLine: true,
+  });
   return { logger: pino({ level, base: null }, stream), flush: () => undefined };
 }
 

@@ -22,10 +22,10 @@ t.test('nothing that was logged is lost, however the process ends', async (t) =>
   }
 });
 
-t.test('pretty lines are for people', async (t) => {
+t.test('pretty lines are for people, one for each record without a stack', async (t) => {
   const lines = await logged('pretty', 'info', 'exit');
-  t.match(lines[0], /^\[\d\d:\d\d:\d\d\.\d{3}\] INFO: served/);
-  t.ok(lines.some((line) => line.includes('bytes: 5')));
+  t.match(lines[0], /^\[\d\d:\d\d:\d\d\.\d{3}\] INFO: served .*"path":"\/x".*"bytes":5/);
+  t.match(lines[1], /ERROR: failed/);
 });
 
 t.test('standard output is left alone', async (t) => {
