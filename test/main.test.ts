@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { cpSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import { MAIN } from './support/daemon.ts';
 import { run } from './support/process.ts';
@@ -10,6 +11,16 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 
 t.test('--version prints the version and nothing else', async (t) => {
   t.match(await debtorrent('--version'), { code: 0, output: `${version}\n` });
+});
+
+t.test('a checkout that has not been built says so in one line', async (t) => {
+  const copy = join(t.testdir({ bin: {}, 'package.json': '{"type":"module"}' }), 'bin/debtorrent');
+  cpSync(MAIN, copy);
+  t.match(await run(process.execPath, [copy, 'setup']), {
+    code: 1,
+    stdout: '',
+    output: /^debtorrent: [^\n]*npm start[^\n]*\n$/,
+  });
 });
 
 t.test('--help is for standard output', async (t) => {
