@@ -195,7 +195,18 @@ export function parseOptions(argv: readonly string[]): Options | 'help' {
   };
   if (options.duration > MAX_DURATION_MS) throw new UsageError(`--duration: '${String(given['duration'])}' is over 2h`);
   for (const target of targets) checkTarget(target, given['i-own-this-target'] === true);
+  checkEffect(options);
   return options;
+}
+
+/** What would have no effect is a mistake: the figures of such a run would be taken for those of another. */
+function checkEffect({ clients, apt, method, peers, targets, compare, faults }: Options): void {
+  if (clients + apt + method === 0) throw new UsageError("--clients: '0' leaves no client, without --apt or --method");
+  const ours = targets.length === 0 || compare || targets.includes('debtorrent');
+  if (!ours && (faults.restart ?? faults.killPeer) !== undefined) {
+    throw new UsageError('--fault: restart and kill-peer are of debtorrent, which is no target here');
+  }
+  if (faults.killPeer !== undefined && peers === 0) throw new UsageError('--fault: kill-peer without --peers');
 }
 
 type Known = Record<string, { readonly type: 'string' | 'boolean'; readonly multiple?: boolean }>;
@@ -204,7 +215,7 @@ function parse(argv: readonly string[], options: Known) {
   try {
     return parseArgs({ args: [...argv], options, strict: true, allowPositionals: false });
   } catch (error) {
-    throw new UsageError((error instanceof Error ? error.message : String(error)).split('. ')[0] ?? 'bad usage');
+    throw new UsageError((error instanceof Error ? error.message : String(error)).split(/\.\s/)[0] ?? 'bad usage');
   }
 }
 

@@ -58,11 +58,28 @@ t.test('what is wrong is named in one line, with the flag and the value', (t) =>
     [['--popularity=linear'], /^--popularity: 'linear' is not zipf/],
     [['--duration=3h'], /^--duration: '3h' is over 2h$/],
     [['--target=https://127.0.0.1'], /^--target: .* is not an http URL$/],
+    [['--clients=0'], /^--clients: '0' leaves no client/],
+    [['--clients', '-1'], /^Option '--clients' argument is ambiguous$/],
+    [['--fault=kill-peer=1s'], /^--fault: kill-peer without --peers$/],
+    [['--fault=restart=1s', '--target=nginx'], /^--fault: restart and kill-peer are of debtorrent/],
     [['--nonsense'], /^Unknown option '--nonsense'$/],
     [['word'], /word/],
   ];
   for (const [argv, message] of bad) {
     t.throws(() => parseOptions(argv), { name: 'UsageError', message }, argv.join(' '));
+  }
+  t.end();
+});
+
+t.test('what has an effect is taken', (t) => {
+  for (const argv of [
+    ['--clients=0', '--apt=1'],
+    ['--clients=0', '--method=1'],
+    ['--fault=kill-peer=1s', '--peers=1'],
+    ['--fault=restart=1s', '--target=nginx', '--target=debtorrent'],
+    ['--fault=restart=1s', '--compare', '--target=nginx'],
+  ]) {
+    t.doesNotThrow(() => parseOptions(argv), argv.join(' '));
   }
   t.end();
 });
