@@ -139,8 +139,11 @@ export class MirrorFiles {
     } catch (error) {
       const { code, message } = asDebtorrentError(error);
       if (!STORE_FAULTS.has(code) || client.gone) throw error;
-      this.#deps.log.warn({ url: planned.plan.url, code, reason: message }, 'passing by the store');
-      await passThrough(this.#deps.passThrough, client, planned.plan);
+      const { plan, location } = planned;
+      this.#deps.log.warn({ url: plan.url, code, reason: message }, 'passing by the store');
+      const release = location.kind === 'release' ? this.#releases.passing(location) : undefined;
+      const sha256 = await passThrough(this.#deps.passThrough, client, plan, release?.begun);
+      release?.ended(sha256);
     }
   }
 

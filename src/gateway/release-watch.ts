@@ -7,7 +7,7 @@ import type { Catalogue } from '../core/archive/catalogue.ts';
 import { asDebtorrentError, type ErrorCode } from '../core/errors.ts';
 import type { locate } from '../core/archive/location.ts';
 import { unsignedMetadataPlan } from '../core/fetch-plan.ts';
-import type { MirrorUrl } from '../core/ids.ts';
+import type { MirrorUrl, Sha256 } from '../core/ids.ts';
 import type { Logger } from '../core/logging.ts';
 import type { ActorRef } from '../kernel/protocol.ts';
 import type { PackagesParserProtocol } from '../actors/packages-parser/packages-parser.ts';
@@ -16,7 +16,7 @@ import type { TransfersProtocol, WholeFile } from '../actors/transfers/protocol.
 export interface ReleaseWatchDeps {
   readonly transfers: ActorRef<TransfersProtocol>;
   readonly parser: ActorRef<PackagesParserProtocol>;
-  readonly catalogue: Pick<Catalogue, 'setDiverged'>;
+  readonly catalogue: Pick<Catalogue, 'setDiverged' | 'archives'>;
   readonly log: Logger;
 }
 
@@ -66,6 +66,24 @@ export class ReleaseWatch {
     if (name !== 'Release.gpg' || !ABSENT.has(code) || !this.#releases.has(releaseDir)) return;
     this.#deps.catalogue.setDiverged(archiveKey(releaseDir), true);
     this.#deps.parser.tell('releaseUnsigned', releaseDir);
+  }
+
+  /**
+   * One that passes by a store that is full: nobody checks it, and the client may go by it, also when it is newer than
+   * the adopted one. `begun` is to be called before its first byte is sent, and `ended` with the hash of all of it.
+   */
+  passing({ name, releaseDir }: ReleaseLocation): { begun(): void; ended(sha256: Sha256 | undefined): void } {
+    const { catalogue, parser } = this.#deps;
+    const key = archiveKey(releaseDir);
+    return {
+      begun: () => catalogue.setDiverged(key, true),
+      ended(sha256) {
+        const adopted = catalogue.archives().find((archive) => archive.key === key)?.verified;
+        const isOther = name !== 'InRelease' || sha256 !== adopted;
+        catalogue.setDiverged(key, isOther);
+        if (isOther) parser.tell('releaseUnsigned', releaseDir);
+      },
+    };
   }
 
   async #submit(releaseDir: MirrorUrl, input: Parameters<PackagesParserProtocol['releaseFetched']>[0]): Promise<void> {

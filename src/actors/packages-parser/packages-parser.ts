@@ -34,7 +34,7 @@ export interface PackagesParserProtocol {
   indexUsed(url: MirrorUrl): true;
   /** The client has this Release already: what is used of it is loaded, or what this machine would use. */
   releaseConfirmed(url: MirrorUrl): void;
-  /** Clients were told that the Release in this directory has no signature: some go by it all the same. */
+  /** Clients were given a Release of this directory that nobody can check, or has no signature: some go by it. */
   releaseUnsigned(releaseDir: MirrorUrl): void;
   archives(): ArchiveState[];
 }
