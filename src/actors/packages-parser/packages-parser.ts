@@ -13,7 +13,7 @@ import type { Logger } from '../../core/logging.ts';
 import type { ActorRef, Behaviour } from '../../kernel/protocol.ts';
 import { ArchiveTable } from './archive-table.ts';
 import { CatalogueStore } from './catalogue-store.ts';
-import type { CatalogueReaderProtocol, FetcherProtocol } from './collaborators.ts';
+import type { CatalogueReaderProtocol, FetcherProtocol, RoomProtocol } from './collaborators.ts';
 import { defaultUses } from './default-uses.ts';
 import { IndexKeeper } from './index-keeper.ts';
 import { KeyringSource } from './keyrings.ts';
@@ -44,6 +44,7 @@ export interface PackagesParserDeps {
   readonly catalogueDir: string;
   readonly fetcher: ActorRef<FetcherProtocol>;
   readonly gateway: ActorRef<CatalogueReaderProtocol>;
+  readonly room: ActorRef<RoomProtocol>;
   /** Paths of the keyrings that are trusted, as of now. */
   readonly keyrings: () => Promise<readonly string[]>;
   /** Paths of the keyrings whose archives may be shared with peers. */
@@ -73,7 +74,7 @@ const NO_SUBJECT = { origin: '', codename: '', suite: '', component: '', archite
 
 /** Reads the saved catalogue; resolves when the gateway goes by it. Nothing is parsed for that. */
 export async function createPackagesParser(deps: PackagesParserDeps): Promise<PackagesParser> {
-  const { catalogueDir: dir, fetcher, gateway, clock, log, programs } = deps;
+  const { catalogueDir: dir, fetcher, gateway, room, clock, log, programs } = deps;
   const store = new CatalogueStore(dir, log);
   const loaded = await store.open();
   const ending = new AbortController();
@@ -105,7 +106,7 @@ export async function createPackagesParser(deps: PackagesParserDeps): Promise<Pa
     };
   };
   const publisher = new Publisher({ gateway, store, clock, log, state });
-  const indexes = new IndexKeeper({ table, store, uses, publisher, fetcher, clock, log, signal });
+  const indexes = new IndexKeeper({ table, store, uses, publisher, fetcher, room, clock, log, signal });
   const intake = new ReleaseIntake({ table, check, store, uses, indexes, publisher, fetcher, log });
   const confirmed = new Map<ArchiveKey, number>();
 

@@ -202,6 +202,7 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
       flushes.rush();
       return io(partials.open(key, size ?? 0, resume, () => room.make(size ?? 0)));
     },
+    makeRoom: (size) => io(room.makeOnDisk(size).then(() => true as const)),
     checkpoint: (key, ranges) => quietly(partials.checkpoint(key, ranges), 'a partial file was not noted'),
     commit: (key, sha256, size, lastModified) =>
       io(
