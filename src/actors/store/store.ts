@@ -118,7 +118,10 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
   const save = async () => {
     if (!dirty || !recovered) return;
     dirty = false;
-    await saveVerified(layout, files).catch((error: unknown) => log.warn({ err: error }, 'saving the index failed'));
+    await saveVerified(layout, files).catch((error: unknown) => {
+      dirty = true;
+      log.warn({ err: error }, 'saving the index failed');
+    });
   };
   let timer = clock.setTimeout(tick, SAVE_MS);
   function tick() {
