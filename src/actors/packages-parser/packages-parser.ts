@@ -6,7 +6,7 @@ import type { ArchiveKey, ArchiveState } from '../../core/archive/archive-state.
 import { archiveKey } from '../../core/archive/archive-state.ts';
 import { torrentId } from '../../core/archive/torrent-id.ts';
 import { locate } from '../../core/archive/location.ts';
-import type { Clock } from '../../core/clock.ts';
+import { onwards, type Clock } from '../../core/clock.ts';
 import { asDebtorrentError } from '../../core/errors.ts';
 import type { MirrorUrl } from '../../core/ids.ts';
 import type { Logger } from '../../core/logging.ts';
@@ -109,10 +109,11 @@ export async function createPackagesParser(deps: PackagesParserDeps): Promise<Pa
   const indexes = new IndexKeeper({ table, store, uses, publisher, fetcher, room, clock, log, signal });
   const intake = new ReleaseIntake({ table, check, store, uses, indexes, publisher, fetcher, log });
   const confirmed = new Map<ArchiveKey, number>();
+  const passing = onwards(clock);
 
   /** Once in a while for each archive, however many clients ask. */
   function isDue(key: ArchiveKey): boolean {
-    const now = clock.now();
+    const now = passing.now();
     const last = confirmed.get(key);
     if (last !== undefined && now - last < CONFIRM_MS) return false;
     confirmed.delete(key);

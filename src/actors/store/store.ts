@@ -10,7 +10,7 @@ import { closeSync, futimesSync, mkdirSync, openSync, renameSync, statSync, type
 import { chmod, rm, stat, utimes } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-import type { Clock } from '../../core/clock.ts';
+import { onwards, type Clock } from '../../core/clock.ts';
 import { DebtorrentError } from '../../core/errors.ts';
 import { parseSha256, type Sha256 } from '../../core/ids.ts';
 import type { Logger } from '../../core/logging.ts';
@@ -83,7 +83,7 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
   const inOrder = new InOrder();
   const names = new Names(layout, inOrder);
   const partials = new Partials({ layout, log, inOrder });
-  const flushes = new FlushQueue(clock);
+  const flushes = new FlushQueue(onwards(clock));
   let dirty = false;
   let recovered = false;
 
