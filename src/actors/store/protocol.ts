@@ -56,6 +56,8 @@ export interface StoreProtocol {
   parkPartial(key: TransferKey, ranges: readonly (readonly [number, number])[]): void;
   /** The hash of a finished file was checked and is right, for what it was when it was looked up. */
   right(file: StoredFile): void;
+  /** Somebody could not read it, or read something else: its hash is checked before it is given out again. */
+  doubt(sha256: Sha256): void;
   /** It is wrong: the file is removed. */
   wrong(sha256: Sha256): void;
   name(url: MirrorUrl): NameRecord | undefined;

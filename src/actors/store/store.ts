@@ -224,6 +224,12 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
       // Evicted, or written to since.
       if (found !== undefined && fingerprintOf(found) === fingerprint) remember(sha256, found);
     },
+    doubt: (sha256) => {
+      const entry = files.get(sha256);
+      if (entry === undefined) return;
+      entry.fingerprint = undefined;
+      dirty = true;
+    },
     wrong: async (sha256) => {
       files.delete(sha256);
       dirty = true;

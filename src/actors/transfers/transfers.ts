@@ -251,7 +251,7 @@ export function createTransfers(deps: TransfersDeps): Transfers {
         const transfer = byId.get(id);
         if (transfer !== undefined) transfer.clients -= 1;
       },
-      suspect: (sha256) => void store.tell('wrong', sha256),
+      suspect: (sha256) => void store.tell('doubt', sha256),
       status: () => ({ transfers: running().map((transfer) => transfer.status()), totals }),
       started: (id, info, sender) => byJob.get(id)?.jobs.mirror.jobStarted(id, info, sender),
       wrote(id, start_, end) {

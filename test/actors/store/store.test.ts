@@ -449,6 +449,22 @@ t.test('a file that cannot be noted, or not be opened again, still makes room fo
   t.match(await ref.ask('stats'), { bytes: 10_000 });
 });
 
+t.test('a file that is doubted stays and is to be hashed again', async (t) => {
+  const root = await temporaryDirectory(t);
+  const { ref, stop } = await open(t, root);
+  const hash = await put(ref, content('a'));
+  ref.tell('doubt', hash);
+  ref.tell('doubt', hashOf(content('b')));
+  const file = await ref.ask('find', hash);
+  t.match(file, { sha256: hash, verified: false });
+  if (file !== undefined) ref.tell('right', file);
+  t.match(await ref.ask('find', hash), { verified: true });
+  ref.tell('doubt', hash);
+  await stop();
+  const again = await open(t, root);
+  t.match(await again.ref.ask('find', hash), { verified: false }, 'also after a restart');
+});
+
 t.test('what waits to be flushed does not wait longer when the clock is set back', async (t) => {
   const manual = new ManualClock();
   let set = Date.now();
