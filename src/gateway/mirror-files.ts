@@ -45,6 +45,8 @@ export interface MirrorFilesDeps {
 
 /** A Release is at most some hundred kilobytes; from a very slow mirror it is passed on as it comes. */
 const RELEASE_MS = 20_000;
+/** What comes of it is looked at if it comes in this time. */
+const LATE_MS = 600_000;
 /** Tries to open a file that is removed each time, */
 const MOST_GONE = 3;
 /** and times that a file may begin anew while nothing of it is sent: transfers end that sooner, with what is wrong. */
@@ -233,6 +235,7 @@ export class MirrorFiles {
       const { code } = asDebtorrentError(error);
       this.#releases.failed(location, code);
       if (code !== 'ASK_TIMEOUT') throw error;
+      this.#releases.late(location, plan.url, transfers.within(LATE_MS).ask('fetch', plan));
       return transfers.within(OPEN_MS).ask('open', plan, 0);
     }
     await this.#releases.fetched(location, plan.url, file);

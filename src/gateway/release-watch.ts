@@ -86,6 +86,23 @@ export class ReleaseWatch {
     };
   }
 
+  /**
+   * One that comes so slowly that the client is given it as it comes: it is checked when all of it is there, and until
+   * then the client may go by it already.
+   */
+  late(location: ReleaseLocation, url: MirrorUrl, arriving: Promise<WholeFile>): void {
+    const { catalogue } = this.#deps;
+    const key = archiveKey(location.releaseDir);
+    catalogue.setDiverged(key, true);
+    arriving
+      .then((file) => this.fetched(location, url, file))
+      .catch(() => {
+        // nobody has all of it
+        const known = catalogue.archives().find((archive) => archive.key === key);
+        catalogue.setDiverged(key, known?.diverged === true);
+      });
+  }
+
   async #submit(releaseDir: MirrorUrl, input: Parameters<PackagesParserProtocol['releaseFetched']>[0]): Promise<void> {
     const { parser, catalogue, log } = this.#deps;
     try {
@@ -94,6 +111,7 @@ export class ReleaseWatch {
       if (verdict.adopted || verdict.diverges) catalogue.setDiverged(archiveKey(releaseDir), !verdict.adopted);
     } catch (error) {
       const { code, message } = asDebtorrentError(error);
+      catalogue.setDiverged(archiveKey(releaseDir), true);
       log.warn({ url: input.url, code, reason: message }, 'release not checked');
     }
   }
