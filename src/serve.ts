@@ -208,7 +208,7 @@ async function run(config: Config, ownLog: Logger, signalled: NextSignal): Promi
       name: 'parser',
       url: workerUrl('parser'),
       boot: parserBoot,
-      refs: { fetcher: transfers, gateway: supervisor.ref<GatewayProtocol>('gateway', 'gateway') },
+      refs: { fetcher: transfers, room: store, gateway: supervisor.ref<GatewayProtocol>('gateway', 'gateway') },
       log,
     }),
     {

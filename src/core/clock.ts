@@ -12,3 +12,21 @@ export const systemClock: Clock = {
     return { clear: () => clearTimeout(timer) };
   },
 };
+
+/**
+ * The same, but one that goes on from where it was when the clock is set back: for what is waited for, which would be
+ * waited for that much longer.
+ */
+export function onwards(clock: Clock): Clock {
+  let seen = clock.now();
+  let lost = 0;
+  return {
+    now() {
+      const now = clock.now();
+      lost += Math.max(0, seen - now);
+      seen = now;
+      return now + lost;
+    },
+    setTimeout: (callback, ms) => clock.setTimeout(callback, ms),
+  };
+}

@@ -1,12 +1,12 @@
 /**
  * Timers for threads whose deadlines are about what others send. A thread that gets the processor late finds both an
  * expired timer and the bytes that would have stopped it; Node runs the timer first. Here what has arrived is heard
- * before anybody is said to be late.
+ * before anybody is said to be late. Steps of the wall clock do not move it.
  */
 import type { Clock } from './clock.ts';
 
 export const unhurriedClock: Clock = {
-  now: () => Date.now(),
+  now: () => performance.timeOrigin + performance.now(),
   setTimeout(callback, ms) {
     let arrived: NodeJS.Immediate | undefined;
     const timer = setTimeout(() => {

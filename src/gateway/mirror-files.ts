@@ -45,6 +45,8 @@ export interface MirrorFilesDeps {
 
 /** A Release is at most some hundred kilobytes; from a very slow mirror it is passed on as it comes. */
 const RELEASE_MS = 20_000;
+/** What comes of it is looked at if it comes in this time. */
+const LATE_MS = 600_000;
 /** Tries to open a file that is removed each time, */
 const MOST_GONE = 3;
 /** and times that a file may begin anew while nothing of it is sent: transfers end that sooner, with what is wrong. */
@@ -139,8 +141,11 @@ export class MirrorFiles {
     } catch (error) {
       const { code, message } = asDebtorrentError(error);
       if (!STORE_FAULTS.has(code) || client.gone) throw error;
-      this.#deps.log.warn({ url: planned.plan.url, code, reason: message }, 'passing by the store');
-      await passThrough(this.#deps.passThrough, client, planned.plan);
+      const { plan, location } = planned;
+      this.#deps.log.warn({ url: plan.url, code, reason: message }, 'passing by the store');
+      const release = location.kind === 'release' ? this.#releases.passing(location) : undefined;
+      const sha256 = await passThrough(this.#deps.passThrough, client, plan, release?.begun);
+      release?.ended(sha256);
     }
   }
 
@@ -230,6 +235,7 @@ export class MirrorFiles {
       const { code } = asDebtorrentError(error);
       this.#releases.failed(location, code);
       if (code !== 'ASK_TIMEOUT') throw error;
+      this.#releases.late(location, plan.url, transfers.within(LATE_MS).ask('fetch', plan));
       return transfers.within(OPEN_MS).ask('open', plan, 0);
     }
     await this.#releases.fetched(location, plan.url, file);

@@ -5,9 +5,11 @@
  */
 import { createHash, type Hash } from 'node:crypto';
 
+import { Cancellation } from '../core/cancellation.ts';
 import { DebtorrentError } from '../core/errors.ts';
 import type { HostRules } from '../core/host-rules.ts';
 import type { FetchPlan } from '../core/fetch-plan.ts';
+import type { Sha256 } from '../core/ids.ts';
 import { SMALL_FILE_BYTES } from '../core/job-size.ts';
 import type { TokenBucket } from '../core/swarm/token-bucket.ts';
 import type { Exchanger } from '../actors/http-backup/exchange.ts';
@@ -38,11 +40,21 @@ const MAX_BYTES = 64 * 1024 ** 3;
 const HIGH_WATER = 4 * 1024 * 1024;
 const LOW_WATER = HIGH_WATER / 2;
 
-/** @throws DebtorrentError when nothing, or not all, could be sent; the caller ends the answer. */
-export async function passThrough(deps: PassThroughDeps, client: ClientExchange, plan: FetchPlan): Promise<void> {
+/**
+ * Resolves with the SHA-256 of what came; `begun` is called before the first byte of an answer.
+ * @throws DebtorrentError when nothing, or not all, could be sent; the caller ends the answer.
+ */
+export async function passThrough(
+  deps: PassThroughDeps,
+  client: ClientExchange,
+  plan: FetchPlan,
+  begun?: () => void,
+): Promise<Sha256 | undefined> {
   // One that is paused behind others would keep a connection to the mirror that these may need; a small one never is.
   if (plan.size === undefined || plan.size > SMALL_FILE_BYTES) await client.next();
   const exchanger = await deps.exchanger();
+  // Of a Release all comes also for a 304: only its hash says whether it is the one that is known.
+  const cancellation = begun === undefined ? client.cancellation : new Cancellation();
   let writer: ClientWriter | undefined;
   let failure = new DebtorrentError('MIRROR_UNREACHABLE', 'no mirror is left to ask');
   for (const url of [plan.url, ...plan.alternates]) {
@@ -53,21 +65,25 @@ export async function passThrough(deps: PassThroughDeps, client: ClientExchange,
         createWriter: (options) => (writer = new ClientWriter(client, plan, options, deps.now)),
         sink: {
           tell: (kind, ...args) => {
-            if (kind === 'started') writer?.start(args[1] as FileInfo);
+            if (kind !== 'started') return true;
+            begun?.();
+            writer?.start(args[1] as FileInfo);
             return true;
           },
         },
       },
       { id: 0, url, path: '', start: 0, maxSize: MAX_BYTES, ...(plan.size !== undefined && { size: plan.size }) },
-      client.cancellation,
+      cancellation,
     );
     if (outcome.kind === 'done') {
       if (plan.sha256 !== undefined && outcome.sha256 !== plan.sha256) {
         throw new DebtorrentError('HASH_MISMATCH', `${sender} has SHA-256 ${outcome.sha256}, not ${plan.sha256}`);
       }
       await writer?.release();
-      return;
+      return outcome.sha256;
     }
+    // The headers were the whole answer: what it was cancelled for is that it has gone out.
+    if (writer?.headersOnly === true) return undefined;
     failure =
       outcome.kind === 'failed'
         ? new DebtorrentError(outcome.code, `${url}: ${outcome.message}`)
@@ -108,6 +124,11 @@ class ClientWriter implements BodyWriter {
 
   get end(): number {
     return this.#end;
+  }
+
+  /** No byte of the body is for the client, as in a 304. */
+  get headersOnly(): boolean {
+    return this.#headersOnly;
   }
 
   start(info: FileInfo): void {

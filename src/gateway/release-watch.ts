@@ -7,7 +7,7 @@ import type { Catalogue } from '../core/archive/catalogue.ts';
 import { asDebtorrentError, type ErrorCode } from '../core/errors.ts';
 import type { locate } from '../core/archive/location.ts';
 import { unsignedMetadataPlan } from '../core/fetch-plan.ts';
-import type { MirrorUrl } from '../core/ids.ts';
+import type { MirrorUrl, Sha256 } from '../core/ids.ts';
 import type { Logger } from '../core/logging.ts';
 import type { ActorRef } from '../kernel/protocol.ts';
 import type { PackagesParserProtocol } from '../actors/packages-parser/packages-parser.ts';
@@ -16,7 +16,7 @@ import type { TransfersProtocol, WholeFile } from '../actors/transfers/protocol.
 export interface ReleaseWatchDeps {
   readonly transfers: ActorRef<TransfersProtocol>;
   readonly parser: ActorRef<PackagesParserProtocol>;
-  readonly catalogue: Pick<Catalogue, 'setDiverged'>;
+  readonly catalogue: Pick<Catalogue, 'setDiverged' | 'archives'>;
   readonly log: Logger;
 }
 
@@ -68,6 +68,41 @@ export class ReleaseWatch {
     this.#deps.parser.tell('releaseUnsigned', releaseDir);
   }
 
+  /**
+   * One that passes by a store that is full: nobody checks it, and the client may go by it, also when it is newer than
+   * the adopted one. `begun` is to be called before its first byte is sent, and `ended` with the hash of all of it.
+   */
+  passing({ name, releaseDir }: ReleaseLocation): { begun(): void; ended(sha256: Sha256 | undefined): void } {
+    const { catalogue, parser } = this.#deps;
+    const key = archiveKey(releaseDir);
+    return {
+      begun: () => catalogue.setDiverged(key, true),
+      ended(sha256) {
+        const adopted = catalogue.archives().find((archive) => archive.key === key)?.verified;
+        const isOther = name !== 'InRelease' || sha256 !== adopted;
+        catalogue.setDiverged(key, isOther);
+        if (isOther) parser.tell('releaseUnsigned', releaseDir);
+      },
+    };
+  }
+
+  /**
+   * One that comes so slowly that the client is given it as it comes: it is checked when all of it is there, and until
+   * then the client may go by it already.
+   */
+  late(location: ReleaseLocation, url: MirrorUrl, arriving: Promise<WholeFile>): void {
+    const { catalogue } = this.#deps;
+    const key = archiveKey(location.releaseDir);
+    catalogue.setDiverged(key, true);
+    arriving
+      .then((file) => this.fetched(location, url, file))
+      .catch(() => {
+        // nobody has all of it
+        const known = catalogue.archives().find((archive) => archive.key === key);
+        catalogue.setDiverged(key, known?.diverged === true);
+      });
+  }
+
   async #submit(releaseDir: MirrorUrl, input: Parameters<PackagesParserProtocol['releaseFetched']>[0]): Promise<void> {
     const { parser, catalogue, log } = this.#deps;
     try {
@@ -76,6 +111,7 @@ export class ReleaseWatch {
       if (verdict.adopted || verdict.diverges) catalogue.setDiverged(archiveKey(releaseDir), !verdict.adopted);
     } catch (error) {
       const { code, message } = asDebtorrentError(error);
+      catalogue.setDiverged(archiveKey(releaseDir), true);
       log.warn({ url: input.url, code, reason: message }, 'release not checked');
     }
   }

@@ -4,7 +4,11 @@ import { systemClock } from '../core/clock.ts';
 import type { Logger } from '../core/logging.ts';
 import { spawn } from '../kernel/actor.ts';
 import { runThread } from '../kernel/thread.ts';
-import type { CatalogueReaderProtocol, FetcherProtocol } from '../actors/packages-parser/collaborators.ts';
+import type {
+  CatalogueReaderProtocol,
+  FetcherProtocol,
+  RoomProtocol,
+} from '../actors/packages-parser/collaborators.ts';
 import { createPackagesParser, type PackagesParserProtocol } from '../actors/packages-parser/packages-parser.ts';
 import { aptTrustedKeyrings, publicKeyrings } from '../actors/packages-parser/trusted-keyrings.ts';
 
@@ -37,6 +41,7 @@ runThread(async ({ boot, ref, log }) => {
     publicKeyrings: settings.swarmKey === undefined ? open : trusted,
     fetcher: ref<FetcherProtocol>('fetcher'),
     gateway: ref<CatalogueReaderProtocol>('gateway'),
+    room: ref<RoomProtocol>('room'),
     clock: systemClock,
     log,
   });

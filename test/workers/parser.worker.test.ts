@@ -1,5 +1,9 @@
 import t from 'tap';
-import type { FetcherProtocol, CatalogueReaderProtocol } from '../../src/actors/packages-parser/collaborators.ts';
+import type {
+  FetcherProtocol,
+  CatalogueReaderProtocol,
+  RoomProtocol,
+} from '../../src/actors/packages-parser/collaborators.ts';
 import type { PackagesParserProtocol } from '../../src/actors/packages-parser/packages-parser.ts';
 import type { CatalogueUpdate } from '../../src/core/archive/archive-state.ts';
 import { Segment } from '../../src/core/archive/segment.ts';
@@ -44,13 +48,15 @@ t.test('the parser in its thread', { skip: skipWithout('gpg', 'gpgv', 'xz') }, a
     },
   });
   const boot: ParserBoot = { catalogueDir, keyrings: [keys.keyring], publicKeyrings: [keys.otherKeyring] };
-  const refs = { gateway: gateway.ref, fetcher: fetcher.ref };
+  const room = spawn<RoomProtocol>({ name: 'room', log, behaviour: { makeRoom: () => true as const } });
+  const refs = { gateway: gateway.ref, fetcher: fetcher.ref, room: room.ref };
   const niceBefore = niceOf(process.pid);
   const thread = await startThread({ name: 'parser', url: workerUrl('parser'), boot, refs, log });
   t.teardown(async () => {
     await thread.stop();
     await gateway.stop();
     await fetcher.stop();
+    await room.stop();
     rmSync(catalogueDir, { recursive: true, force: true });
     archive.close();
     keys.close();

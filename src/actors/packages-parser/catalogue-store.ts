@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import type { ArchiveState, IndexState, SegmentFile } from '../../core/archive/archive-state.ts';
 import { segmentsOf } from '../../core/archive/archive-state.ts';
 import { Segment } from '../../core/archive/segment.ts';
+import { DebtorrentError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logging.ts';
 import type { RememberedUse } from './remembered-uses.ts';
 
@@ -88,8 +89,15 @@ export class CatalogueStore {
     const name = `${createHash('sha256').update(segment).digest('hex').slice(0, 40)}.seg` as SegmentFile;
     this.#fresh.add(name);
     const there = await stat(join(this.dir, name)).catch(() => undefined);
-    if (there?.size !== segment.length) await this.#write(name, segment);
-    return name;
+    try {
+      if (there?.size !== segment.length) await this.#write(name, segment);
+      return name;
+    } catch (error) {
+      this.#fresh.delete(name);
+      const { code, message } = error as NodeJS.ErrnoException;
+      const fault = code === 'ENOSPC' || code === 'EDQUOT' ? 'STORE_FULL' : 'STORE_IO';
+      throw new DebtorrentError(fault, `the catalogue cannot be written: ${message}`, { cause: error });
+    }
   }
 
   async save(state: PersistedState): Promise<void> {
@@ -148,12 +156,18 @@ export class CatalogueStore {
     const target = join(this.dir, name);
     const file = await open(`${target}.new`, 'w');
     try {
-      await file.writeFile(data);
-      await file.sync();
-    } finally {
-      await file.close();
+      try {
+        await file.writeFile(data);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(`${target}.new`, target);
+    } catch (error) {
+      // On a full disk each try of another name would leave one.
+      await rm(`${target}.new`, { force: true }).catch(() => undefined);
+      throw error;
     }
-    await rename(`${target}.new`, target);
   }
 }
 

@@ -18,6 +18,11 @@ export interface FetcherProtocol {
   suspect(sha256: Sha256): void;
 }
 
+/** Who keeps room on the disk: what the catalogue needs goes before files that were not used for long. */
+export interface RoomProtocol {
+  makeRoom(size: number): true;
+}
+
 /** Who holds the read model. Replies when look-ups go by the update. */
 export interface CatalogueReaderProtocol {
   catalogueChanged(update: CatalogueUpdate): boolean;

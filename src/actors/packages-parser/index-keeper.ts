@@ -9,7 +9,7 @@ import type { Logger } from '../../core/logging.ts';
 import type { ActorRef } from '../../kernel/protocol.ts';
 import type { ArchiveTable, Known } from './archive-table.ts';
 import type { CatalogueStore } from './catalogue-store.ts';
-import type { FetchedFile, FetcherProtocol } from './collaborators.ts';
+import type { FetchedFile, FetcherProtocol, RoomProtocol } from './collaborators.ts';
 import { contentOf, formsToTry, planFor, type IndexForm } from './index-forms.ts';
 import { loadIndex, type LoadedIndex } from './index-loader.ts';
 import { LoadQueue, type Turnstile } from './load-queue.ts';
@@ -22,6 +22,7 @@ export interface IndexKeeperDeps {
   readonly uses: RememberedUses;
   readonly publisher: Publisher;
   readonly fetcher: ActorRef<FetcherProtocol>;
+  readonly room: ActorRef<RoomProtocol>;
   readonly clock: Clock;
   readonly log: Logger;
   /** Ends what is being loaded. */
@@ -31,6 +32,10 @@ export interface IndexKeeperDeps {
 /** Milliseconds. */
 const FETCH_MS = 600_000;
 const LOAD_MS = 300_000;
+/** Many files may have to go. */
+const ROOM_MS = 60_000;
+/** So many times the size of a compressed index is room enough for it unpacked, and for its segment after that. */
+const UNPACKED = 8;
 
 /** Another form of the index may do where one fails like this. */
 const TRY_NEXT: ReadonlySet<ErrorCode> = new Set(['DECOMPRESSOR_MISSING', 'NOT_FOUND', 'GONE', 'FORBIDDEN']);
@@ -126,7 +131,7 @@ export class IndexKeeper {
     { compression, sha256, size }: IndexForm,
     plainSize: number | undefined,
   ): Promise<LoadedIndex> {
-    const { signal, fetcher, store } = this.#deps;
+    const { signal, fetcher, room, store } = this.#deps;
     const file = {
       kind,
       compression,
@@ -135,6 +140,11 @@ export class IndexKeeper {
       size,
       ...(plainSize !== undefined && { plainSize }),
     };
+    // As good as it gets: how much is needed is known when it is written.
+    await room
+      .within(ROOM_MS)
+      .ask('makeRoom', plainSize ?? size * UNPACKED)
+      .catch(() => undefined);
     const limited = AbortSignal.any([signal, AbortSignal.timeout(LOAD_MS)]);
     try {
       return await loadIndex({ ...file, path }, limited).catch((error: unknown) => {

@@ -6,14 +6,14 @@ import type { ArchiveKey, ArchiveState } from '../../core/archive/archive-state.
 import { archiveKey } from '../../core/archive/archive-state.ts';
 import { torrentId } from '../../core/archive/torrent-id.ts';
 import { locate } from '../../core/archive/location.ts';
-import type { Clock } from '../../core/clock.ts';
+import { onwards, type Clock } from '../../core/clock.ts';
 import { asDebtorrentError } from '../../core/errors.ts';
 import type { MirrorUrl } from '../../core/ids.ts';
 import type { Logger } from '../../core/logging.ts';
 import type { ActorRef, Behaviour } from '../../kernel/protocol.ts';
 import { ArchiveTable } from './archive-table.ts';
 import { CatalogueStore } from './catalogue-store.ts';
-import type { CatalogueReaderProtocol, FetcherProtocol } from './collaborators.ts';
+import type { CatalogueReaderProtocol, FetcherProtocol, RoomProtocol } from './collaborators.ts';
 import { defaultUses } from './default-uses.ts';
 import { IndexKeeper } from './index-keeper.ts';
 import { KeyringSource } from './keyrings.ts';
@@ -34,7 +34,7 @@ export interface PackagesParserProtocol {
   indexUsed(url: MirrorUrl): true;
   /** The client has this Release already: what is used of it is loaded, or what this machine would use. */
   releaseConfirmed(url: MirrorUrl): void;
-  /** Clients were told that the Release in this directory has no signature: some go by it all the same. */
+  /** Clients were given a Release of this directory that nobody can check, or has no signature: some go by it. */
   releaseUnsigned(releaseDir: MirrorUrl): void;
   archives(): ArchiveState[];
 }
@@ -44,6 +44,7 @@ export interface PackagesParserDeps {
   readonly catalogueDir: string;
   readonly fetcher: ActorRef<FetcherProtocol>;
   readonly gateway: ActorRef<CatalogueReaderProtocol>;
+  readonly room: ActorRef<RoomProtocol>;
   /** Paths of the keyrings that are trusted, as of now. */
   readonly keyrings: () => Promise<readonly string[]>;
   /** Paths of the keyrings whose archives may be shared with peers. */
@@ -73,7 +74,7 @@ const NO_SUBJECT = { origin: '', codename: '', suite: '', component: '', archite
 
 /** Reads the saved catalogue; resolves when the gateway goes by it. Nothing is parsed for that. */
 export async function createPackagesParser(deps: PackagesParserDeps): Promise<PackagesParser> {
-  const { catalogueDir: dir, fetcher, gateway, clock, log, programs } = deps;
+  const { catalogueDir: dir, fetcher, gateway, room, clock, log, programs } = deps;
   const store = new CatalogueStore(dir, log);
   const loaded = await store.open();
   const ending = new AbortController();
@@ -105,13 +106,14 @@ export async function createPackagesParser(deps: PackagesParserDeps): Promise<Pa
     };
   };
   const publisher = new Publisher({ gateway, store, clock, log, state });
-  const indexes = new IndexKeeper({ table, store, uses, publisher, fetcher, clock, log, signal });
+  const indexes = new IndexKeeper({ table, store, uses, publisher, fetcher, room, clock, log, signal });
   const intake = new ReleaseIntake({ table, check, store, uses, indexes, publisher, fetcher, log });
   const confirmed = new Map<ArchiveKey, number>();
+  const passing = onwards(clock);
 
   /** Once in a while for each archive, however many clients ask. */
   function isDue(key: ArchiveKey): boolean {
-    const now = clock.now();
+    const now = passing.now();
     const last = confirmed.get(key);
     if (last !== undefined && now - last < CONFIRM_MS) return false;
     confirmed.delete(key);

@@ -30,6 +30,8 @@ export interface PublisherDeps {
 /** Milliseconds that the gateway may take. */
 const GATEWAY_MS = 30_000;
 const RETRY_MS = 2_000;
+/** A full disk has room again when somebody makes some. */
+const SAVE_AGAIN_MS = 30_000;
 
 export class Publisher {
   readonly #deps: PublisherDeps;
@@ -40,6 +42,7 @@ export class Publisher {
   #told: Snapshot | undefined;
   #saved: Snapshot | undefined;
   #retry: { clear(): void } | undefined;
+  #saveAgain: { clear(): void } | undefined;
   #stopped = false;
 
   constructor(deps: PublisherDeps) {
@@ -70,6 +73,7 @@ export class Publisher {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#retry?.clear();
+    this.#saveAgain?.clear();
     await this.#telling.idle();
     await this.#saving.idle();
   }
@@ -92,6 +96,7 @@ export class Publisher {
 
   async #save(): Promise<void> {
     const state = this.#state;
+    this.#saveAgain?.clear();
     if (this.#saved === state) return;
     try {
       await this.#deps.store.save(state.saved);
@@ -99,6 +104,8 @@ export class Publisher {
     } catch (error) {
       this.#saved = undefined;
       this.#deps.log.warn({ err: asDebtorrentError(error) }, 'the catalogue cannot be saved');
+      if (this.#stopped) return;
+      this.#saveAgain = this.#deps.clock.setTimeout(() => void this.#saving.run(), SAVE_AGAIN_MS);
     }
     await this.#settle();
   }

@@ -85,7 +85,7 @@ export class ReleaseIntake {
     }
   }
 
-  /** Clients may go by a Release that has no signature; what is known of the archive is saved as out of step with it. */
+  /** Clients may go by a Release that nobody has checked; what is known of the archive is saved as out of step with it. */
   async unsigned(releaseDir: MirrorUrl): Promise<void> {
     const key = archiveKey(releaseDir);
     await this.#inTurn(key, () => this.#setDiverged(key, true));

@@ -45,6 +45,8 @@ export interface StoreProtocol {
    * earlier one is emptied. Fails with STORE_FULL when there is no room, STORE_IO when the directory cannot be used.
    */
   openPartial(key: TransferKey, size: number | undefined, resume: boolean): PartialFile;
+  /** Makes room on the disk for `size` bytes that others write into the cache directory; STORE_FULL if there is none. */
+  makeRoom(size: number): true;
   /** Notes which ranges of a partial file are written, so that a transfer after a crash resumes. */
   checkpoint(key: TransferKey, ranges: readonly (readonly [number, number])[]): void;
   /** Flushes a partial file of `size` bytes whose hash was checked and renames it to a finished one. */
@@ -54,6 +56,8 @@ export interface StoreProtocol {
   parkPartial(key: TransferKey, ranges: readonly (readonly [number, number])[]): void;
   /** The hash of a finished file was checked and is right, for what it was when it was looked up. */
   right(file: StoredFile): void;
+  /** Somebody could not read it, or read something else: its hash is checked before it is given out again. */
+  doubt(sha256: Sha256): void;
   /** It is wrong: the file is removed. */
   wrong(sha256: Sha256): void;
   name(url: MirrorUrl): NameRecord | undefined;

@@ -55,6 +55,14 @@ export class Room {
       await this.#evict(this.#bytes - Math.min(over, size));
       void this.keep();
     }
+    await this.makeOnDisk(size);
+  }
+
+  /**
+   * The disk's part of it, for who writes beside the store.
+   * @throws DebtorrentError STORE_FULL
+   */
+  async makeOnDisk(size: number): Promise<void> {
     const wanted = size + DISK_MARGIN;
     if ((await this.#freeBytes()) < wanted) {
       this.#disk.checkedAt = 0;

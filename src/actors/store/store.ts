@@ -10,7 +10,7 @@ import { closeSync, futimesSync, mkdirSync, openSync, renameSync, statSync, type
 import { chmod, rm, stat, utimes } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-import type { Clock } from '../../core/clock.ts';
+import { onwards, type Clock } from '../../core/clock.ts';
 import { DebtorrentError } from '../../core/errors.ts';
 import { parseSha256, type Sha256 } from '../../core/ids.ts';
 import type { Logger } from '../../core/logging.ts';
@@ -83,7 +83,7 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
   const inOrder = new InOrder();
   const names = new Names(layout, inOrder);
   const partials = new Partials({ layout, log, inOrder });
-  const flushes = new FlushQueue(clock);
+  const flushes = new FlushQueue(onwards(clock));
   let dirty = false;
   let recovered = false;
 
@@ -118,7 +118,10 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
   const save = async () => {
     if (!dirty || !recovered) return;
     dirty = false;
-    await saveVerified(layout, files).catch((error: unknown) => log.warn({ err: error }, 'saving the index failed'));
+    await saveVerified(layout, files).catch((error: unknown) => {
+      dirty = true;
+      log.warn({ err: error }, 'saving the index failed');
+    });
   };
   let timer = clock.setTimeout(tick, SAVE_MS);
   function tick() {
@@ -202,6 +205,7 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
       flushes.rush();
       return io(partials.open(key, size ?? 0, resume, () => room.make(size ?? 0)));
     },
+    makeRoom: (size) => io(room.makeOnDisk(size).then(() => true as const)),
     checkpoint: (key, ranges) => quietly(partials.checkpoint(key, ranges), 'a partial file was not noted'),
     commit: (key, sha256, size, lastModified) =>
       io(
@@ -219,6 +223,12 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
       const found = statSync(path, { bigint: true, throwIfNoEntry: false });
       // Evicted, or written to since.
       if (found !== undefined && fingerprintOf(found) === fingerprint) remember(sha256, found);
+    },
+    doubt: (sha256) => {
+      const entry = files.get(sha256);
+      if (entry === undefined) return;
+      entry.fingerprint = undefined;
+      dirty = true;
     },
     wrong: async (sha256) => {
       files.delete(sha256);

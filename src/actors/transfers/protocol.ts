@@ -87,7 +87,7 @@ export interface TransfersProtocol {
   cached(sha256: Sha256): WholeFile | undefined;
   /** What a mirror says about a file, without its body. */
   head(url: MirrorUrl): FileHead;
-  /** A finished file turned out not to be what its name says. */
+  /** A finished file could not be read, or seems not to be what its name says: it is checked, not thrown away. */
   suspect(sha256: Sha256): void;
   status(): { readonly transfers: TransferStatus[]; readonly totals: TransferTotals };
 }

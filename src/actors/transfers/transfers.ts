@@ -2,7 +2,7 @@
  * The directory of transfers: one for each file that is being fetched, shared by all who ask for it. It decides
  * whether the cache can answer, whether the mirror must be asked first, or whether a transfer has to start.
  */
-import type { Clock } from '../../core/clock.ts';
+import { onwards, type Clock } from '../../core/clock.ts';
 import { DebtorrentError } from '../../core/errors.ts';
 import { firstId } from '../../core/first-id.ts';
 import { transferKey, type FetchPlan } from '../../core/fetch-plan.ts';
@@ -59,7 +59,7 @@ export function createTransfers(deps: TransfersDeps): Transfers {
   const byKey = new Map<TransferKey, Transfer>();
   const byId = new Map<TransferId, Transfer>();
   const byJob = new Map<JobId, Transfer>();
-  const health = new MirrorHealth(clock.now);
+  const health = new MirrorHealth(onwards(clock).now);
   const directory = deps.peers && new PeerDirectory(deps.peers);
   void directory?.begin();
   /** Cached files whose hash is being checked before their name is looked at. */
@@ -251,7 +251,7 @@ export function createTransfers(deps: TransfersDeps): Transfers {
         const transfer = byId.get(id);
         if (transfer !== undefined) transfer.clients -= 1;
       },
-      suspect: (sha256) => void store.tell('wrong', sha256),
+      suspect: (sha256) => void store.tell('doubt', sha256),
       status: () => ({ transfers: running().map((transfer) => transfer.status()), totals }),
       started: (id, info, sender) => byJob.get(id)?.jobs.mirror.jobStarted(id, info, sender),
       wrote(id, start_, end) {

@@ -78,7 +78,8 @@ export class Observer {
 
   /** As it was at most so many milliseconds ago: whoever looks in that time shares one round of questions. */
   lately(ms: number): Promise<Observation> {
-    if (this.#last !== undefined && this.#deps.now() - this.#last.at < ms) return Promise.resolve(this.#last);
+    // A time to come is of a clock that has been set back since.
+    if (this.#last !== undefined && Math.abs(this.#deps.now() - this.#last.at) < ms) return Promise.resolve(this.#last);
     this.#asking ??= this.now().finally(() => (this.#asking = undefined));
     return this.#asking;
   }

@@ -9,6 +9,7 @@ import type {
   FetchedFile,
   FetcherProtocol,
   CatalogueReaderProtocol,
+  RoomProtocol,
 } from '../../../src/actors/packages-parser/collaborators.ts';
 import {
   createPackagesParser,
@@ -77,10 +78,12 @@ export class ParserScene {
       log,
       behaviour: { catalogueChanged: async (update) => (await this.gatewayWaits, view.update(update), true) },
     });
+    const room = spawn<RoomProtocol>({ name: 'room', log, behaviour: { makeRoom: () => true as const } });
     const parser = await createPackagesParser({
       catalogueDir: this.catalogueDir,
       fetcher: fetcher.ref,
       gateway: gateway.ref,
+      room: room.ref,
       keyrings: async () => [this.archive.keys.keyring],
       publicKeyrings: async () => [this.archive.keys.keyring],
       architecture: 'amd64',
@@ -94,7 +97,7 @@ export class ParserScene {
       behaviour: parser.behaviour,
       stop: parser.stop,
     });
-    this.#others = [fetcher, gateway] as unknown as LocalActor<never>[];
+    this.#others = [fetcher, gateway, room] as unknown as LocalActor<never>[];
     return this;
   }
 

@@ -13,6 +13,7 @@ import { layoutOf } from '../../../src/actors/store/layout.ts';
 import type { NameRecord, StoreProtocol } from '../../../src/actors/store/protocol.ts';
 import { openStore } from '../../../src/actors/store/store.ts';
 import { rejectsWith, until } from '../../kernel/contract.ts';
+import { ManualClock } from '../../kernel/fixtures/manual-clock.ts';
 import { Recorder } from '../../kernel/fixtures/recorder.ts';
 import { randomBytes } from '../../support/random.ts';
 import { hashOf, temporaryDirectory } from '../fixtures/fetch-stack.ts';
@@ -446,6 +447,59 @@ t.test('a file that cannot be noted, or not be opened again, still makes room fo
   const left = (await readdir(layoutOf(root).partials)).filter((name) => !name.includes('.'));
   t.strictSame(left, []);
   t.match(await ref.ask('stats'), { bytes: 10_000 });
+});
+
+t.test('a file that is doubted stays and is to be hashed again', async (t) => {
+  const root = await temporaryDirectory(t);
+  const { ref, stop } = await open(t, root);
+  const hash = await put(ref, content('a'));
+  ref.tell('doubt', hash);
+  ref.tell('doubt', hashOf(content('b')));
+  const file = await ref.ask('find', hash);
+  t.match(file, { sha256: hash, verified: false });
+  if (file !== undefined) ref.tell('right', file);
+  t.match(await ref.ask('find', hash), { verified: true });
+  ref.tell('doubt', hash);
+  await stop();
+  const again = await open(t, root);
+  t.match(await again.ref.ask('find', hash), { verified: false }, 'also after a restart');
+});
+
+t.test('what waits to be flushed does not wait longer when the clock is set back', async (t) => {
+  const manual = new ManualClock();
+  let set = Date.now();
+  const clock: Clock = { now: () => manual.now() + set, setTimeout: (call, ms) => manual.setTimeout(call, ms) };
+  const { ref } = await open(t, await temporaryDirectory(t), 0, clock);
+  const data = content('waits');
+  const { path } = await ref.ask('openPartial', keyOf(data), data.length, true);
+  await writeFile(path, data, { mode: 0o600 });
+  let kept = false;
+  void ref.ask('commit', keyOf(data), hashOf(data), data.length, undefined).then(() => (kept = true));
+  t.match(await ref.ask('stats'), { files: 1 });
+  set -= 3_600_000;
+  await until(() => {
+    manual.advance(50);
+    return kept;
+  });
+  t.match(await ref.ask('find', hashOf(data)), { verified: true });
+});
+
+t.test('fingerprints that could not be saved are saved later', async (t) => {
+  const root = await temporaryDirectory(t);
+  const { verified } = layoutOf(root);
+  const log = new Recorder();
+  const clock: Clock = { ...systemClock, setTimeout: (call, ms) => systemClock.setTimeout(call, ms / 600) };
+  const store = await openStore({ root, limitBytes: 0, clock, log });
+  const actor = spawn<StoreProtocol>({ name: 'store', behaviour: store.behaviour, log, stop: () => store.stop() });
+  t.teardown(() => actor.stop());
+  // What a full disk does to it.
+  await mkdir(`${verified}.tmp`);
+  const hash = await put(actor.ref, content('a'));
+  await until(() => log.of('saving the index failed').length > 0);
+  t.notOk(existsSync(verified));
+  await rm(`${verified}.tmp`, { recursive: true });
+  await actor.stop();
+  t.match(await readFile(verified, 'utf8'), hash);
 });
 
 t.test('files used at a time to come, before the clock was set back, are evicted like others', async (t) => {

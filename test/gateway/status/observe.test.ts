@@ -78,3 +78,14 @@ t.test('a peer that is banned is none of those that APT is told of', async (t) =
   const observer = observe(t, () => SWARM);
   t.match(await observer.figures(), { peers: 1 });
 });
+
+t.test('what was seen before the clock was set back is not shown until that time comes again', async (t) => {
+  const { now } = Date;
+  let behind = 0;
+  Date.now = () => now() - behind;
+  t.teardown(() => (Date.now = now));
+  const observer = observe(t, () => SWARM);
+  const before = await observer.lately(500);
+  behind = 3_600_000;
+  t.not(await observer.lately(500), before);
+});

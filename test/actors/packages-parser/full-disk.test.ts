@@ -1,0 +1,85 @@
+/** A disk without room for the catalogue: nothing is left behind, and what could not be saved is saved when there is. */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { systemClock, type Clock } from '../../../src/core/clock.ts';
+import { Archive } from '../../support/archive.ts';
+import { makeKeys } from '../../support/keys.ts';
+import { skipWithout, until } from '../../support/process.ts';
+import { skipWithoutMount } from '../../support/tmpfs.ts';
+import { ParserScene } from './parser-scene.ts';
+
+const skip = skipWithout('gpg', 'gpgv') || skipWithoutMount();
+const PACKAGES = 'main/binary-amd64/Packages';
+
+/** What comes after half a minute comes after 300 ms. */
+const quickClock: Clock = { ...systemClock, setTimeout: (call, ms) => systemClock.setTimeout(call, ms / 100) };
+
+/** So many stanzas, other ones for each round. */
+function stanzas(round: number, count: number): string {
+  const stanza = (n: number): string =>
+    [
+      `Package: p${n}`,
+      `Filename: pool/main/p/p${n}_${round}_amd64.deb`,
+      `Size: ${round}`,
+      `SHA256: ${(round * 1_000_000 + n).toString(16).padStart(64, '0')}`,
+    ].join('\n');
+  return Array.from({ length: count }, (_, n) => `\n${stanza(n)}\n`).join('');
+}
+
+t.test('a full disk', { skip }, async (t) => {
+  const keys = makeKeys();
+  const archive = new Archive({ keys, seed: t.name, compressions: ['gz'] }).publish({ add: [{ name: 'hello' }] });
+  const s = new ParserScene(archive);
+  const dir = s.catalogueDir;
+  mkdirSync(dir);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4M', 'tmpfs', dir]);
+  t.teardown(async () => {
+    await s.stop();
+    execFileSync('umount', ['--lazy', dir]);
+    await s.close();
+    archive.close();
+    keys.close();
+  });
+  await s.start({ clock: quickClock });
+  const others = join(s.catalogueDir, 'others');
+  const fill = (left: number): void => {
+    const { bavail, bsize } = statfsSync(dir);
+    writeFileSync(others, Buffer.alloc(Math.max(0, bavail * bsize - left)));
+  };
+  const unfinished = (): string[] => readdirSync(dir).filter((name) => name.endsWith('.new'));
+  await s.release();
+  await s.use(s.meta(`${PACKAGES}.gz`));
+
+  await t.test('segments that could not be written leave nothing behind', async (t) => {
+    fill(600_000);
+    for (const round of [1, 2]) {
+      archive.publish({ mangleIndex: (path, text) => (path === PACKAGES ? text + stanzas(round, 20_000) : text) });
+      s.warnings.length = 0;
+      t.match(await s.release(), { adopted: true });
+      await until('it has failed', () => s.warnings.some((line) => line.startsWith('index not loaded')));
+      t.match(
+        s.warnings.find((line) => line.startsWith('index not loaded')),
+        'STORE_FULL',
+      );
+      await until('nothing is left', () => unfinished().length === 0);
+    }
+    rmSync(others);
+  });
+
+  await t.test('the state that could not be saved is saved later', async (t) => {
+    archive.publish({ add: [{ name: 'hello', version: '2.0-1' }] });
+    await s.release();
+    await s.loaded();
+    const state = (): string => readFileSync(join(dir, 'state.json'), 'utf8');
+    await until('it is saved', () => state().includes('"status":"loaded"') && !state().includes('"diverged"'));
+    fill(0);
+    s.warnings.length = 0;
+    s.parser.tell('releaseUnsigned', s.url('dists/trixie'));
+    await until('it cannot be', () => s.warnings.some((line) => line.startsWith('the catalogue cannot be saved')));
+    t.notMatch(state(), '"diverged"');
+    rmSync(others);
+    await until('it is, though nothing else has changed', () => state().includes('"diverged":true'));
+  });
+});
