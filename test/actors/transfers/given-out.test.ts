@@ -10,7 +10,7 @@ import { until } from '../../kernel/contract.ts';
 import { Mirror } from '../../support/mirror.ts';
 import { randomBytes } from '../../support/random.ts';
 import { signedPlan, startFetchStack, temporaryDirectory, type FetchStack } from '../fixtures/fetch-stack.ts';
-import { honest, ScriptedPeers, TORRENT, type Script } from '../fixtures/scripted-peers.ts';
+import { honest, peer, ScriptedPeers, TORRENT, type Script } from '../fixtures/scripted-peers.ts';
 
 const MIB = 1024 * 1024;
 const BLOCK = 128 * 1024;
@@ -74,4 +74,31 @@ t.test('what somebody has read of a range that a peer does not go on with is not
   t.match(await s.transfers.ref.within(30_000).ask('open', s.plan, position), { spoilt: true });
   s.transfers.ref.tell('leave', reader.id);
   s.transfers.ref.tell('leave', (await first).id);
+});
+
+t.test('what is known to be wrong is void also when the mirror does not give it again', async (t) => {
+  const data = randomBytes('given up', 4 * MIB);
+  const at = 5 * BLOCK;
+  const s = await scene(
+    t,
+    data,
+    honest(data, {
+      block: (_job, start, end) => {
+        const bytes = Buffer.from(data.subarray(start, end));
+        if (start === at) bytes[77] = (bytes[77] ?? 0) ^ 1;
+        return { from: peer('bad'), bytes };
+      },
+      delayMs: 5,
+    }),
+  );
+  const stop = s.web.rule('/a.deb', { status: 403 });
+  const reader = await arriving(s, s.plan, 0);
+  let position = 0;
+  let progress = await next(s, reader, position);
+  while (progress.kind === 'more') progress = await next(s, reader, (position = progress.end));
+  t.ok(position > at, 'somebody has read it');
+  t.match(progress, { kind: 'failed', code: 'FORBIDDEN' });
+  s.transfers.ref.tell('leave', reader.id);
+  stop();
+  t.match(await s.transfers.ref.within(30_000).ask('open', s.plan, position), { spoilt: true });
 });
