@@ -78,6 +78,8 @@ export class MirrorFiles {
     if (remembered === undefined) return false;
     const { file, bytes, headers, signed, askAgain } = remembered;
     if ((expectedBy(client) ?? file.sha256) !== file.sha256) return false;
+    // Remembered while somebody was still being sent wrong bytes of it.
+    if (this.#spoilt.has(transferKey(signed ? { url, sha256: file.sha256 } : { url }))) return false;
     if (!signed && client.reload) {
       this.#memory.delete(url);
       return false;
