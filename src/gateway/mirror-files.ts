@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 
 import { asDebtorrentError, DebtorrentError } from '../core/errors.ts';
 import { checkHost } from '../actors/http-backup/dns-guard.ts';
-import { transferKey } from '../core/fetch-plan.ts';
+import { transferKey, type FetchPlan } from '../core/fetch-plan.ts';
 import { mirrorRequest } from '../core/http/mirror-url.ts';
 import { EXPECTED_HEADER } from '../core/method/control.ts';
 import type { HostRules } from '../core/host-rules.ts';
@@ -142,7 +142,17 @@ export class MirrorFiles {
       const { code, message } = asDebtorrentError(error);
       if (!STORE_FAULTS.has(code) || client.gone) throw error;
       this.#deps.log.warn({ url: planned.plan.url, code, reason: message }, 'passing by the store');
-      await passThrough(this.#deps.passThrough, client, planned.plan);
+      await this.#passByStore(client, planned.plan);
+    }
+  }
+
+  async #passByStore(client: ClientExchange, plan: FetchPlan): Promise<void> {
+    try {
+      await passThrough(this.#deps.passThrough, client, plan);
+    } catch (error) {
+      // Nobody has checked what was sent, and nobody has it any more to do so when the rest comes.
+      if (plan.sha256 !== undefined && client.hasBytes) this.#spoilt.add(transferKey(plan));
+      throw error;
     }
   }
 
