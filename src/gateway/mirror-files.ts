@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 
 import { asDebtorrentError, DebtorrentError } from '../core/errors.ts';
 import { checkHost } from '../actors/http-backup/dns-guard.ts';
-import { transferKey, type FetchPlan } from '../core/fetch-plan.ts';
+import type { FetchPlan } from '../core/fetch-plan.ts';
 import { mirrorRequest } from '../core/http/mirror-url.ts';
 import { EXPECTED_HEADER } from '../core/method/control.ts';
 import type { HostRules } from '../core/host-rules.ts';
@@ -79,7 +79,7 @@ export class MirrorFiles {
     const { file, bytes, headers, signed, askAgain } = remembered;
     if ((expectedBy(client) ?? file.sha256) !== file.sha256) return false;
     // Remembered while somebody was still being sent wrong bytes of it.
-    if (this.#spoilt.has(transferKey(signed ? { url, sha256: file.sha256 } : { url }))) return false;
+    if (this.#spoilt.has(signed ? { url, sha256: file.sha256 } : { url })) return false;
     if (!signed && client.reload) {
       this.#memory.delete(url);
       return false;
@@ -101,14 +101,14 @@ export class MirrorFiles {
     const planned = await this.#plan(url, expectedBy(client), client.reload);
     client.askAgain = planned.askAgain;
     if (client.head && (await serveHead(this.#deps, client, planned.plan))) return;
-    client.wholeOnly = this.#spoilt.has(transferKey(planned.plan));
+    client.wholeOnly = this.#spoilt.has(planned.plan);
     const range = client.range();
     const from = range !== undefined && 'first' in range ? range.first : 0;
     try {
       await this.#answer(client, planned, from);
     } catch (error) {
       const isWrong = asDebtorrentError(error).code === 'HASH_MISMATCH';
-      if (isWrong && client.hasBytes) this.#spoilt.add(transferKey(planned.plan));
+      if (isWrong && client.hasBytes) this.#spoilt.add(planned.plan);
       throw error;
     }
   }
@@ -151,7 +151,7 @@ export class MirrorFiles {
       await passThrough(this.#deps.passThrough, client, plan);
     } catch (error) {
       // Nobody has checked what was sent, and nobody has it any more to do so when the rest comes.
-      if (plan.sha256 !== undefined && client.hasBytes) this.#spoilt.add(transferKey(plan));
+      if (plan.sha256 !== undefined && client.hasBytes) this.#spoilt.add(plan);
       throw error;
     }
   }
@@ -223,7 +223,7 @@ export class MirrorFiles {
   /** For the next one who asks; not what was identified by what one client said, nor what is to be given whole. */
   #remember({ plan, hinted, generation, askAgain }: Planned, file: WholeFile, bytes: Buffer): void {
     if (hinted || plan.revalidate === 'always' || file.stale) return;
-    if (file.spoilt === true || this.#spoilt.has(transferKey(plan))) return;
+    if (file.spoilt === true || this.#spoilt.has(plan)) return;
     const signed = plan.trust !== 'none';
     const cached: WholeFile = { ...file, source: 'cache' };
     const headers = Object.entries(wholeHeaders(cached, signed, askAgain)).flat();

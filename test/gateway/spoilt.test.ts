@@ -69,6 +69,23 @@ t.test('a small file that another client got right meanwhile', async (t) => {
   t.ok(again.status === 200 && again.body.equals(data), `${again.status}, ${again.body.length} bytes`);
 });
 
+t.test('a file that an index knows only when the rest is asked for', async (t) => {
+  const s = await startGateway(t);
+  const data = randomBytes('known later', 3 * MIB);
+  const path = `${ARCHIVE}/pool/a.deb`;
+  await s.publish(path, data);
+  const modified = 'Wed, 01 Jul 2026 00:00:00 GMT';
+  const headers = { 'last-modified': modified };
+  s.web.rule(`/${path}`, { headers });
+  s.web.rule(`/${path}`, { headers, alterAt: 100, truncateAt: MIB, etag: '"before"' }, 1);
+  const first = await s.get(path);
+  t.match(first, { status: 200, complete: false, headers });
+  s.index({ 'pool/a.deb': data });
+  // As APT does: by the date.
+  const again = await s.get(path, [`Range: bytes=${first.body.length}-`, `If-Range: ${modified}`]);
+  t.ok(again.status === 200 && again.body.equals(data), `${again.status}, ${again.body.length} bytes`);
+});
+
 t.test('what is in memory is given whole as well', async (t) => {
   const s = await startGateway(t, { limitBytes: 1_000_000 });
   const [data, other] = [randomBytes('remembered', 100_000), randomBytes('reserved', 950_000)];
