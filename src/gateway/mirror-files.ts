@@ -151,7 +151,7 @@ export class MirrorFiles {
       await passThrough(this.#deps.passThrough, client, plan);
     } catch (error) {
       // Nobody has checked what was sent, and nobody has it any more to do so when the rest comes.
-      if (plan.sha256 !== undefined && client.hasBytes) this.#spoilt.add(plan);
+      if (plan.sha256 !== undefined && client.short && client.hasBytes) this.#spoilt.add(plan);
       throw error;
     }
   }
