@@ -33,8 +33,10 @@ export interface FetchPlan {
   readonly ahead?: boolean;
 }
 
+export type Identity = Pick<FetchPlan, 'sha256' | 'url'>;
+
 /** What the file is known by: its content, or else its address. */
-export function transferKey({ sha256, url }: Pick<FetchPlan, 'sha256' | 'url'>): TransferKey {
+export function transferKey({ sha256, url }: Identity): TransferKey {
   return (sha256 ?? `url:${url}`) as TransferKey;
 }
 

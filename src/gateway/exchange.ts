@@ -68,6 +68,12 @@ export class ClientExchange {
     return this.bytes > 0 || (this.promised?.start ?? 0) > 0;
   }
 
+  /** Not all of what the headers promised went out. */
+  get short(): boolean {
+    const { start, end = Infinity } = this.promised ?? { start: 0, end: 0 };
+    return this.bytes < end - start;
+  }
+
   /** Something in the headers can make the answer another than 200 with the whole file. */
   get conditional(): boolean {
     const { headers } = this.req;

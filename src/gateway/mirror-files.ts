@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 
 import { asDebtorrentError, DebtorrentError } from '../core/errors.ts';
 import { checkHost } from '../actors/http-backup/dns-guard.ts';
-import { transferKey } from '../core/fetch-plan.ts';
+import type { FetchPlan } from '../core/fetch-plan.ts';
 import { mirrorRequest } from '../core/http/mirror-url.ts';
 import { EXPECTED_HEADER } from '../core/method/control.ts';
 import type { HostRules } from '../core/host-rules.ts';
@@ -80,6 +80,8 @@ export class MirrorFiles {
     if (remembered === undefined) return false;
     const { file, bytes, headers, signed, askAgain } = remembered;
     if ((expectedBy(client) ?? file.sha256) !== file.sha256) return false;
+    // Remembered while somebody was still being sent wrong bytes of it.
+    if (this.#spoilt.has(signed ? { url, sha256: file.sha256 } : { url })) return false;
     if (!signed && client.reload) {
       this.#memory.delete(url);
       return false;
@@ -101,14 +103,14 @@ export class MirrorFiles {
     const planned = await this.#plan(url, expectedBy(client), client.reload);
     client.askAgain = planned.askAgain;
     if (client.head && (await serveHead(this.#deps, client, planned.plan))) return;
-    client.wholeOnly = this.#spoilt.has(transferKey(planned.plan));
+    client.wholeOnly = this.#spoilt.has(planned.plan);
     const range = client.range();
     const from = range !== undefined && 'first' in range ? range.first : 0;
     try {
       await this.#answer(client, planned, from);
     } catch (error) {
       const isWrong = asDebtorrentError(error).code === 'HASH_MISMATCH';
-      if (isWrong && client.hasBytes) this.#spoilt.add(transferKey(planned.plan));
+      if (isWrong && client.hasBytes) this.#spoilt.add(planned.plan);
       throw error;
     }
   }
@@ -144,8 +146,18 @@ export class MirrorFiles {
       const { plan, location } = planned;
       this.#deps.log.warn({ url: plan.url, code, reason: message }, 'passing by the store');
       const release = location.kind === 'release' ? this.#releases.passing(location) : undefined;
-      const sha256 = await passThrough(this.#deps.passThrough, client, plan, release?.begun);
+      const sha256 = await this.#passByStore(client, plan, release?.begun);
       release?.ended(sha256);
+    }
+  }
+
+  async #passByStore(client: ClientExchange, plan: FetchPlan, begun?: () => void): Promise<Sha256 | undefined> {
+    try {
+      return await passThrough(this.#deps.passThrough, client, plan, begun);
+    } catch (error) {
+      // Nobody has checked what was sent, and nobody has it any more to do so when the rest comes.
+      if (plan.sha256 !== undefined && client.short && client.hasBytes) this.#spoilt.add(plan);
+      throw error;
     }
   }
 
@@ -216,7 +228,7 @@ export class MirrorFiles {
   /** For the next one who asks; not what was identified by what one client said, nor what is to be given whole. */
   #remember({ plan, hinted, generation, askAgain }: Planned, file: WholeFile, bytes: Buffer): void {
     if (hinted || plan.revalidate === 'always' || file.stale) return;
-    if (file.spoilt === true || this.#spoilt.has(transferKey(plan))) return;
+    if (file.spoilt === true || this.#spoilt.has(plan)) return;
     const signed = plan.trust !== 'none';
     const cached: WholeFile = { ...file, source: 'cache' };
     const headers = Object.entries(wholeHeaders(cached, signed, askAgain)).flat();

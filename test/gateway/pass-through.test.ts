@@ -79,6 +79,33 @@ t.test('what passes by the store came from its mirror', async (t) => {
   t.strictSame(await s.observer.figures(), { peers: 0, fromPeers: 0, fromMirror: all }, 'also for the APT method');
 });
 
+t.test('who was sent a part that nobody has checked is given the whole', async (t) => {
+  const s = await startGateway(t, { limitBytes: 100_000 });
+  const data = randomBytes('part', 3 * MIB);
+  const path = `${ARCHIVE}/pool/a.deb`;
+  await s.publish(path, data);
+  s.index({ 'pool/a.deb': data });
+  const rest = (from: number) => s.get(path, [`Range: bytes=${from}-`, `If-Range: "${hashOf(data)}"`]);
+  s.web.rule(`/${path}`, { alterAt: 100, truncateAt: 2 * MIB }, 1);
+  const first = await s.get(path);
+  t.ok(!first.complete && first.body.length > MIB, 'the mirror breaks off');
+  const second = await rest(first.body.length);
+  t.ok(second.status === 200 && second.body.equals(data), `${second.status}, ${second.body.length} bytes`);
+});
+
+t.test('a part of a file that is not left in the middle is given as it is asked for', async (t) => {
+  const s = await startGateway(t, { limitBytes: 100_000 });
+  const data = randomBytes('range', 3 * MIB);
+  const path = `${ARCHIVE}/pool/a.deb`;
+  await s.publish(path, data);
+  s.index({ 'pool/a.deb': data });
+  const answer = await s.get(path, [`Range: bytes=${MIB}-`, `If-Range: "${hashOf(data)}"`]);
+  t.ok(
+    answer.status === 206 && answer.body.equals(data.subarray(MIB)),
+    `${answer.status}, ${answer.body.length} bytes`,
+  );
+});
+
 t.test('clients that take nothing do not hold the connections of the others', async (t) => {
   const s = await startGateway(t, { limitBytes: 100_000 });
   const known = Object.fromEntries(

@@ -69,6 +69,52 @@ t.test('a small file that another client got right meanwhile', async (t) => {
   t.ok(again.status === 200 && again.body.equals(data), `${again.status}, ${again.body.length} bytes`);
 });
 
+t.test('a file that an index knows only when the rest is asked for', async (t) => {
+  const s = await startGateway(t);
+  const data = randomBytes('known later', 3 * MIB);
+  const path = `${ARCHIVE}/pool/a.deb`;
+  await s.publish(path, data);
+  const modified = 'Wed, 01 Jul 2026 00:00:00 GMT';
+  const headers = { 'last-modified': modified };
+  s.web.rule(`/${path}`, { headers });
+  s.web.rule(`/${path}`, { headers, alterAt: 100, truncateAt: MIB, etag: '"before"' }, 1);
+  const first = await s.get(path);
+  t.match(first, { status: 200, complete: false, headers });
+  s.index({ 'pool/a.deb': data });
+  // As APT does: by the date.
+  const again = await s.get(path, [`Range: bytes=${first.body.length}-`, `If-Range: ${modified}`]);
+  t.ok(again.status === 200 && again.body.equals(data), `${again.status}, ${again.body.length} bytes`);
+});
+
+t.test('what is in memory is given whole as well', async (t) => {
+  const s = await startGateway(t, { limitBytes: 1_000_000 });
+  const [data, other] = [randomBytes('remembered', 100_000), randomBytes('reserved', 950_000)];
+  const [path, first] = [`${ARCHIVE}/pool/a.deb`, `${ARCHIVE}/pool/b.deb`];
+  await s.publish(path, data);
+  await s.publish(first, other);
+  s.index({ 'pool/a.deb': data, 'pool/b.deb': other });
+  let release = (): void => undefined;
+  const released = new Promise<void>((resolve) => (release = resolve));
+  s.web.rule(`/${path}`, { alterAt: 100, stallAt: 50_000, until: released }, 1);
+  // As long as this one comes the store has no room for the other.
+  let fetched = (): void => undefined;
+  s.web.rule(`/${first}`, { stallAt: 10_000, until: new Promise<void>((resolve) => (fetched = resolve)) }, 1);
+  const holder = begin(t, s, first);
+  await until(() => s.web.bytes(`/${first}`) > 0);
+  const client = begin(t, s, path);
+  await until(() => client.received() > 10_000);
+  t.equal(s.log.of('passing by the store').length, 1);
+  fetched();
+  await holder.ended();
+  await until(async () => (await s.store.ref.ask('find', hashOf(other))) !== undefined);
+  t.match(await s.get(path), { status: 200, complete: true, body: data }, 'another one gets it right, from the store');
+  release();
+  const broken = await client.ended();
+  t.equal(broken?.complete, false);
+  const again = await rest(s, path, data, broken?.body.length ?? 0);
+  t.ok(again.status === 200 && again.body.equals(data), `${again.status}, ${again.body.length} bytes`);
+});
+
 t.test(
   'a file that is wrong at its only mirror is fetched once for a request, and it says what is wrong',
   async (t) => {

@@ -48,6 +48,8 @@ export class CatalogueStore {
   readonly #log: Logger;
   /** Written, but in no settled state yet. */
   readonly #fresh = new Set<SegmentFile>();
+  /** Being written: an archive may come from several mirrors at a time, and each has the same segments. */
+  readonly #writing = new Map<SegmentFile, Promise<void>>();
   /** What the last settled state names. */
   #settled = new Set<SegmentFile>();
 
@@ -88,16 +90,13 @@ export class CatalogueStore {
     const segment = Buffer.from(memory);
     const name = `${createHash('sha256').update(segment).digest('hex').slice(0, 40)}.seg` as SegmentFile;
     this.#fresh.add(name);
-    const there = await stat(join(this.dir, name)).catch(() => undefined);
-    try {
-      if (there?.size !== segment.length) await this.#write(name, segment);
-      return name;
-    } catch (error) {
-      this.#fresh.delete(name);
-      const { code, message } = error as NodeJS.ErrnoException;
-      const fault = code === 'ENOSPC' || code === 'EDQUOT' ? 'STORE_FULL' : 'STORE_IO';
-      throw new DebtorrentError(fault, `the catalogue cannot be written: ${message}`, { cause: error });
+    let writing = this.#writing.get(name);
+    if (writing === undefined) {
+      writing = this.#writeUnlessThere(name, segment).finally(() => this.#writing.delete(name));
+      this.#writing.set(name, writing);
     }
+    await writing;
+    return name;
   }
 
   async save(state: PersistedState): Promise<void> {
@@ -150,6 +149,19 @@ export class CatalogueStore {
       else this.#log.warn({ path }, 'a part of the saved catalogue is missing or damaged, and is made again');
     }
     return segments;
+  }
+
+  async #writeUnlessThere(name: SegmentFile, data: Buffer): Promise<void> {
+    const there = await stat(join(this.dir, name)).catch(() => undefined);
+    if (there?.size === data.length) return;
+    try {
+      await this.#write(name, data);
+    } catch (error) {
+      this.#fresh.delete(name);
+      const { code, message } = error as NodeJS.ErrnoException;
+      const fault = code === 'ENOSPC' || code === 'EDQUOT' ? 'STORE_FULL' : 'STORE_IO';
+      throw new DebtorrentError(fault, `the catalogue cannot be written: ${message}`, { cause: error });
+    }
   }
 
   async #write(name: string, data: Buffer): Promise<void> {

@@ -185,8 +185,14 @@ export class Partials {
   async #writeNote(path: string, ranges: Ranges): Promise<void> {
     const note = `${path}.json`;
     this.#noted.add(path);
-    await writeFile(`${note}.tmp`, JSON.stringify(ranges), { mode: 0o600 });
-    await rename(`${note}.tmp`, note);
+    try {
+      await writeFile(`${note}.tmp`, JSON.stringify(ranges), { mode: 0o600 });
+      await rename(`${note}.tmp`, note);
+    } catch (error) {
+      // A full disk makes an empty one.
+      await rm(`${note}.tmp`, { force: true });
+      throw error;
+    }
   }
 
   /**

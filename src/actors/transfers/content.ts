@@ -5,6 +5,7 @@
 import { closeSync, openSync } from 'node:fs';
 
 import type { Clock } from '../../core/clock.ts';
+import { transferKey, type FetchPlan, type Identity } from '../../core/fetch-plan.ts';
 import type { ReadyMark } from '../../core/ready-mark.ts';
 import { RangeSet, type ByteRange } from '../../core/range-set.ts';
 import type { Sha256, TransferKey } from '../../core/ids.ts';
@@ -27,7 +28,7 @@ export interface ContentDeps {
   sha256Along(path: string, size: number, mark: ReadyMark): Promise<Sha256 | undefined>;
   readonly clock: Clock;
   /** Bytes that may have been given out are void: whoever has them must not be given the rest alone. */
-  spoilt(key: TransferKey): void;
+  spoilt(file: Identity): void;
 }
 
 /** Hashes a file while it arrives. */
@@ -41,6 +42,7 @@ interface Follower {
 
 export class Content {
   readonly #deps: ContentDeps;
+  readonly #identity: Identity;
   readonly #key: TransferKey;
   /** The hash is known in advance: partial content can be resumed, and its last block has to wait. */
   readonly #expected: Sha256 | undefined;
@@ -68,12 +70,13 @@ export class Content {
   readonly released = new RangeSet();
   #follower: Follower | undefined;
 
-  constructor(deps: ContentDeps, key: TransferKey, expected: Sha256 | undefined, size: number | undefined) {
+  constructor(deps: ContentDeps, plan: Pick<FetchPlan, 'sha256' | 'size' | 'url'>) {
     this.#deps = deps;
-    this.#key = key;
-    this.#expected = expected;
-    this.#planned = size;
-    this.size = size;
+    this.#identity = plan;
+    this.#key = transferKey(plan);
+    this.#expected = plan.sha256;
+    this.#planned = plan.size;
+    this.size = plan.size;
   }
 
   /** Empty until `open` or `adopt`. */
@@ -139,7 +142,7 @@ export class Content {
   /** What was given out so far is void. */
   newEpoch(): void {
     this.epoch += 1;
-    if (this.given) this.#deps.spoilt(this.#key);
+    if (this.given) this.#deps.spoilt(this.#identity);
     this.released.remove(0, Number.MAX_SAFE_INTEGER);
     this.#givenEarlier = false;
   }

@@ -180,9 +180,10 @@ export class Hedging {
     }
     const start = frontier(content.have, content.size ?? 0, focus);
     if (start === undefined || cancelled) return;
-    const range = { start, end: Math.min(start + PIECE_BYTES, job.end) };
-    const mirrorJob = mirror.fetch(range);
-    if (mirrorJob === undefined) return;
+    // Not what the peers have sent of the rest: somebody may have read that, and would not know that it was written over.
+    const [range] = content.have.missing(start, Math.min(start + PIECE_BYTES, job.end));
+    const mirrorJob = range && mirror.fetch(range);
+    if (range === undefined || mirrorJob === undefined) return;
     this.#hedge = { range, peerJob: job.id, mirrorJob };
     this.#contested.push(range);
     content.hold = range;

@@ -143,7 +143,6 @@ export class Together {
   pump(size: number): Pumped {
     const [peers, mirror] = [this.#peers, this.#mirror];
     const mayAsk = !peers.benched || mirror.exhausted;
-    const { elsewhere } = peers;
     this.#leave();
     const { peers: ranges, taken } = divide({
       size,
@@ -151,7 +150,7 @@ export class Together {
       atMirrors: mirror.jobs.ranges(size),
       atPeers: peers.jobs.ranges,
       available: peers.available,
-      elsewhere,
+      elsewhere: peers.elsewhere,
       focus: this.#focus,
       slots: mayAsk ? peers.slots : 0,
       mirrorHelps: !mirror.exhausted && (peers.benched || this.#hedging.slow),
@@ -168,7 +167,7 @@ export class Together {
       // these crawl, and all wait for what comes over them.
       mirror.pump(taken, {
         align: PIECE_BYTES,
-        most: this.#bite(elsewhere.length > 0),
+        most: this.#bite(peers.elsewhere.length > 0),
         share: 1 / (peers.wanters + 1),
       });
     }
@@ -263,8 +262,7 @@ export class Together {
     const contributions = await this.#peers.contributions();
     this.leavePeers();
     const { path } = this.#content;
-    const { contested } = this.#hedging;
-    this.#arbitration = await Arbitration.begin(path, contributions, this.#peers.came, contested);
+    this.#arbitration = await Arbitration.begin(path, contributions, this.#peers.came, this.#hedging.contested);
     this.#content.dispute(this.#arbitration.ranges);
   }
 
@@ -272,7 +270,10 @@ export class Together {
   over(verified: boolean): boolean {
     this.settled();
     this.#report?.stop();
-    if (verified && this.#arbitration !== undefined) this.#ban(this.#arbitration);
+    const arbitration = this.#arbitration;
+    if (verified && arbitration !== undefined) this.#ban(arbitration);
+    // The whole was wrong, and what was to come again may be what was wrong of it.
+    else if (arbitration !== undefined && this.#content.gave(arbitration.ranges)) this.#host.spoilt();
     const told = this.#peers.want !== undefined;
     this.#peers.over(verified);
     return told;

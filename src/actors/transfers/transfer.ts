@@ -5,7 +5,7 @@
  */
 import { DebtorrentError } from '../../core/errors.ts';
 import type { FetchPlan } from '../../core/fetch-plan.ts';
-import type { Sha256, TransferKey } from '../../core/ids.ts';
+import type { Sha256 } from '../../core/ids.ts';
 import type { FileInfo, JobId } from '../source.ts';
 import type { StoredFile } from '../store/protocol.ts';
 import { checkCached, validatorsOf, type Cached } from './cached.ts';
@@ -46,14 +46,14 @@ export class Transfer {
   /** Who waits for it or reads from it. */
   clients = 0;
 
-  constructor(deps: TransferDeps, id: TransferId, key: TransferKey, plan: FetchPlan, from: number, cached?: Cached) {
+  constructor(deps: TransferDeps, id: TransferId, plan: FetchPlan, from: number, cached?: Cached) {
     this.#deps = deps;
     this.id = id;
     this.plan = plan;
     this.#cached = cached;
     this.#over = new Promise((resolve) => (this.#end = resolve));
     this.#waiters = new Waiters(deps.clock, () => this.#fetching.awaited());
-    this.#content = new Content(deps, key, plan.sha256, plan.size);
+    this.#content = new Content(deps, plan);
     this.#ready = new ReadyBytes(this.#content);
     this.candidates = new Candidates([plan.url, ...plan.alternates], deps.failing);
     const revalidate = cached?.check === 'mirror' ? validatorsOf(cached.record) : undefined;

@@ -93,7 +93,7 @@ export function createTransfers(deps: TransfersDeps): Transfers {
       totals.fromPeersBytes += bytes;
     },
     finalPath: deps.finalPath,
-    spoilt: (key) => spoilt.add(key),
+    spoilt: (file) => spoilt.add(file),
     hashFailed: () => {
       totals.hashFailures += 1;
     },
@@ -106,7 +106,7 @@ export function createTransfers(deps: TransfersDeps): Transfers {
     if (running !== undefined) return joined(running, plan);
     if (stopping) throw new DebtorrentError('STOPPING', 'the daemon is stopping');
     if (byKey.size >= MAX_TRANSFERS) throw new DebtorrentError('OVERLOADED', 'too many files are being fetched');
-    const transfer = new Transfer(transferDeps, nextId++, key, plan, from, cached);
+    const transfer = new Transfer(transferDeps, nextId++, plan, from, cached);
     byKey.set(key, transfer);
     byId.set(transfer.id, transfer);
     void transfer
@@ -182,7 +182,7 @@ export function createTransfers(deps: TransfersDeps): Transfers {
 
   /** Also a file that is right: who asks may have wrong bytes of it from before. */
   function marked<T extends WholeFile | ArrivingFile>(plan: FetchPlan, file: T): T {
-    return spoilt.has(transferKey(plan)) ? { ...file, spoilt: true } : file;
+    return spoilt.has(plan) ? { ...file, spoilt: true } : file;
   }
 
   async function open(plan: FetchPlan, from: number): Promise<WholeFile | ArrivingFile> {

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, rename, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 
 import t, { type Test } from 'tap';
 
@@ -500,6 +500,21 @@ t.test('fingerprints that could not be saved are saved later', async (t) => {
   await rm(`${verified}.tmp`, { recursive: true });
   await actor.stop();
   t.match(await readFile(verified, 'utf8'), hash);
+});
+
+t.test('of a note that cannot be written nothing is left', async (t) => {
+  const root = await temporaryDirectory(t);
+  const { ref } = await open(t, root);
+  const data = content('unnoted', 40_000);
+  const { path } = await ref.ask('openPartial', keyOf(data), data.length, true);
+  await writeFile(path, data.subarray(0, 30_000));
+  const note = `${path}.json`;
+  await mkdir(note);
+  ref.tell('parkPartial', keyOf(data), [[0, 30_000]]);
+  ref.tell('discardPartial', keyOf(data));
+  // Handled in order: the note has failed when this is open.
+  await ref.ask('openPartial', keyOf(data), data.length, true);
+  t.notOk((await readdir(dirname(path))).includes(`${basename(note)}.tmp`));
 });
 
 t.test('files used at a time to come, before the clock was set back, are evicted like others', async (t) => {

@@ -1,12 +1,13 @@
 import fc from 'fast-check';
 import t from 'tap';
 
-import type { Sha256, TransferKey } from '../../../src/core/ids.ts';
+import type { MirrorUrl, Sha256 } from '../../../src/core/ids.ts';
 import { Content, LAST_BLOCK_BYTES, type ContentDeps } from '../../../src/actors/transfers/content.ts';
 
 const SIZE = 1_000_000;
 const deps = { spoilt: () => undefined } as unknown as ContentDeps;
-const content = () => new Content(deps, 'k' as TransferKey, 'ab'.repeat(32) as Sha256, SIZE);
+const plan = { url: 'http://127.0.0.1/a' as MirrorUrl, sha256: 'ab'.repeat(32) as Sha256, size: SIZE };
+const content = () => new Content(deps, plan);
 const offset = fc.nat(SIZE - 1);
 
 t.test('what two sources write to is not given out, what is behind it is', (t) => {

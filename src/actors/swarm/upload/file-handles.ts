@@ -19,6 +19,7 @@ interface Handle {
   readonly lasting: boolean;
   readonly modified: number;
   readonly openedAt: number;
+  usedAt: number;
   /** Reads under way. */
   users: number;
   /** To be closed when the last read is done. */
@@ -27,6 +28,8 @@ interface Handle {
 
 /** Files open at once, those that are being read aside. */
 const MAX_OPEN = 64;
+/** One that nobody reads for this time is closed, in milliseconds: a removed file takes its room until then. */
+const IDLE_MS = 10_000;
 
 export class FileHandles {
   readonly #clock: Clock;
@@ -34,6 +37,7 @@ export class FileHandles {
   readonly #open = new Map<SharedFile, Handle>();
   readonly #inPlace: DoesInPlace;
   #reading = 0;
+  #timer: { clear(): void } | undefined;
   #idle: (() => void) | undefined;
 
   constructor(clock: Clock, inPlace: DoesInPlace) {
@@ -94,6 +98,7 @@ export class FileHandles {
 
   /** Resolves when nothing is open any more. */
   closeAll(): Promise<void> {
+    this.#timer?.clear();
     for (const file of [...this.#open.keys()]) this.close(file);
     return new Promise((resolve) => {
       if (this.#reading === 0) resolve();
@@ -106,6 +111,7 @@ export class FileHandles {
     if (known !== undefined && this.#isCurrent(file, known)) {
       this.#open.delete(file);
       this.#open.set(file, known);
+      known.usedAt = this.#clock.now();
       return known;
     }
     this.close(file);
@@ -115,7 +121,15 @@ export class FileHandles {
       if (this.#open.size <= MAX_OPEN) break;
       if (users === 0 && oldest !== file) this.close(oldest);
     }
+    this.#timer ??= this.#clock.setTimeout(() => this.#closeIdle(), IDLE_MS);
     return opened;
+  }
+
+  #closeIdle(): void {
+    this.#timer = undefined;
+    const now = this.#clock.now();
+    for (const [file, { users, usedAt }] of this.#open) if (users === 0 && now - usedAt >= IDLE_MS) this.close(file);
+    if (this.#open.size > 0) this.#timer = this.#clock.setTimeout(() => this.#closeIdle(), IDLE_MS);
   }
 
   /** False when it has to be opened again under its lasting name. */
@@ -128,7 +142,8 @@ export class FileHandles {
 
   #openFile(file: SharedFile): Handle {
     let failure: unknown;
-    for (const { path, lasting } of file.locations(this.#clock.now())) {
+    const now = this.#clock.now();
+    for (const { path, lasting } of file.locations(now)) {
       let fd: number;
       try {
         fd = openSync(path, 'r');
@@ -142,7 +157,8 @@ export class FileHandles {
           fd,
           lasting,
           modified: found.mtimeMs,
-          openedAt: this.#clock.now(),
+          openedAt: now,
+          usedAt: now,
           users: 0,
           dropped: false,
         };
