@@ -69,7 +69,7 @@ export async function acquire(deps: AcquireDeps, wanted: Wanted): Promise<Outcom
   } catch (error) {
     if (error instanceof DaemonGone) return { kind: 'daemon-gone', why: error.message };
     if (error instanceof DaemonSilent) {
-      if (await deps.link.alive()) return failure(`the daemon: ${error.message}`, 'Timeout', true);
+      if (await deps.link.alive()) return failure(error.message, 'Timeout', true);
       return { kind: 'daemon-gone', why: error.message };
     }
     return failureOfError(error);

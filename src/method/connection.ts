@@ -33,6 +33,11 @@ export type TakeBody = (chunk: Buffer) => void;
 const READ_BYTES = 256 * 1024;
 const MAX_POOLED = 16;
 const CONNECT_MS = 5_000;
+/**
+ * After a time limit has passed: what came while this process stood still (Ctrl-Z, a machine that was paused) is read
+ * only after the timers have run.
+ */
+const GRACE_MS = 1_000;
 const pool: Buffer[] = [];
 
 interface Exchange {
@@ -46,6 +51,10 @@ export class Connection {
   #connected = false;
   #answered = 0;
   #error: string | undefined;
+  /** Milliseconds without a byte; 0 is no limit. */
+  #limitMs = CONNECT_MS;
+  /** They are over. */
+  #late = false;
   /** After an answer to CONNECT. */
   #tunnel: ((chunk: Buffer) => void) | undefined;
   open = true;
@@ -65,11 +74,17 @@ export class Connection {
       },
     });
     this.#socket = socket;
-    socket.setTimeout(CONNECT_MS);
+    this.#limit(CONNECT_MS);
     socket.once('connect', () => (this.#connected = true));
     socket.on('timeout', () => {
-      const after = this.#connected ? 'silent' : 'no connection in time';
-      this.#fail(this.#connected ? new DaemonSilent('the daemon is silent') : new DaemonGone(after));
+      if (this.#late) {
+        this.#fail(
+          this.#connected ? new DaemonSilent('the daemon is silent') : new DaemonGone('no connection in time'),
+        );
+        return;
+      }
+      this.#late = true;
+      socket.setTimeout(GRACE_MS);
     });
     socket.on('error', (error: NodeJS.ErrnoException) => (this.#error = error.code ?? error.message));
     socket.on('end', () => this.#ended());
@@ -101,15 +116,15 @@ export class Connection {
       };
       const reader = new AnswerReader(sink, tunnel);
       this.#exchange = { reader, reject };
-      if (this.#connected) this.#socket.setTimeout(timeoutMs);
-      else this.#socket.once('connect', () => this.#socket.setTimeout(timeoutMs));
+      if (this.#connected) this.#limit(timeoutMs);
+      else this.#socket.once('connect', () => this.#limit(timeoutMs));
       this.#socket.write(head, 'latin1');
     });
   }
 
   /** After a CONNECT that was answered with 200: whoever takes what comes from now on, and minds how long nothing does. */
   tunnel(take: (chunk: Buffer) => void): void {
-    this.#socket.setTimeout(0);
+    this.#limit(0);
     this.#tunnel = take;
   }
 
@@ -123,11 +138,18 @@ export class Connection {
   }
 
   #idle(reader: AnswerReader): void {
-    this.#socket.setTimeout(0);
+    this.#limit(0);
     if (!reader.keepAlive) this.close();
   }
 
+  #limit(ms: number): void {
+    this.#limitMs = ms;
+    this.#late = false;
+    this.#socket.setTimeout(ms);
+  }
+
   #received(data: Buffer): void {
+    if (this.#late) this.#limit(this.#limitMs);
     try {
       const rest = this.#exchange === undefined ? data : this.#exchange.reader.push(data);
       if (rest.length === 0) return;

@@ -22,6 +22,15 @@ t.test('update and install through the method', { skip: skipWithoutApt }, async 
   t.match(again.output, /^Hit:/m, 'a Release that has not changed is a hit');
 });
 
+t.test('a configuration that is longer than one variable can be', { skip: skipWithoutApt }, async (t) => {
+  const scene = await Scene.start(t, { state: { add: [{ name: 'one' }] } });
+  const kept = Array.from({ length: 4000 }, (_, n) => `"^a-package-that-is-kept-number-${n}$";`).join(' ');
+  const apt = scene.apt('method', { conf: [`APT::NeverAutoRemove { ${kept} };`, 'Acquire::ForceHash "SHA256";'] });
+  const updated = await apt.update();
+  t.equal(updated.code, 0, updated.output);
+  t.same(downloaded(await apt.download('one')), hashesOf(scene.archive, 'one'));
+});
+
 t.test('without a daemon APT fetches from the mirror itself, with one warning', { skip: skipWithoutApt }, async (t) => {
   const scene = await Scene.start(t, { state });
   await scene.daemon.stop();

@@ -1,8 +1,11 @@
 /** A daemon that says nothing more, as one that is stopped or whose network is gone: APT never waits for ever. */
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 
+import { partialSize } from '../../src/method/target-file.ts';
 import { skipWithoutApt, sleep, until } from '../support/process.ts';
 import { Scene } from '../support/scene.ts';
 import { installInterrupted } from './fixtures/interrupted.ts';
@@ -19,11 +22,10 @@ const paths = Array.from({ length: 3 }, (_, n) => `/mirror.example/debian/pool/$
 
 async function silentStage(t: Test, timeout: number) {
   const { directory, ...rest } = await stage(t, { 'Acquire::debtorrent::Timeout': String(timeout) });
-  const ask = (path: string): void => {
-    const Filename = join(directory, path.replaceAll('/', '_'));
-    rest.method.acquire({ URI: rest.daemon.uri(path), Filename, ...expected });
-  };
-  return { ...rest, ask };
+  const targetOf = (path: string): string => join(directory, path.replaceAll('/', '_'));
+  const ask = (path: string): void =>
+    rest.method.acquire({ URI: rest.daemon.uri(path), Filename: targetOf(path), ...expected });
+  return { ...rest, ask, targetOf };
 }
 
 t.test('silent on everything: files come from the mirror, with one warning', async (t) => {
@@ -67,6 +69,28 @@ t.test('a daemon that has nothing to say is none that is silent', async (t) => {
   await until('so is the third', () => daemon.wants.length === 3);
   daemon.tell({ ready: daemon.wants.map(({ id }) => id) });
   for (const path of [waiting, last]) t.equal((await method.answer(daemon.uri(path))).code, 201);
+});
+
+t.test('the method itself stood still, as after Ctrl-Z: what came meanwhile counts', async (t) => {
+  const { daemon, method, ask, targetOf } = await silentStage(t, 3);
+  const [path = ''] = paths;
+  let held: ServerResponse | undefined;
+  daemon.answer(path, (_, res) => {
+    res.writeHead(200, { 'Content-Length': data.length });
+    res.write(data.subarray(0, 20_000));
+    held = res;
+  });
+  ask(path);
+  await until('a part has been written', () => partialSize(targetOf(path)) === 20_000);
+  method.child.kill('SIGSTOP');
+  const status = `/proc/${method.child.pid ?? 0}/status`;
+  await until('it stands still', () => readFileSync(status, 'utf8').includes('State:\tT'));
+  held?.end(data.subarray(20_000));
+  await sleep(4_500);
+  method.child.kill('SIGCONT');
+  const answer = await method.answer(daemon.uri(path));
+  t.equal(answer.code, 201, answer.get('Message') ?? '');
+  t.equal(daemon.requests.length, 1, 'nothing was asked for again');
 });
 
 t.test(

@@ -1,8 +1,12 @@
 /** nodejs was removed while sources name the method: APT fetches from the mirrors themselves, nodejs for one. */
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import t from 'tap';
 
+import { LAUNCHER } from '../../scripts/support/apt-methods.ts';
+import { field } from '../../src/core/method/apt-message.ts';
 import { parseDebtorrentUri } from '../../src/core/method/debtorrent-uri.ts';
 import { skipWithout, skipWithoutApt } from '../support/process.ts';
 import { downloaded, hashesOf, Scene } from '../support/scene.ts';
@@ -41,6 +45,21 @@ t.test('apt-get updates and fetches, with one warning each', { skip: skipWithout
       'W: debtorrent: no-such-node cannot be started (No such file or directory), files come from the mirror directly',
     ]);
   }
+});
+
+t.test('a checkout that is not built is no program either', { skip: skipWithoutPerl }, async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'dt-unbuilt-'));
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+  chmodSync(directory, 0o755);
+  cpSync(dirname(LAUNCHER), join(directory, 'bin'), { recursive: true });
+  const method = new MethodProcess({ env: { DEBTORRENT_NODE: process.execPath, DEBTORRENT_ROOT: directory } });
+  t.teardown(() => method.close());
+  method.configure();
+  const uri = 'debtorrent://localhost/mirror.example/debian/pool/a.deb';
+  method.acquire({ URI: uri, Filename: '/nowhere/a.deb' });
+  t.equal((await method.answer(uri)).get('New-URI'), 'http://mirror.example/debian/pool/a.deb');
+  const warnings = method.said.filter(({ code }) => code === 104).map((each) => field(each, 'message'));
+  t.same(warnings, [`${directory}/dist/program/method/main.js is not there, files come from the mirror directly`]);
 });
 
 t.test('it says where a file is as the method does that Node runs', { skip: skipWithoutPerl }, async (t) => {

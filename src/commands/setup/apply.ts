@@ -33,7 +33,7 @@ export function apply(files: RootedFiles, plan: Plan, journal: Journal, owner: O
     writeJournal(files, { entries: plan.during, directories }, owner);
     make(() => true);
     removeLeftovers(files, plan.during);
-    for (const change of plan.changes) carryOut(files, change);
+    carryOutAll(files, plan.changes);
     finish(files, plan, directories, owner);
   } finally {
     closeSync(lock);
@@ -43,6 +43,21 @@ export function apply(files: RootedFiles, plan: Plan, journal: Journal, owner: O
 /** Of a run that was killed while it wrote a file. */
 export function removeLeftovers(files: RootedFiles, entries: readonly Entry[]): void {
   for (const path of [JOURNAL_FILE, ...entries.map((entry) => entry.path)]) files.removeLeftover(path);
+}
+
+/** @throws DebtorrentError that says how much is done by then, if anything is. */
+function carryOutAll(files: RootedFiles, changes: readonly Change[]): void {
+  let done = 0;
+  try {
+    for (const change of changes) {
+      carryOut(files, change);
+      done += 1;
+    }
+  } catch (error) {
+    if (!(error instanceof DebtorrentError) || done === 0) throw error;
+    const message = `${error.message}; ${done} of ${changes.length} files are changed: run it again, or setup --undo`;
+    throw new DebtorrentError(error.code, message, { cause: error });
+  }
 }
 
 function carryOut(files: RootedFiles, { path, before, after, keptAs }: Change): void {

@@ -56,14 +56,41 @@ export function launcher({ home, node }: Installation, env: NodeJS.ProcessEnv): 
   return [`${home}/bin/apt-method`, { ...env, DEBTORRENT_NODE: node, DEBTORRENT_ROOT: home }];
 }
 
+/**
+ * A checkout may be removed, moved, or on a disk that is not there, and undo gone with it: APT has to be told all the
+ * same where files are. As src/core/method/debtorrent-uri.ts has it; a test holds the two together.
+ */
+const WITHOUT_PROGRAM = `
+# Without it APT's own methods fetch from the mirrors themselves. Nothing here needs the rights of root, nor uses them.
+printf '100 Capabilities\\nVersion: 2.0\\nSingle-Instance: true\\nPipeline: true\\nSend-Config: true\\nSend-URI-Encoded: true\\n\\n'
+warned=
+while IFS= read -r line; do
+  case $line in
+    'URI: debtorrent://'*/*) uri=\${line#URI: } ;;
+    *) continue ;;
+  esac
+  if [ -z "$warned" ]; then
+    warned=yes
+    printf '104 Warning\\nMessage: %s cannot be read, files come from the mirror directly\\n\\n' "$method"
+  fi
+  target=\${uri#debtorrent://*/}
+  case $target in
+    [Hh][Tt][Tt][Pp][Ss]///*) target=https://\${target#*///} ;;
+    *) target=http://$target ;;
+  esac
+  printf '103 Redirect\\nURI: %s\\nNew-URI: %s\\n\\n' "$uri" "$target"
+done
+`;
+
 /** What APT runs for `debtorrent:` sources. */
 export function methodFile(paths: AptPaths, { home, node }: Installation): InstalledFile {
   const text = `#!/bin/sh
 # ${MARK}
 DEBTORRENT_NODE=${shellWord(node)}
 DEBTORRENT_ROOT=${shellWord(home)}
-. ${shellWord(`${home}/bin/apt-method`)}
-`;
+method=$DEBTORRENT_ROOT/bin/apt-method
+[ ! -r "$method" ] || . "$method"
+${WITHOUT_PROGRAM}`;
   return { path: `${paths.methods}/debtorrent`, role: 'method', bytes: Buffer.from(text), mode: EXECUTABLE };
 }
 

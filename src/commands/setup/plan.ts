@@ -57,7 +57,14 @@ export function planSetup(files: Snapshot, journal: Journal, wanted: Wanted): Pl
   const draft = new Draft();
   const entries = new Map(journal.entries.map((entry) => [entry.path, entry]));
   for (const install of wanted.installs) planInstall(draft, files, entries.get(install.path), install, wanted.owner);
-  for (const path of wanted.sources) planSource(draft, files.read(path), path, entries.get(path), wanted.rules);
+  const keeps = wanted.installs.some(({ role }) => role === 'method');
+  const moved = movedBack(journal, !keeps && methodGoes(files, journal));
+  for (const path of wanted.sources) {
+    const [current, entry] = [files.read(path), entries.get(path)];
+    if (!current) continue;
+    const base = entry ? beforeSetup(entry, current) : moved(path, current);
+    planSource(draft, current, base, path, entry, wanted.rules);
+  }
   const handled = new Set([...wanted.sources, ...wanted.installs.map(({ path }) => path)]);
   for (const entry of journal.entries.filter(({ path }) => !handled.has(path))) planBack(draft, files, entry);
   return ordered(draft);
@@ -68,11 +75,11 @@ export function planUndo(files: Snapshot, journal: Journal, sources: readonly st
   const draft = new Draft();
   for (const entry of journal.entries) planBack(draft, files, entry);
   const known = new Set(journal.entries.map(({ path }) => path));
-  const pairs = journal.entries.flatMap((entry) => entry.pairs);
+  const moved = movedBack(journal, methodGoes(files, journal));
   for (const path of sources.filter((each) => !known.has(each))) {
     const before = files.read(path);
     if (!before) continue;
-    const after = edited(before, turnBackSources(path, before.bytes, pairs, false));
+    const after = moved(path, before);
     draft.change({ path, role: 'sources', before, after });
     const lines = debtorrentLines(path, after.bytes);
     if (lines.length > 0) draft.notes.push(`${path}, line ${lines.join(', ')}: not from setup, so left at the daemon`);
@@ -80,15 +87,32 @@ export function planUndo(files: Snapshot, journal: Journal, sources: readonly st
   return ordered(draft);
 }
 
+/**
+ * A file that the journal does not know without what setup wrote elsewhere: lines may have been moved to it since.
+ * @param all also what setup knows nothing of: it would name a method that is not there any more.
+ */
+function movedBack({ entries }: Journal, all: boolean): (path: string, current: FileState) => FileState {
+  const pairs = entries.flatMap((entry) => entry.pairs);
+  return (path, current) => edited(current, turnBackSources(path, current.bytes, pairs, all));
+}
+
+/** Once setup is taken back there is no method: the one that is there is setup's. */
+function methodGoes(files: Snapshot, { entries }: Journal): boolean {
+  return entries.some(({ role, path, written }) => {
+    if (role !== 'method') return false;
+    const now = files.read(path);
+    return !now || written.includes(sha256(now.bytes));
+  });
+}
+
 function planSource(
   draft: Draft,
-  current: FileState | undefined,
+  current: FileState,
+  base: FileState,
   path: string,
   entry: Entry | undefined,
   rules: RewriteRules | undefined,
 ): void {
-  if (!current) return;
-  const base = entry ? beforeSetup(entry, current) : current;
   const rewritten = rules && rewriteSources(path, base.bytes, rules);
   draft.left.push(...(rewritten?.left ?? []).map((each) => ({ ...each, path })));
   if (!rewritten || rewritten.bytes.equals(base.bytes)) {

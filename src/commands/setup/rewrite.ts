@@ -45,9 +45,15 @@ export function turnBackSources(path: string, bytes: Buffer, pairs: readonly Pai
   const text = bytes.toString('latin1');
   const before = new Map(pairs.map(([was, is]) => [is, was]));
   const changed = replaceUris(text, find(path, text), ({ uri }) => {
-    return before.get(uri) ?? (all ? turnBack(uri) : undefined) ?? uri;
+    return before.get(uri) ?? beforeWithSlash(before, uri) ?? (all ? turnBack(uri) : undefined) ?? uri;
   });
   return Buffer.from(changed, 'latin1');
+}
+
+/** `apt modernize-sources` moves entries to other files and ends their addresses with a slash. */
+function beforeWithSlash(before: ReadonlyMap<string, string>, uri: string): string | undefined {
+  const was = uri.endsWith('/') ? before.get(uri.slice(0, -1)) : undefined;
+  return was && `${was}/`;
 }
 
 /** Lines whose entries go to the daemon. */

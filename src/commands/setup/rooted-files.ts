@@ -145,9 +145,10 @@ export class RootedFiles {
     });
   }
 
-  /** What a run that was killed may have left beside `path`. */
+  /** What a run that was killed may have left beside `path`; where nothing is, nothing need be writable. */
   removeLeftover(path: string): void {
-    this.#unlessMissing(path, ({ directory }) => removeFile(at(directory, NEW)));
+    const left = this.#unlessMissing(path, ({ directory }) => lstatSync(at(directory, NEW), { throwIfNoEntry: false }));
+    if (left) this.#at(path, 'write', ({ directory }) => removeFile(at(directory, NEW)));
   }
 
   rename(path: string, newName: string): void {
