@@ -4,8 +4,8 @@ import type { Duplex } from 'node:stream';
 import { ERRORS, type DebtorrentError } from '../core/errors.ts';
 import { errorHeaders, errorLine, TEXT_TYPE } from './answer.ts';
 
-/** For a client to read why it was refused, in milliseconds. */
-const LINGER_MS = 5_000;
+/** For a client to read the last that it is sent, in milliseconds. */
+export const LINGER_MS = 5_000;
 const REASONS: Readonly<Record<number, string>> = { 400: 'Bad Request', 408: 'Request Timeout' };
 
 /** Answers with the error and ends the connection. */

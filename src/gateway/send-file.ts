@@ -22,6 +22,8 @@ export interface SendFileDeps {
 export const STORE_FAULTS = new Set<ErrorCode>(['STORE_FULL', 'STORE_IO', 'ACTOR_STOPPED', 'ACTOR_FAILED']);
 /** Headers of an answer whose body does not come wait this long for it, in milliseconds. */
 const FLUSH_MS = 20;
+/** The beginning of a range, when the file comes in order, is waited for as long as this, in milliseconds. */
+const SOON_MS = 5_000;
 
 /** What to send after the headers; undefined when the headers were the whole answer. */
 type Extent = { readonly start: number; readonly end: number | undefined } | undefined;
@@ -43,16 +45,7 @@ export function sendFileHead(
   const etag = etagOf(head, signed);
   const headers = fileHeaders(head, etag, head.source, head.stale === true, client.askAgain);
   client.source = head.source;
-  const lastModified = head.lastModified === undefined ? undefined : Date.parse(head.lastModified);
-  const conditions = evaluateConditions(
-    {
-      ifNoneMatch: client.header('if-none-match'),
-      ifModifiedSince: client.header('if-modified-since'),
-      ifRange: client.header('if-range'),
-    },
-    { etag, lastModified },
-    now,
-  );
+  const conditions = conditionsOf(client, head, etag, now);
   if (conditions === 'not-modified') {
     client.writeHead(304, headers);
     client.res.end();
@@ -85,6 +78,23 @@ export function sendFileHead(
     'Content-Range': contentRange(range, head.size),
   });
   return promise(client, head, range);
+}
+
+function conditionsOf(client: ClientExchange, head: FileHead, etag: string | undefined, now: number) {
+  const lastModified = head.lastModified === undefined ? undefined : Date.parse(head.lastModified);
+  const headers = {
+    ifNoneMatch: client.header('if-none-match'),
+    ifModifiedSince: client.header('if-modified-since'),
+    ifRange: client.header('if-range'),
+  };
+  return evaluateConditions(headers, { etag, lastModified }, now);
+}
+
+/** The first byte that the client is to get. */
+function startOf(client: ClientExchange, head: FileHead, signed: boolean, now: number): number {
+  if (conditionsOf(client, head, etagOf(head, signed), now) !== 'range-allowed' || head.size === undefined) return 0;
+  const range = evaluateRange(client.range(), head.size);
+  return typeof range === 'string' ? 0 : range.start;
 }
 
 /** What was announced was a wrong file, if the right one has another size: its bytes do not fit these headers. */
@@ -140,6 +150,24 @@ export async function sendWhole(
   }
 }
 
+/**
+ * A file without a hash comes from its beginning. Who asks for the rest of one would wait in silence for what it has
+ * already, as APT does for 30 s: after a moment it is given all of it, of which there is something to send.
+ */
+async function comesSoon({ transfers }: SendFileDeps, { id, epoch }: ArrivingFile, start: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => (timer = setTimeout(resolve, SOON_MS, false)));
+  const comes = transfers
+    .within(30_000)
+    .ask('wait', id, start, epoch)
+    .then(() => true);
+  try {
+    return await Promise.race([comes, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** What came of an answer: with nothing of its body sent yet, the file was `gone`, or its transfer began `anew`. */
 export type Sending = 'sent' | 'gone' | 'anew';
 
@@ -159,13 +187,18 @@ export async function sendArriving(
   try {
     readable = await ReadableFile.open(file.path);
     if (readable === undefined) return 'gone';
+    const ready = new ReadyMark(file.ready);
+    if (file.sha256 === undefined && client.promised === undefined) {
+      const start = startOf(client, file, signed, deps.now());
+      if (ready.end < start && !(await comesSoon(deps, file, start))) client.wholeOnly = true;
+      if (client.gone) return 'sent';
+    }
     const extent = sendFileHead(client, file, signed, deps.now());
     if (extent === undefined) return 'sent';
     // With a hash, what comes now is the same file, and the client has nothing of it, from before neither.
     const clean = () => client.bytes === 0 && extent.start === 0 && file.sha256 !== undefined;
     // node:http keeps headers back until there is a body to go with them, which a stalled mirror may not send for long
     flush = setTimeout(() => client.res.flushHeaders(), FLUSH_MS);
-    const ready = new ReadyMark(file.ready);
     let position = extent.start;
     let end = extent.end;
     while (end === undefined || position < end) {

@@ -49,8 +49,26 @@ t.test('what the host sent before it closed reaches a client that is slow to tak
     await new Promise((resolve) => setImmediate(resolve));
   }
   t.equal(client.taken.join(''), 'HTTP/1.1 200 Connection established\r\n\r\nthe last words');
+  // It closes its side as well.
+  client.push(null);
   await until(() => client.destroyed);
   t.same(answered, [200]);
+});
+
+t.test('a client that leaves takes its connection to the host along', async (t) => {
+  const host = createServer((socket) => socket.on('error', () => undefined));
+  host.listen(0, '127.0.0.1');
+  await once(host, 'listening');
+  const { port } = host.address() as AddressInfo;
+  const rules = compileHostRules([`127.0.0.1:${port}`]);
+  const tunnels = new Tunnels({ rules, log: new Recorder(), answered: () => undefined });
+  const client = new SlowClient();
+  const connected = once(host, 'connection');
+  tunnels.open(client, '127.0.0.1', port, Buffer.alloc(0));
+  await connected;
+  client.destroy();
+  await new Promise((resolve) => host.close(resolve));
+  t.pass('no connection is left');
 });
 
 t.test('each answer has its line in the log, is counted, and says when to try again what may pass', async (t) => {

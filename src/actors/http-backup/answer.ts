@@ -38,6 +38,9 @@ export function readAnswer(job: RangeJob, status: number, headers: Headers, now:
   if (status === 304 && job.revalidate !== undefined) {
     return { outcome: { kind: 'not-modified', info: infoOf(headers, undefined, now) } };
   }
+  if ((status === 200 || status === 206) && isCoded(headers)) {
+    return failed('MIRROR_PROTOCOL', 'a transfer coding other than chunked', false);
+  }
   if (status === 200) return wholeAnswer(job, headers, now);
   if (status === 206) return rangeAnswer(job, headers, now);
   if (status === 416 && job.start > 0) return { outcome: nothingLeft(job, headers) };
@@ -46,6 +49,12 @@ export function readAnswer(job: RangeJob, status: number, headers: Headers, now:
   if (!TRANSIENT.has(status)) return failed('MIRROR_PROTOCOL', `the mirror answered ${status}`, false);
   const retryAfterMs = retryAfter(one(headers, 'retry-after'), now);
   return failed('MIRROR_ERROR', `the mirror answered ${status}`, true, retryAfterMs);
+}
+
+/** The parser undoes chunks, and shows what any other transfer coding made of the file (RFC 9112 section 6.1). */
+function isCoded(headers: Headers): boolean {
+  const codings = [headers['transfer-encoding'] ?? []].flat().join(',').toLowerCase();
+  return codings.split(',').some((coding) => !['', 'chunked', 'identity'].includes(coding.trim()));
 }
 
 /** Of a file whose size was not known, all may be there already: its hash, which is known then, decides. */

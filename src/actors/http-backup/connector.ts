@@ -4,23 +4,50 @@
  * needs Node 22). The parser is paused whenever the disk is slower than the mirror. A listener that comes before
  * undici's own lets it go on in time.
  */
-import type { Socket } from 'node:net';
+import { connect, type LookupFunction, type Socket } from 'node:net';
 
 import { buildConnector } from 'undici';
 
-import { sharedRead } from './shared-reads.ts';
+import { connectAny } from './connect-any.ts';
+import { sharedRead, type SharedRead } from './shared-reads.ts';
 import { parserOf } from './undici-parser.ts';
 
-export function createConnector(options: buildConnector.BuildOptions): buildConnector.connector {
-  const secure = buildConnector(options);
+export interface ConnectorOptions {
+  /** To connect, and again for TLS, in milliseconds. */
+  readonly timeout: number;
+  readonly lookup: LookupFunction;
+  /** PEM certificates to trust besides Node's own. */
+  readonly ca?: string[];
+}
+
+/** As undici itself connects. */
+const PLAIN = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000, highWaterMark: 64 * 1024 };
+
+export function createConnector({ timeout, lookup, ca }: ConnectorOptions): buildConnector.connector {
+  const secure = buildConnector({ timeout, ...(ca !== undefined && { ca }) });
   return (target, callback) => {
-    const read = target.protocol === 'https:' ? undefined : sharedRead();
-    const connect = read === undefined ? secure : buildConnector({ ...options, onread: read.onread });
-    connect(target, (...[error, socket]) => {
-      if (error !== null) return callback(error, null);
-      read?.attach(socket);
-      neverPausedAtItsEnd(socket);
-      return callback(null, socket);
+    const isSecure = target.protocol === 'https:';
+    const reads = new Map<Socket, SharedRead>();
+    const open = (to: { host: string; port: number }) => {
+      const read = isSecure ? undefined : sharedRead();
+      const socket = connect({ ...to, ...PLAIN, ...(read && { onread: read.onread }) });
+      if (read) reads.set(socket, read);
+      return socket;
+    };
+    const port = Number(target.port) || (isSecure ? 443 : 80);
+    connectAny({ host: target.hostname, port, lookup, timeoutMs: timeout, open }, (...[error, socket]) => {
+      if (error !== null) {
+        callback(error, null);
+      } else if (isSecure) {
+        secure({ ...target, httpSocket: socket }, (...result) => {
+          if (result[0] === null) neverPausedAtItsEnd(result[1]);
+          callback(...result);
+        });
+      } else {
+        reads.get(socket)?.attach(socket);
+        neverPausedAtItsEnd(socket);
+        callback(null, socket);
+      }
     });
   };
 }

@@ -2,13 +2,17 @@
  * Keeps connections away from addresses that a mirror's name should not lead to. The check is made on the addresses
  * that are then connected to, so a name that changes between check and use (DNS rebinding) gains nothing.
  */
-import { lookup as dnsLookup, type LookupAddress, type LookupOptions } from 'node:dns';
+import type { LookupOptions } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 
 import { DebtorrentError } from '../../core/errors.ts';
 import { formatAuthority } from '../../core/http/authority.ts';
 import type { HostRules } from '../../core/host-rules.ts';
 import { isPublicAddress } from '../../core/public-address.ts';
+import { Names } from './names.ts';
+
+/** Of this thread. */
+const names = new Names();
 
 /**
  * Refuses a host that is off the list, and an address literal that is not public unless it is named.
@@ -28,23 +32,17 @@ export function checkHost(rules: HostRules, host: string, port: number, purpose:
 export function guardedLookup(rules: HostRules, port: number): LookupFunction {
   return (hostname, options: LookupOptions, callback) => {
     const { named } = rules.decide(hostname, port);
-    dnsLookup(hostname, { ...options, all: true }, (error, addresses: LookupAddress[]) => {
-      if (error) {
-        callback(error, '');
-        return;
-      }
-      const usable = named ? addresses : addresses.filter(({ address }) => isPublicAddress(address));
-      const first = usable[0];
-      if (first === undefined) {
-        const refused = new DebtorrentError(
-          'ADDRESS_NOT_ALLOWED',
-          `${hostname} has no public address and is not named`,
-        );
-        callback(refused, '');
-        return;
-      }
-      if (options.all === true) callback(null, usable);
-      else callback(null, first.address, first.family);
-    });
+    names.lookup(hostname).then(
+      (addresses) => {
+        const usable = named ? addresses : addresses.filter(({ address }) => isPublicAddress(address));
+        const first = usable[0];
+        if (first === undefined) {
+          const why = `${hostname} has no public address and is not named`;
+          callback(new DebtorrentError('ADDRESS_NOT_ALLOWED', why), '');
+        } else if (options.all === true) callback(null, usable);
+        else callback(null, first.address, first.family);
+      },
+      (error: NodeJS.ErrnoException) => callback(error, ''),
+    );
   };
 }

@@ -215,6 +215,8 @@ function openLenient(
   };
   let incoming: IncomingMessage | undefined;
   const send = request.scheme === 'https' ? httpsRequest : httpRequest;
+  // The mirror has answered already: connecting to one of its addresses takes as long as it takes.
+  const patient = { autoSelectFamilyAttemptTimeout: Math.ceil(timeouts.connectMs / 3) };
   const outgoing = send({
     host: request.host,
     port: request.port,
@@ -225,6 +227,7 @@ function openLenient(
     agent: false,
     insecureHTTPParser: true,
     timeout: timeouts.stallMs,
+    ...patient,
     ...ca,
   });
   outgoing.on('timeout', () => {

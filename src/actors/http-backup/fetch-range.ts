@@ -14,13 +14,17 @@ import { readAnswer } from './answer.ts';
 import { BodySink } from './body-sink.ts';
 import { checkHost } from './dns-guard.ts';
 import type { Exchange, Exchanger, ExchangeHandler } from './exchange.ts';
-import { isStaleConnection, mirrorError, TRANSIENT_CODES } from './mirror-error.ts';
+import { isRefused, isStaleConnection, mirrorError, TRANSIENT_CODES } from './mirror-error.ts';
 import { RangeWriter, type BodyWriter, type BodyWriterOptions } from './range-writer.ts';
 import { redirectOf } from './redirect.ts';
 
 /** A connection to a mirror for one exchange. */
 export interface Slot {
   readonly exchanger: Exchanger;
+  /** What was asked for comes. */
+  served?(): void;
+  /** The mirror refused one more connection; true when it makes sense to wait for another place. */
+  refused?(): boolean;
   /** The exchange has ended. */
   leave(): void;
 }
@@ -46,7 +50,10 @@ const DRAIN_BYTES = 64 * 1024;
 /** One that has not come to its end after this time, in milliseconds, only keeps a connection from others. */
 const DRAIN_MS = 1_000;
 
-type Hop = { readonly location: MirrorUrl } | { readonly outcome: RangeOutcome };
+/** Answers that also stand for too many connections at once. */
+const REFUSALS = new Set([429, 503]);
+
+type Hop = { readonly location: MirrorUrl } | { readonly again: true } | { readonly outcome: RangeOutcome };
 
 /** What a job came to, and whose doing that is: the last one that was asked. */
 export interface Fetched {
@@ -59,23 +66,24 @@ export async function fetchRange(deps: FetchRangeDeps, job: RangeJob, cancellati
   let before = url;
   try {
     for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
-      const hop = await oneHop(deps, job, url, cancellation);
+      let hop = await oneHop(deps, job, url, cancellation);
+      while ('again' in hop) hop = await oneHop(deps, job, url, cancellation);
       if ('outcome' in hop) return { outcome: naming(hop.outcome, job, url), url };
       before = url;
       url = hop.location;
     }
-    return { outcome: refused(`more than ${MAX_REDIRECTS} redirects`), url: before };
+    return { outcome: redirectRefused(`more than ${MAX_REDIRECTS} redirects`), url: before };
   } catch (error) {
     const { code, message } = mirrorError(error);
     if (url !== job.url && (code === 'HOST_NOT_ALLOWED' || code === 'ADDRESS_NOT_ALLOWED')) {
-      return { outcome: naming(refused(message), job, url), url: before };
+      return { outcome: naming(redirectRefused(message), job, url), url: before };
     }
     const transient = TRANSIENT_CODES.has(code) || code === 'OVERLOADED';
     return { outcome: naming({ kind: 'failed', code, message, transient }, job, url), url };
   }
 }
 
-function refused(message: string): RangeOutcome {
+function redirectRefused(message: string): RangeOutcome {
   return { kind: 'failed', code: 'REDIRECT_REFUSED', message, transient: false };
 }
 
@@ -88,7 +96,7 @@ function naming(outcome: RangeOutcome, job: RangeJob, url: MirrorUrl): RangeOutc
 async function oneHop(deps: FetchRangeDeps, job: RangeJob, url: MirrorUrl, cancellation: Cancellation): Promise<Hop> {
   const request = mirrorRequest(url);
   checkHost(deps.rules, request.host, request.port);
-  const { exchanger, leave } = await deps.slot(request);
+  const { exchanger, served, refused, leave } = await deps.slot(request);
   // Made when it is needed: an error costs its stack trace.
   const cancelled = () => new DebtorrentError('CANCELLED', 'the job was cancelled');
   return new Promise<Hop>((resolve, reject) => {
@@ -138,6 +146,11 @@ async function oneHop(deps: FetchRangeDeps, job: RangeJob, url: MirrorUrl, cance
           withoutBody({ location }, length);
           return;
         }
+        // When it says how long to wait, that is for the transfer to do.
+        if (REFUSALS.has(status) && headers['retry-after'] === undefined && refused?.() === true) {
+          withoutBody({ again: true }, length);
+          return;
+        }
         const answer = readAnswer(job, status, headers, deps.now());
         if ('outcome' in answer) {
           withoutBody(answer, job.headersOnly === true ? 0 : length);
@@ -147,6 +160,7 @@ async function oneHop(deps: FetchRangeDeps, job: RangeJob, url: MirrorUrl, cance
           withoutBody({ outcome: { kind: 'done', info: answer.body.info, end: 0 } }, 0);
           return;
         }
+        served?.();
         body = new BodySink({
           job,
           body: answer.body,
@@ -178,6 +192,9 @@ async function oneHop(deps: FetchRangeDeps, job: RangeJob, url: MirrorUrl, cance
         if (!answered && !again && !settled && isStaleConnection(error)) {
           again = true;
           queueMicrotask(ask);
+        } else if (!answered && isRefused(error) && refused?.() === true) {
+          leave();
+          settle({ again: true });
         } else {
           over(error, error);
         }

@@ -109,6 +109,8 @@ export function createHttpBackup(deps: HttpBackupDeps): HttpBackup {
       const place = (running.place = await queue.enter(job.id, running.group));
       return {
         exchanger: place.beyond ? beyondLimit : exchanger,
+        served: () => place.served(),
+        refused: () => place.refused(),
         leave() {
           place.leave();
           tidy();

@@ -52,3 +52,8 @@ export function isStaleConnection(error: Error): boolean {
   if (code === 'ECONNRESET' || code === 'EPIPE') return true;
   return code === 'UND_ERR_SOCKET' && socket?.bytesRead !== 0;
 }
+
+/** Nobody accepted the connection, or not one more. */
+export function isRefused(error: Error): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ECONNREFUSED';
+}

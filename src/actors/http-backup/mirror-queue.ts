@@ -2,7 +2,8 @@
  * Jobs waiting for one of a mirror's connections, with a bound. They are served in turn, but a file of which nothing is
  * under way comes before further ranges of others, so that each has one connection before any has two. When places are
  * not given back, as slow mirrors and large files keep them, such a file gets a connection beyond the limit, as it would
- * have without this daemon: APT gives up after 30 s without a byte.
+ * have without this daemon: APT gives up after 30 s without a byte. A mirror that refuses one of several connections gets
+ * one less for a while: many let an address have few at once.
  */
 import { DebtorrentError } from '../../core/errors.ts';
 
@@ -20,6 +21,10 @@ export interface Place {
   readonly beyond: boolean;
   /** It counts for that group from now on. */
   regroup(group: string): void;
+  /** The mirror sends what was asked for. */
+  served(): void;
+  /** The mirror has refused it; true when it serves others, so that it makes sense to wait for another place. */
+  refused(): boolean;
   /** The connection is free again. */
   leave(): void;
 }
@@ -32,13 +37,25 @@ const LOOK_MS = 500;
 const STILL_LOOKS = 2;
 /** Looks after which one gets it in any case. */
 const MOST_LOOKS = 16;
+/** Looks for which a mirror that has refused a connection is asked over no more than it took. */
+const REFUSED_LOOKS = 120;
+/** A mirror that began to serve a job so many milliseconds ago is not out of order. */
+const SERVES_MS = 30_000;
 
 export class MirrorQueue {
   readonly #limit: number;
+  /** Jobs that the mirror lets run at once, as far as it has shown. */
+  #allowed: number;
+  /** When it began to serve one last, by the clock of `performance`. */
+  #servedAt = Number.NEGATIVE_INFINITY;
+  /** Looks taken when it refused one last. */
+  #refusedAt = Number.NEGATIVE_INFINITY;
   readonly #maxWaiting: number;
-  readonly #waiting = new Map<number, Waiting>();
+  /** In order of their numbers, so that what comes again has kept its turn. */
+  #waiting = new Map<number, Waiting>();
   /** Jobs under way of each group. */
   readonly #groups = new Map<string, number>();
+  #lastId = 0;
   #running = 0;
   #beyond = 0;
   #looks = 0;
@@ -49,6 +66,7 @@ export class MirrorQueue {
   /** @param limit jobs that run at once. @param maxWaiting jobs that wait at most; more are refused (OVERLOADED). */
   constructor(limit: number, maxWaiting = 4096) {
     this.#limit = limit;
+    this.#allowed = limit;
     this.#maxWaiting = maxWaiting;
   }
 
@@ -58,10 +76,11 @@ export class MirrorQueue {
 
   /**
    * Resolves when a place is free, or one beyond the limit is given. Rejects with CANCELLED when `cancel(id)` comes
-   * first. Of each `group`, a file or what is to be treated as one, something should be under way.
+   * first. Of each `group`, a file or what is to be treated as one, something should be under way. Numbers of jobs tell
+   * which came first.
    */
   async enter(id: number, group: string): Promise<Place> {
-    if (this.#running < this.#limit) {
+    if (this.#running < this.#allowed) {
       this.#running += 1;
       return this.#place(group, false);
     }
@@ -69,7 +88,12 @@ export class MirrorQueue {
       throw new DebtorrentError('OVERLOADED', 'too many requests wait for this mirror');
     }
     if (!this.#looking) this.#lookLater();
-    return new Promise((start, cancel) => this.#waiting.set(id, { group, since: this.#looks, start, cancel }));
+    const place = new Promise<Place>((start, cancel) => {
+      this.#waiting.set(id, { group, since: this.#looks, start, cancel });
+    });
+    if (id < this.#lastId) this.#waiting = new Map([...this.#waiting].toSorted(([a], [b]) => a - b));
+    this.#lastId = Math.max(id, this.#lastId);
+    return place;
   }
 
   /** If it waits here, it does so for that group from now on. */
@@ -87,6 +111,11 @@ export class MirrorQueue {
   /** The place goes from one job to the next without becoming free in between. */
   #ended(group: string, beyond: boolean): void {
     this.#count(group, -1);
+    if (beyond ? this.#refuses : this.#running > this.#allowed) {
+      if (beyond) this.#beyond -= 1;
+      else this.#running -= 1;
+      return;
+    }
     for (const [id, waiting] of this.#waiting) {
       if (this.#groups.has(waiting.group)) continue;
       this.#given = this.#looks;
@@ -116,11 +145,24 @@ export class MirrorQueue {
         group = to;
         this.#count(group, 1);
       },
+      served: () => (this.#servedAt = performance.now()),
+      refused: () => this.#refused(beyond),
       leave: () => {
         if (!left) this.#ended(group, beyond);
         left = true;
       },
     };
+  }
+
+  get #refuses(): boolean {
+    return this.#looks - this.#refusedAt < REFUSED_LOOKS;
+  }
+
+  #refused(beyond: boolean): boolean {
+    if (this.#running + this.#beyond <= 1 || performance.now() - this.#servedAt > SERVES_MS) return false;
+    this.#refusedAt = this.#looks;
+    if (!beyond) this.#allowed = Math.max(1, Math.min(this.#allowed, this.#running) - 1);
+    return true;
   }
 
   #count(group: string, by: number): void {
@@ -138,12 +180,18 @@ export class MirrorQueue {
     this.#looks += 1;
     this.#looking = false;
     if (this.#waiting.size > 0) this.#lookLater();
+    if (this.#refuses) return;
+    this.#allowed = this.#limit;
+    for (const [id, waiting] of [...this.#waiting].slice(0, this.#allowed - this.#running)) {
+      this.#running += 1;
+      this.#start(id, waiting, false);
+    }
     const still = this.#looks - this.#given >= STILL_LOOKS;
     const starved = [...this.#starved()];
     let share = still ? Math.ceil(starved.length / 4) : 0;
     for (const [id, waiting] of starved) {
       if (this.#beyond >= MOST_BEYOND) return;
-      if (share <= 0 && this.#looks - waiting.since < MOST_LOOKS) return;
+      if (share <= 0 && this.#looks - waiting.since < MOST_LOOKS) continue;
       share -= 1;
       this.#beyond += 1;
       this.#start(id, waiting, true);
@@ -155,8 +203,7 @@ export class MirrorQueue {
     const seen = new Set<string>();
     for (const entry of this.#waiting) {
       const { group, since } = entry[1];
-      if (this.#looks - since < STILL_LOOKS) return;
-      if (this.#groups.has(group) || seen.has(group)) continue;
+      if (this.#looks - since < STILL_LOOKS || this.#groups.has(group) || seen.has(group)) continue;
       seen.add(group);
       yield entry;
     }

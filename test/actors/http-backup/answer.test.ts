@@ -15,6 +15,17 @@ const kind = (answer: ReturnType<typeof read>) => ('body' in answer ? 'body' : a
 const code = (answer: ReturnType<typeof read>) =>
   'outcome' in answer && answer.outcome.kind === 'failed' ? answer.outcome.code : undefined;
 
+t.test('a transfer coding that nobody undoes is no file', (t) => {
+  for (const coding of ['gzip, chunked', 'gzip', ['chunked', 'gzip'], 'x-odd']) {
+    t.equal(code(read({}, 200, { 'transfer-encoding': coding })), 'MIRROR_PROTOCOL', String(coding));
+  }
+  const range = { 'content-range': 'bytes 5-9/20', 'transfer-encoding': 'gzip, chunked' };
+  t.equal(code(read({ start: 5, end: 10 }, 206, range)), 'MIRROR_PROTOCOL');
+  t.equal(kind(read({}, 200, { 'transfer-encoding': 'Chunked' })), 'body');
+  t.equal(kind(read({}, 200, { 'transfer-encoding': 'identity' })), 'body');
+  t.end();
+});
+
 t.test('statuses are final, may pass, or are nonsense', (t) => {
   for (const [status, expected, transient] of [
     [404, 'NOT_FOUND', false],

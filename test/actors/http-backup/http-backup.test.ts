@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
+import { createServer as createHttpServer } from 'node:http';
 import { createServer, type Server, type Socket, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -557,4 +559,31 @@ t.test('the body of an error, however late, is nothing good', async (t) => {
   send();
   await until(async () => (await s.backup.behaviour.stats())[0]?.bytes === 10);
   t.match(await s.backup.behaviour.stats(), [{ errors: 1, failing: true }]);
+});
+
+t.test('a mirror that serves one at a time and refuses others gives all files', async (t) => {
+  const half = randomBytes('half', 20_000);
+  let [busy, refused] = [false, 0];
+  const server = createHttpServer((_, res) => {
+    if (busy) {
+      refused += 1;
+      res.writeHead(503, { 'content-length': 0 }).end();
+      return;
+    }
+    busy = true;
+    res.writeHead(200, { 'content-length': 2 * half.length }).write(half);
+    setTimeout(() => {
+      busy = false;
+      res.end(half);
+    }, 200);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const s = await scene(t, { connections: 4 });
+  const first = s.fetch(`${url}/a`);
+  await until(() => s.told.some(([kind]) => kind === 'started'));
+  const outcomes = await Promise.all([first, ...['b', 'c', 'd', 'e'].map((name) => s.fetch(`${url}/${name}`))]);
+  for (const { kind } of outcomes) t.equal(kind, 'done');
+  t.ok(refused > 0);
 });

@@ -102,3 +102,32 @@ t.test('a job that counts for another group from now on is served for that one',
   await Promise.all(all);
   t.ok(queue.idle);
 });
+
+t.test(
+  'a mirror that serves some and refuses more gets no more than it takes, and who was refused keeps its turn',
+  async (t) => {
+    const { queue, began, job, next, end, places } = scene(3);
+    const all = ['a1', 'b2', 'c3', 'd4', 'e5'].map(job);
+    await until(() => began.length === 3);
+    const refused = (name: string) => places.get(name)?.refused();
+    t.equal(refused('b2'), false, 'as none is served, it is out of order');
+    places.get('a1')?.served();
+    for (const [name, id] of [
+      ['b2', 2],
+      ['c3', 3],
+    ] as const) {
+      t.equal(refused(name), true);
+      all.push(queue.enter(id, name.charAt(0)).then((place) => (began.push(`${name} again`), place.leave())));
+      end(name);
+    }
+    t.strictSame(began, ['a1', 'b2', 'c3']);
+    await next('a1');
+    await until(() => began.length === 6);
+    t.strictSame(began.slice(3), ['b2 again', 'c3 again', 'd4'], 'one after the other');
+    t.equal(refused('d4'), false, 'the only one');
+    await next('d4');
+    end('e5');
+    await Promise.all(all);
+    t.ok(queue.idle);
+  },
+);
