@@ -4,6 +4,7 @@ import { skipWithoutApt, until } from '../support/process.ts';
 import { Daemon } from '../support/daemon.ts';
 import type { DaemonOptions, Status } from '../support/daemon.ts';
 import { Apt } from '../support/apt.ts';
+import { Archive } from '../support/archive.ts';
 import { makeKeys } from '../support/keys.ts';
 import { Scene, downloaded, hashesOf } from '../support/scene.ts';
 
@@ -120,4 +121,25 @@ t.test('what no public keyring vouches for stays here', { skip: skipWithoutApt }
   t.equal((await second.apt.update()).code, 0);
   t.same(downloaded(await second.apt.download('pkg1')), hashesOf(scene.archive, 'pkg1'));
   t.equal(fromPeers(await second.daemon.status()), 0);
+});
+
+t.test('a fixed peer is found that shares another torrent than the first', async (t) => {
+  const scene = await Scene.start(t, { state, daemon: { peers: {} } });
+  const { archive, keys } = scene;
+  // Its own first, then those that both have.
+  const others = ['older', 'newer'].map((suite) => {
+    const options = { keys, seed: suite, suite, base: suite, root: archive.root };
+    return new Archive(options).publish({ add: [{ name: suite, size: 1000 }] });
+  });
+  const { daemon } = await machine(scene);
+  const adopt = async (each: Archive) => {
+    const { torrents } = await daemon.status();
+    for (const path of [each.metaPath('InRelease'), each.byHashPath('main/binary-amd64/Packages.xz')])
+      t.equal((await daemon.get(scene.mirror.host, each.url(path))).status, 200);
+    await until('there is one more', async () => (await daemon.status()).torrents.length > torrents.length);
+  };
+  for (const each of others) await adopt(each);
+  await scene.adopt();
+  await adopt(archive);
+  await linked(daemon, scene.daemon);
 });

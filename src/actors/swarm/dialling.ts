@@ -3,9 +3,12 @@ import type { Clock } from '../../core/clock.ts';
 import type { InfoHash } from '../../core/ids.ts';
 import { DialBook, type Dial, type DialAddress } from '../../core/swarm/dial-book.ts';
 
+/** `refused`: who answers there does not share the torrent. */
+type Made = 'linked' | 'refused' | 'failed' | 'self';
+
 export interface DiallingDeps {
   /** Resolves when the link is there or could not be made, and again when it has ended. */
-  dial(dial: Dial): { readonly made: Promise<'linked' | 'failed' | 'self'>; readonly ended: Promise<void> };
+  dial(dial: Dial): { readonly made: Promise<Made>; readonly ended: Promise<void> };
   /** A peer that says that it listens there is linked already. */
   isLinked(address: DialAddress): boolean;
   torrents(): ReadonlySet<InfoHash>;
@@ -62,9 +65,13 @@ export class Dialling {
   }
 
   #dial(dial: Dial): void {
-    const { clock } = this.#deps;
+    const { clock, torrents } = this.#deps;
     const over = () => {
       if (!this.#stopped) this.#book.ended(dial, clock.now());
+    };
+    const refused = () => {
+      this.#book.refused(dial, torrents(), clock.now());
+      this.#goOnSoon();
     };
     if (this.#deps.isLinked(dial)) {
       over();
@@ -74,6 +81,7 @@ export class Dialling {
     made.then(
       (what) => {
         if (what === 'self') return this.#book.forget(dial);
+        if (what === 'refused') return refused();
         if (what === 'failed') return over();
         this.#book.linked(dial);
         return ended.then(over, over);

@@ -139,7 +139,8 @@ export async function createPeers(deps: PeersDeps): Promise<Peers> {
       void outcome.then((result) => {
         if (result.kind === 'linked' && result.reached) dialled.set(result.link, port);
       });
-      return { made: outcome.then(({ kind }) => kind), ended: ended.then(() => undefined) };
+      const made = outcome.then((result) => (result.kind === 'failed' && result.reached ? 'refused' : result.kind));
+      return { made, ended: ended.then(() => undefined) };
     },
   });
   const swarms = new Swarms({ dial: (torrent, addresses, fixed) => dialling.found(torrent, addresses, fixed), log });

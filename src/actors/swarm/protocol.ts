@@ -46,6 +46,8 @@ export interface PeerView {
    * available, or leave this list when that machine is silent for too long. Not to be asked of the mirror meanwhile.
    */
   readonly elsewhere: Ranges;
+  /** Bytes a millisecond of it that those who have it bring, with what else they have to do, if known of each of them. */
+  readonly pace?: number;
 }
 
 export interface PeerJob {

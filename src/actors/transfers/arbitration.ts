@@ -8,8 +8,10 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { closeSync, openSync, readSync } from 'node:fs';
 
 import type { ByteRange, RangeSet } from '../../core/range-set.ts';
+import type { Logger } from '../../core/logging.ts';
 import type { Contribution, PeerKey } from '../swarm/protocol.ts';
 import { blocksOf, type Block } from './blame.ts';
+import type { PeerDirectory } from './peer-directory.ts';
 
 interface Suspect extends Block {
   /** SHA-256 of what was there. */
@@ -55,9 +57,13 @@ export class Arbitration {
     return this.#open;
   }
 
-  /** Peers that sent what differs from what has come so far. */
-  get guilty(): readonly PeerKey[] {
-    return [...this.#guilty.values()];
+  /** Has those banned that sent what differs from what has come so far. */
+  ban({ log, directory }: { readonly log: Logger; readonly directory: Pick<PeerDirectory, 'ref'> }): void {
+    const guilty = [...this.#guilty.values()];
+    if (guilty.length === 0) return;
+    const reason = 'sent bytes that are not those of the file';
+    log.warn({ peers: guilty.map(({ address }) => address).join(', '), reason }, 'peers are banned');
+    directory.ref.tell('ban', guilty, reason);
   }
 
   /** Compares the blocks that have come again by now; those that differ. */

@@ -9,6 +9,7 @@ import type { Content } from './content.ts';
 import { hedgeStep } from './hedge-step.ts';
 import type { MirrorSide } from './mirror-side.ts';
 import type { RunningPeerJob } from './peer-jobs.ts';
+import { SOON_MS } from './outpaced.ts';
 import { PeerPace, SLOW_MS, stalledMs } from './peer-pace.ts';
 import type { PeerSide } from './peer-side.ts';
 import { PIECE_BYTES } from './source-plan.ts';
@@ -39,6 +40,8 @@ const SLOW_LOOKS = SLOW_MS / TICK_MS;
  * something else of the file comes from these, what is needed soonest is waited for so many times as long.
  */
 const TOGETHER_TIMES = 4;
+/** A mirror of which nothing is known is tried out when peers will take longer, and once more so much later, doubling. */
+const PROBE_MS = 2_000;
 
 export class Hedging {
   readonly #deps: HedgingDeps;
@@ -46,6 +49,8 @@ export class Hedging {
   #hedge: Hedge | undefined;
   #timer: { clear(): void } | undefined;
   #slow = false;
+  #probeAt = 0;
+  #probeMs = PROBE_MS;
   /** Looks in a row at which what is needed soonest was to come from peers. */
   #lasts = 0;
   /** What both wrote to: nobody can be blamed for it, and nobody vouches for it. */
@@ -152,13 +157,27 @@ export class Hedging {
       // Machines that want the same have the mirror's line between them.
       const share = mirror.rate === undefined ? undefined : mirror.rate / (peers.wanters + 1);
       this.#slow = lasting && this.#pace.slowerThan(share);
-      if ((stalled || this.#slow) && soonest !== undefined) this.#begin(soonest);
+      if (soonest !== undefined && (stalled || this.#slow || this.#probes(now))) this.#begin(soonest);
       // A mirror that has only the whole cannot take a part of it.
       if (stalled && mirror.wholeOnly) peers.sitOut();
       if (content.complete) this.#endIdle();
     }
     if (this.#slow || was) this.#deps.changed();
     this.watch();
+  }
+
+  /** Nobody knows what the mirror would bring, and peers take long: it is tried out on what is needed soonest. */
+  #probes(now: number): boolean {
+    const { content, mirror, peers } = this.#deps;
+    const together = peers.wanters + peers.elsewhere.length > 0;
+    if (mirror.rate !== undefined || mirror.troubled || together || this.#hedge !== undefined) return false;
+    const rate = this.#pace.rate();
+    const left = (content.size ?? 0) - content.have.bytes;
+    const long = rate === undefined ? left > SOON_MS * (peers.pace ?? Infinity) : left > PROBE_MS * rate;
+    if (!long || now < this.#probeAt) return false;
+    this.#probeAt = now + this.#probeMs;
+    this.#probeMs *= 2;
+    return true;
   }
 
   /** The job that has to bring what is needed soonest; undefined when that comes from elsewhere. */

@@ -8,6 +8,8 @@ const FAILING_MS = 30_000;
 const MAX_MIRRORS = 1024;
 /** Smaller answers say more of round trips and of bursts than of the rate. */
 const MEASURED_BYTES = 1024 * 1024;
+/** Answers that count together with others. */
+const SUMMED_BYTES = 128 * 1024;
 
 export class MirrorHealth {
   readonly #now: Clock['now'];
@@ -15,6 +17,8 @@ export class MirrorHealth {
   readonly #failing = new Map<string, number>();
   /** Bytes a millisecond, by origin. */
   readonly #rates = new Map<string, number>();
+  /** Of answers that are too small by themselves. */
+  readonly #sums = new Map<string, { readonly bytes: number; readonly ms: number }>();
 
   constructor(now: Clock['now']) {
     this.#now = now;
@@ -33,9 +37,20 @@ export class MirrorHealth {
 
   /** One transfer got these bytes in that time from the mirror. */
   noteRate(url: MirrorUrl, bytes: number, ms: number): void {
-    if (bytes < MEASURED_BYTES) return;
+    if (bytes < SUMMED_BYTES) return;
     const { origin } = mirrorRequest(url);
-    if (this.#rates.has(origin) || this.#rates.size < MAX_MIRRORS) this.#rates.set(origin, bytes / Math.max(ms, 1));
+    const known = this.#rates.has(origin);
+    if (bytes >= MEASURED_BYTES) {
+      if (known || this.#rates.size < MAX_MIRRORS) this.#rates.set(origin, bytes / Math.max(ms, 1));
+      return;
+    }
+    // As long as nothing better is known: several of them together.
+    const before = known ? undefined : (this.#sums.get(origin) ?? { bytes: 0, ms: 0 });
+    if (before === undefined) return;
+    const sum = { bytes: before.bytes + bytes, ms: before.ms + ms };
+    this.#sums.delete(origin);
+    if (sum.bytes >= MEASURED_BYTES) this.noteRate(url, sum.bytes, sum.ms);
+    else if (this.#sums.size < MAX_MIRRORS) this.#sums.set(origin, sum);
   }
 
   /** What one transfer got from the mirror when that was measured last, in bytes a millisecond. */

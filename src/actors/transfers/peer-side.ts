@@ -8,12 +8,12 @@ import type { FetchPlan } from '../../core/fetch-plan.ts';
 import type { Logger } from '../../core/logging.ts';
 import { RangeSet, type ByteRange } from '../../core/range-set.ts';
 import type { JobId } from '../source.ts';
-import type { Contribution, PeerView, Ranges, WantId } from '../swarm/protocol.ts';
+import type { Contribution, PeerView, WantId } from '../swarm/protocol.ts';
 import type { Content } from './content.ts';
 import { PeerAnswers } from './peer-answers.ts';
 import type { PeerDirectory } from './peer-directory.ts';
 import { PeerJobs, type PeerJobEnd, type PeerJobsDeps, type RunningPeerJob } from './peer-jobs.ts';
-import { without } from './source-plan.ts';
+import { within, without } from './source-plan.ts';
 
 export interface PeerSideDeps extends PeerJobsDeps {
   readonly directory: PeerDirectory;
@@ -42,8 +42,6 @@ const FIRST_BENCH_MS = 2_000;
 const MAX_BENCH_MS = 30_000;
 /** Jobs in a row that fail without a byte before peers are not asked any more. */
 const MAX_FAILURES = 8;
-/** Ranges of a view that are read: enough for every second piece of a file of 2 GiB. */
-const MAX_RANGES = 1024;
 const GONE = new Set<string>(['ACTOR_STOPPED', 'ACTOR_FAILED', 'INTERNAL']);
 
 export class PeerSide {
@@ -59,6 +57,7 @@ export class PeerSide {
   #elsewhere: ByteRange[] = [];
   #waitedInVain = false;
   #wanters = 0;
+  #pace: number | undefined;
   /** Where jobs failed since the view was told. */
   readonly #barred = new RangeSet();
   #received = 0;
@@ -105,6 +104,11 @@ export class PeerSide {
   /** Machines that want the file too. */
   get wanters(): number {
     return this.#state === 'open' ? this.#wanters : 0;
+  }
+
+  /** Bytes a millisecond that those bring who have it, as far as that is known. */
+  get pace(): number | undefined {
+    return this.#pace;
   }
 
   /** What they have, and take, is not known of all of them yet, and may be any moment. */
@@ -245,17 +249,12 @@ export class PeerSide {
   #setView(view: PeerView): void {
     if (this.#state !== 'open') return;
     this.#answers.came(view.unanswered);
-    this.#available = this.#clean(view.available);
-    this.#elsewhere = this.#waitedInVain ? [] : this.#clean(view.elsewhere);
+    const { size = 0 } = this.#plan;
+    this.#available = within(view.available, size);
+    this.#elsewhere = this.#waitedInVain ? [] : within(view.elsewhere, size);
     this.#wanters = view.wanters;
+    this.#pace = view.pace;
     this.#barred.remove(0, Number.MAX_SAFE_INTEGER);
-  }
-
-  #clean(ranges: Ranges): ByteRange[] {
-    const size = this.#plan.size ?? 0;
-    const set = new RangeSet();
-    for (const [start, end] of ranges.slice(0, MAX_RANGES)) set.add(Math.max(start, 0), Math.min(end, size));
-    return [...set.ranges];
   }
 
   #count(fresh: number, start: number, end: number): void {

@@ -1,5 +1,6 @@
 /** Divides what is missing of a file between peers and mirrors. Pure. */
 import { RangeSet, type ByteRange } from '../../core/range-set.ts';
+import type { Ranges } from '../swarm/protocol.ts';
 
 const MIB = 1024 * 1024;
 /** Pieces of files, as peers offer them (docs/PROTOCOL.md), in bytes. */
@@ -59,6 +60,16 @@ export function divide(input: DivideInput): Division {
 function jobEnd(start: number, end: number): number {
   const cut = start + PEER_JOB_BYTES;
   return cut >= end ? end : Math.floor(cut / PIECE_BYTES) * PIECE_BYTES;
+}
+
+/** Ranges of a view that are read: enough for every second piece of a file of 2 GiB. */
+const MAX_RANGES = 1024;
+
+/** What a view says of a file of this size, as far as it lies within it. */
+export function within(ranges: Ranges, size: number): ByteRange[] {
+  const set = new RangeSet();
+  for (const [start, end] of ranges.slice(0, MAX_RANGES)) set.add(Math.max(start, 0), Math.min(end, size));
+  return [...set.ranges];
 }
 
 /** All bytes that are in one of these lists. */

@@ -12,6 +12,7 @@ import { Hedging } from './hedging.ts';
 import { Leaving, leaveRest } from './leaving.ts';
 import { MirrorReport } from './mirror-report.ts';
 import type { MirrorSide } from './mirror-side.ts';
+import { Outpaced } from './outpaced.ts';
 import { Patience } from './patience.ts';
 import type { PeerDirectory } from './peer-directory.ts';
 import { PeerSide } from './peer-side.ts';
@@ -53,6 +54,7 @@ export class Together {
   readonly #peers: PeerSide;
   readonly #hedging: Hedging;
   readonly #patience: Patience;
+  readonly #outpaced: Outpaced;
   #report: MirrorReport | undefined;
   /** What came from mirrors. */
   #mirrored: RangeSet;
@@ -94,7 +96,9 @@ export class Together {
         host.progressed();
       },
     });
-    this.#patience = new Patience({ clock: deps.clock, content, peers: this.#peers, ready: () => host.ready() });
+    const timed = { clock: deps.clock, peers: this.#peers, ready: () => host.ready() };
+    this.#patience = new Patience({ ...timed, content });
+    this.#outpaced = new Outpaced({ ...timed, mirror });
   }
 
   /** Bytes that came from peers. */
@@ -142,8 +146,9 @@ export class Together {
   /** Starts what makes sense now at both. */
   pump(size: number): Pumped {
     const [peers, mirror] = [this.#peers, this.#mirror];
-    const mayAsk = !peers.benched || mirror.exhausted;
-    this.#leave();
+    const outpaced = this.#outpaced.by(size);
+    const mayAsk = (!peers.benched && !outpaced) || mirror.exhausted;
+    this.#leave(outpaced);
     const { peers: ranges, taken } = divide({
       size,
       have: this.#content.have,
@@ -153,7 +158,7 @@ export class Together {
       elsewhere: peers.elsewhere,
       focus: this.#focus,
       slots: mayAsk ? peers.slots : 0,
-      mirrorHelps: !mirror.exhausted && (peers.benched || this.#hedging.slow),
+      mirrorHelps: !mirror.exhausted && (peers.benched || outpaced || this.#hedging.slow),
     });
     for (const range of ranges) peers.start(range);
     this.#hedging.watch();
@@ -188,9 +193,9 @@ export class Together {
    * Two machines that began with the same before they heard of each other: one of them leaves it to the other, and who
    * is behind takes the rest from who has it.
    */
-  #leave(): void {
+  #leave(outpaced = this.#outpaced.by(this.#content.size ?? 0)): void {
     const { available, elsewhere, benched } = this.#peers;
-    const holders = benched || this.#hedging.slow ? [] : available;
+    const holders = benched || outpaced || this.#hedging.slow ? [] : available;
     if (elsewhere.length === 0 && holders.length === 0) return;
     this.#mirror.leave((job) => !this.#hedging.isHedge(job.id) && this.#leaving.leaves(job, elsewhere, holders));
   }
@@ -229,6 +234,7 @@ export class Together {
   settled(): void {
     this.#hedging.stop();
     this.#patience.stop();
+    this.#outpaced.stop();
   }
 
   /** All bytes are thrown away; what is under way is cancelled. */
@@ -271,7 +277,7 @@ export class Together {
     this.settled();
     this.#report?.stop();
     const arbitration = this.#arbitration;
-    if (verified && arbitration !== undefined) this.#ban(arbitration);
+    if (verified) arbitration?.ban(this.#deps);
     // The whole was wrong, and what was to come again may be what was wrong of it.
     else if (arbitration !== undefined && this.#content.gave(arbitration.ranges)) this.#host.spoilt();
     const told = this.#peers.want !== undefined;
@@ -282,14 +288,6 @@ export class Together {
   #compare(arbitration: Arbitration): void {
     const differing = arbitration.compare(this.#content.have);
     if (intersect(differing, this.#content.released.ranges).length > 0) this.#host.spoilt();
-  }
-
-  #ban({ guilty }: Arbitration): void {
-    if (guilty.length === 0) return;
-    const { log, directory } = this.#deps;
-    const reason = 'sent bytes that are not those of the file';
-    log.warn({ peers: guilty.map(({ address }) => address).join(', '), reason }, 'peers are banned');
-    directory.ref.tell('ban', guilty, reason);
   }
 
   /** Those that came from mirrors and that nobody else wrote to. */

@@ -17,6 +17,8 @@ export interface Dial extends DialAddress {
 
 interface Entry extends DialAddress {
   readonly torrents: Set<InfoHash>;
+  /** Those that the peer does not share, as far as it was asked since all were named last. */
+  readonly unshared: Set<InfoHash>;
   /** Addresses that the configuration names are never forgotten and tried more often. */
   fixed: boolean;
   failures: number;
@@ -64,7 +66,7 @@ export class DialBook {
       let entry = this.#entries.get(key);
       if (entry === undefined) {
         if (!fixed && this.#entries.size >= (this.#options.maxEntries ?? MAX_ENTRIES) && !this.#dropOne()) return;
-        entry = { host, port, torrents: new Set(), fixed, failures: 0, nextAt: 0, state: 'idle' };
+        entry = { host, port, torrents: new Set(), unshared: new Set(), fixed, failures: 0, nextAt: 0, state: 'idle' };
         this.#entries.set(key, entry);
       }
       entry.fixed ||= fixed;
@@ -89,7 +91,7 @@ export class DialBook {
       if (dials.length >= most) break;
       if ((entry.fixed ? fixedLeft : othersLeft) <= 0) continue;
       if (entry.state !== 'idle' || entry.nextAt > now) continue;
-      const torrent = [...entry.torrents].find((id) => torrents.has(id));
+      const torrent = unnamed(entry, torrents) ?? [...entry.torrents].find((id) => torrents.has(id));
       if (torrent === undefined) continue;
       if (entry.fixed) fixedLeft -= 1;
       else othersLeft -= 1;
@@ -101,7 +103,23 @@ export class DialBook {
 
   linked({ host, port }: DialAddress): void {
     const entry = this.#entries.get(keyOf(host, port));
-    if (entry !== undefined) Object.assign(entry, { state: 'linked', failures: 0 });
+    if (entry === undefined) return;
+    Object.assign(entry, { state: 'linked', failures: 0 });
+    entry.unshared.clear();
+  }
+
+  /**
+   * Who answers there does not share the torrent that was named, and may share another: that one is named next, and to
+   * addresses of the configuration at once. Others might have been reported to have somebody dialled often.
+   */
+  refused(dial: Dial, torrents: ReadonlySet<InfoHash>, now: number): void {
+    const entry = this.#entries.get(keyOf(dial.host, dial.port));
+    if (entry === undefined || entry.state === 'idle') return;
+    entry.unshared.add(dial.torrent);
+    const another = unnamed(entry, torrents) !== undefined;
+    if (!another) entry.unshared.clear();
+    if (another && entry.fixed) Object.assign(entry, { state: 'idle', nextAt: now });
+    else this.ended(dial, now);
   }
 
   /** An attempt failed, or the link has ended. */
@@ -134,6 +152,11 @@ export class DialBook {
     }
     return false;
   }
+}
+
+/** A torrent of this machine that the peer was not asked for. */
+function unnamed({ torrents, unshared }: Entry, own: ReadonlySet<InfoHash>): InfoHash | undefined {
+  return [...torrents].find((id) => own.has(id) && !unshared.has(id));
 }
 
 function keyOf(host: string, port: number): string {

@@ -27,14 +27,14 @@ function heldClock() {
   };
 }
 
-function scene(made: 'linked' | 'failed' | 'self') {
+function scene(made: 'linked' | 'refused' | 'failed' | 'self', torrents = [TORRENT]) {
   const clock = heldClock();
   const dialled: number[] = [];
   const ends: (() => void)[] = [];
   const dialling = new Dialling({
     clock,
     random: () => 0.5,
-    torrents: () => new Set([TORRENT]),
+    torrents: () => new Set(torrents),
     isLinked: () => false,
     dial({ port }) {
       dialled.push(port);
@@ -53,6 +53,17 @@ t.test('an address that fails is tried again', async (t) => {
   const before = dialled.length;
   await clock.pass(60_000);
   t.equal(dialled.length, before, 'and not after the end');
+});
+
+t.test('a fixed peer that refuses one torrent is asked for the next without waiting', async (t) => {
+  const torrents = Array.from({ length: 5 }, (_, n) => String(n).repeat(40) as InfoHash);
+  const { clock, dialled, dialling } = scene('refused', torrents);
+  for (const torrent of torrents) dialling.found(torrent, [{ host: '192.0.2.1', port: 1 }], true);
+  await clock.pass(500);
+  t.equal(dialled.length, 5);
+  await clock.pass(60_000);
+  t.ok(dialled.length <= 40, `${dialled.length} attempts in a minute`);
+  dialling.stop();
 });
 
 t.test('this machine itself is dialled once', async (t) => {

@@ -30,3 +30,16 @@ t.test('rates are those measured last, and small answers do not count', (t) => {
   t.equal(health.rate(elsewhere), undefined);
   t.end();
 });
+
+t.test('as long as nothing better is known, answers that are not tiny count together', (t) => {
+  const health = new MirrorHealth(() => 0);
+  for (let answers = 0; answers < 100; answers++) health.noteRate(url('tiny'), 1000, 20);
+  for (let answers = 0; answers < 3; answers++) health.noteRate(url(`${answers}`), MIB / 4, 50);
+  t.equal(health.rate(url('a')), undefined);
+  health.noteRate(url('b'), MIB / 4, 50);
+  t.equal(health.rate(url('a')), MIB / 200);
+  health.noteRate(url('b'), MIB, 100);
+  for (let answers = 0; answers < 8; answers++) health.noteRate(url(`${answers}`), MIB / 4, 50);
+  t.equal(health.rate(url('a')), MIB / 100);
+  t.end();
+});

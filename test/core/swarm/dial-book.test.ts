@@ -43,6 +43,30 @@ t.test('what fails is tried again later and later, and given up unless the confi
   }
 });
 
+t.test(
+  'a peer that does not share one torrent is asked for the others, one of the configuration at once',
+  async (t) => {
+    const [C, torrents] = ['c'.repeat(40) as InfoHash, new Set<InfoHash>()];
+    for (const fixed of [true, false]) {
+      const dials = book();
+      for (const id of [A, B, C]) dials.found(torrents.add(id) && id, [address(1)], fixed);
+      const named: InfoHash[] = [];
+      const waits: number[] = [];
+      for (let now = 0, last = 0; named.length < 7; now += 250) {
+        for (const dial of dials.due(now, torrents, 1)) {
+          named.push(dial.torrent);
+          waits.push(now - last);
+          last = now;
+          dials.refused(dial, torrents, now);
+        }
+      }
+      t.same(named, [A, B, C, A, B, C, A]);
+      const atOnce = waits.map((wait) => wait <= 250);
+      t.same(atOnce, fixed ? [true, true, true, false, true, true, false] : [true, ...Array<boolean>(6).fill(false)]);
+    }
+  },
+);
+
 t.test('a million addresses cost a bounded book and a bounded number of attempts', async (t) => {
   const dials = book(100);
   for (let port = 1; port <= 65_535; port++) dials.found(A, [address(port)], false);

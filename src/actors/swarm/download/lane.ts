@@ -4,6 +4,7 @@
  */
 import { RangeSet } from '../../../core/range-set.ts';
 import { MAX_LISTED, MAX_OPEN_WANTS, MAX_WANTS_PER_MESSAGE, NUMBERS } from '../../../core/swarm/limits.ts';
+import { LinkPace } from '../../../core/swarm/link-pace.ts';
 import type { WantedEntry } from '../../../core/swarm/messages.ts';
 import { BLOCK_BYTES } from '../../../core/swarm/pieces.ts';
 import { BLOCKS_PER_PIECE } from '../../../core/swarm/picker.ts';
@@ -43,6 +44,7 @@ export class Lane {
   readonly link: Link;
   readonly peer: PeerKey;
   readonly window = new RequestWindow();
+  readonly pace = new LinkPace();
   readonly promises = new Promises();
   /** By index and offset. */
   readonly requests = new Map<number, Request>();
@@ -223,7 +225,10 @@ export class Lane {
   }
 
   opened(request: Request): void {
-    if (this.requests.size === 0) this.window.began(request.askedAt);
+    if (this.requests.size === 0) {
+      this.window.began(request.askedAt);
+      this.pace.began(request.askedAt);
+    }
     this.requests.set(keyOf(request.ref), request);
     this.open += request.end - request.first;
     request.seller.open += 1;

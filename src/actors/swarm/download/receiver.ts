@@ -24,7 +24,9 @@ export function receive(deps: ReceiverDeps, lane: Lane, ref: BlockRef, data: Buf
   const request = lane.take(ref);
   if (request === undefined) return;
   const { want } = request.seller;
-  lane.window.arrived(deps.clock.now(), data.length, request.askedAt);
+  const now = deps.clock.now();
+  lane.window.arrived(now, data.length, request.askedAt);
+  lane.pace.arrived(now, data.length);
   lane.delivered();
   requester.close(request);
   const start = request.first * BLOCK_BYTES;

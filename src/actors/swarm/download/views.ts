@@ -1,8 +1,10 @@
 /** What peers can do for each want, told to the transfers when it changes, at most once in a turn of the event loop. */
 import type { Clock } from '../../../core/clock.ts';
 import { rangesOf, sameRanges, union } from '../../../core/swarm/peer-view.ts';
+import { BLOCK_BYTES } from '../../../core/swarm/pieces.ts';
 import { type PeerView, SEEK_MS, type WantId } from '../protocol.ts';
 import type { EachTurn } from './each-turn.ts';
+import type { Seller } from './seller.ts';
 import type { TogetherFeed } from './together-feed.ts';
 import type { Want } from './want.ts';
 
@@ -88,6 +90,7 @@ export class Views {
       sellers.flatMap((seller) => seller.selling(now) ?? []),
     );
     const taken = this.#deps.together.elsewhere(want, want.available);
+    const pace = paceOf(sellers, size, now);
     const view: PeerView = {
       asked: sellers.length,
       unanswered: sellers.some((seller) => !seller.answered),
@@ -95,17 +98,31 @@ export class Views {
       wanters: [...want.wanters].filter((lane) => !lane.distrusted(now)).length + want.together.expected(now),
       available: rangesOf(size, want.available),
       elsewhere: taken === undefined ? [] : rangesOf(size, taken),
+      ...(pace === undefined ? {} : { pace }),
     };
     const same =
       sameRanges(view.available, want.view.available) &&
       sameRanges(view.elsewhere, want.view.elsewhere) &&
       view.unanswered === want.view.unanswered &&
       view.wanters === want.view.wanters &&
+      (view.pace === undefined) === (want.view.pace === undefined) &&
       view.asked > 0 === want.view.asked > 0;
     want.view = view;
     this.#deps.together.announce(want, false);
     return !same;
   }
+}
+
+/** What was asked of a link before comes first. */
+function paceOf(sellers: readonly Seller[], size: number, now: number): number | undefined {
+  let sum: number | undefined;
+  for (const seller of sellers) {
+    if (seller.selling(now) === undefined) continue;
+    const pace = seller.lane.pace.at(now);
+    if (pace === undefined) return undefined;
+    sum = (sum ?? 0) + (pace * size) / (size + seller.lane.open * BLOCK_BYTES);
+  }
+  return sum;
 }
 
 /** Somebody has all of it, or everybody has answered. */

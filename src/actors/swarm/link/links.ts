@@ -232,7 +232,7 @@ export function createLinks(deps: LinksDeps): Links {
       const link = roster.linkAt(host, port, name);
       if (link !== undefined) return Promise.resolve({ kind: 'linked', link, reached: false });
       const refused = stopping ? STOPPING : admission.refuseOutgoing(host);
-      if (refused !== undefined) return Promise.resolve({ kind: 'failed', fault: refused });
+      if (refused !== undefined) return Promise.resolve({ kind: 'failed', fault: refused, reached: false });
       return new Promise((resolve) => dial({ host, port, name }, torrent, resolve));
     },
     setTorrents(ids) {

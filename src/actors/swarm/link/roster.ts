@@ -16,7 +16,8 @@ export type DialOutcome =
   | { readonly kind: 'linked'; readonly link: Link; readonly reached: boolean }
   /** This machine itself listens there. */
   | { readonly kind: 'self' }
-  | { readonly kind: 'failed'; readonly fault: LinkFault };
+  /** `reached`: somebody is there and closed without an answer, as one does that does not share the torrent. */
+  | { readonly kind: 'failed'; readonly fault: LinkFault; readonly reached: boolean };
 
 export interface Connection {
   /** What admission counts it under: the peer's address, or the name that was dialled. */
@@ -110,8 +111,9 @@ export class Roster {
     if (peerId !== undefined && peerId !== ownPeerId) this.#judge({ address, peerId }, fault);
     this.say(link === undefined ? 'link refused' : 'link ended', connection, fault);
     const known = fault.kind === 'duplicate' && peerId !== undefined ? this.#links.get(peerId) : undefined;
+    const reached = channel !== undefined && peerId === undefined && fault.kind === 'closed';
     if (peerId === ownPeerId) connection.outcome?.({ kind: 'self' });
-    else if (known === undefined) connection.outcome?.({ kind: 'failed', fault });
+    else if (known === undefined) connection.outcome?.({ kind: 'failed', fault, reached });
     else connection.outcome?.({ kind: 'linked', link: known, reached: known.address === address });
   }
 

@@ -26,6 +26,25 @@ t.test('a small file comes from the peer that has it', async (t) => {
   await it.stop();
 });
 
+t.test('how fast those are that have a file is told when it is known of each', async (t) => {
+  const it = scene();
+  const [first, second, third] = [content('first', 2 * MIB), content('second', MIB), content('third', MIB)];
+  // 128 KiB a second.
+  it.peer('slow', [first, second, third]).rate = 1 / 1_000;
+  const of = (file: typeof first, id: number) => it.settled(it.downloads.seek(it.wanted(file, id)));
+  t.equal((await of(first, 1)).pace, undefined);
+  const all = fetchAll(it, it.wanted(first));
+  await it.until(() => (it.wrote.get(1000)?.bytes ?? 0) >= MIB);
+  const busy = (await of(second, 2)).pace ?? 0;
+  await it.settled(all);
+  const idle = (await of(third, 3)).pace ?? 0;
+  t.ok(idle > 100 && idle < 160, `${idle} bytes a millisecond`);
+  t.ok(busy < idle * 0.9, `${busy} while it has others to send`);
+  it.peer('unknown', [third]);
+  await it.until(() => it.views.get(3)?.asked === 2 && it.views.get(3)?.pace === undefined);
+  await it.stop();
+});
+
 t.test('unwants go together, 50 ms later or before the next want', async (t) => {
   const it = scene();
   const files = ['one', 'two', 'three'].map((name) => content(name, 1_000));
