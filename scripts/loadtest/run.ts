@@ -36,6 +36,8 @@ export interface RunOptions {
   readonly onProgress: (progress: Progress) => void;
   readonly say: (line: string) => void;
   readonly signal: AbortSignal;
+  /** Keeps what the load works with until there is an account of it, also when the signal comes. */
+  readonly toItsEnd: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
 export interface Progress {
@@ -69,9 +71,12 @@ export function runOn(parent: Scope, target: Target, options: RunOptions): Promi
       await running.settled?.();
     }
     await mirror.traffic();
-    const measured = await underLoad(scope, target, running, { ...options, home: directory });
-    const traffic = await mirror.traffic();
-    return { ...measured, version, mirror: traffic };
+    return options.toItsEnd(async () => {
+      const measured = await underLoad(scope, target, running, { ...options, home: directory });
+      const traffic = await mirror.traffic();
+      scope.assertOpen(); // else the mirror's log may be gone, and the figures are of nothing
+      return { ...measured, version, mirror: traffic };
+    });
   });
 }
 

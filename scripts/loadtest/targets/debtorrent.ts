@@ -82,7 +82,7 @@ async function startDaemons(scope: Scope, context: TargetContext, of: Debtorrent
       );
   };
   const late = (daemon: Daemon) => daemonMetric(daemon, /^debtorrent_event_loop_delay_seconds/).catch(() => 0);
-  /** Of those that have been restarted. */
+  /** Of those that have been restarted; 0 is as good as unknown. */
   let latest = 0;
   let turn = 0;
   const route = ({ daemon }: Life) => {
@@ -95,7 +95,7 @@ async function startDaemons(scope: Scope, context: TargetContext, of: Debtorrent
     speaksMethod: of.form === 'prefix',
     pids: () => lives.map(({ daemon }) => daemon.pid),
     async loopDelay() {
-      return Math.max(latest, ...(await Promise.all(lives.map(({ daemon }) => late(daemon)))));
+      return Math.max(latest, ...(await Promise.all(lives.map(({ daemon }) => late(daemon))))) || undefined;
     },
     settled,
     async restart() {
