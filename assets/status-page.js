@@ -5,6 +5,8 @@
 (() => {
   'use strict';
   const RETRY_MS = 10_000;
+  /** The daemon says something every 15 s. A connection that leads nowhere is no error for the browser. */
+  const SILENCE_MS = 40_000;
   const byId = (id) => document.getElementById(id);
   const asIs = { createHTML: (text) => text };
   const policy = window.trustedTypes?.createPolicy('debtorrent', asIs) ?? asIs;
@@ -51,6 +53,7 @@
 
   let source;
   let retry;
+  let silence;
   let paused = false;
 
   function say(text, kind) {
@@ -59,8 +62,27 @@
     live.dataset.kind = kind;
   }
 
+  /** What is on the page is how it was: its head at least must not go on saying that it works. */
+  function lost() {
+    say('no answer, trying again', 'bad');
+    const head = document.querySelector('[data-live=state] .headline');
+    if (!head) return;
+    head.className = 'headline broken';
+    head.querySelector('.mark').textContent = '✕';
+    head.querySelector('bdi').textContent = 'It does not answer. What follows is how it was.';
+  }
+
+  function expect() {
+    clearTimeout(silence);
+    silence = setTimeout(() => {
+      lost();
+      listen();
+    }, SILENCE_MS);
+  }
+
   function close() {
     clearTimeout(retry);
+    clearTimeout(silence);
     source?.close();
     source = undefined;
   }
@@ -70,12 +92,14 @@
     close();
     if (paused || document.hidden) return;
     source = new EventSource('/status.events');
+    expect();
     source.addEventListener('message', ({ data }) => {
+      expect();
       say('live', 'good');
       show(JSON.parse(data));
     });
     source.addEventListener('error', () => {
-      say('no answer, trying again', 'bad');
+      lost();
       // refused for good: the browser does not try again by itself
       if (source?.readyState === EventSource.CLOSED) retry = setTimeout(listen, RETRY_MS);
     });

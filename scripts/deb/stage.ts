@@ -62,10 +62,10 @@ export function stage(root: string, stageDir: string, release: Release): void {
       write(`${DOC}/${name}.gz`, packed(readFileSync(join(root, 'docs', name))));
     }
   }
-  settleModes(stageDir);
   write('DEBIAN/conffiles', '/etc/debtorrent/debtorrent.toml\n');
   for (const name of ['postinst', 'prerm', 'postrm']) write(`DEBIAN/${name}`, packaging(name), 0o755);
   write('DEBIAN/control', control(release, kibibytes(stageDir)));
+  settleModes(stageDir);
 }
 
 function isRead(path: string): boolean {

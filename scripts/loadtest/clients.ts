@@ -38,7 +38,7 @@ export interface Seen {
 export interface Clients {
   /** Starts them; resolves when the last has done all it wanted. */
   run(): Promise<Seen>;
-  /** Ends all sessions; `run` then resolves within moments, or as soon as a real apt-get ends. */
+  /** Ends all sessions; `run` then resolves within moments. */
   stop(): void;
 }
 

@@ -4,6 +4,9 @@ import type { LoadArchive } from './archive/load-archive.ts';
 import type { Options } from './options.ts';
 import { bytes, count, seconds } from './report/units.ts';
 
+/** Faults that are a share of the answers. */
+const SHARES: ReadonlySet<string> = new Set(['errors', 'truncate', 'stall', 'reset']);
+
 export function describeLoad(options: Options): string {
   const { clients, apt, method, each, sessions, ramp, think, leave, popularity } = options;
   const who = [
@@ -26,7 +29,7 @@ export function describeLoad(options: Options): string {
     ...(leave > 0 ? [`${(leave * 100).toFixed(0)} % leave in the middle`] : []),
   ];
   const faults = Object.entries(options.faults).map(
-    ([name, value]) => `${name} ${value < 1 ? `${value * 100} %` : count(value)}`,
+    ([name, value]) => `${name} ${SHARES.has(name) ? `${value * 100} %` : count(value)}`,
   );
   if (faults.length > 0) parts.push(`faults: ${faults.join(', ')} (milliseconds, bytes)`);
   return parts.join(', ');

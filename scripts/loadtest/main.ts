@@ -45,26 +45,36 @@ async function main(argv: readonly string[]): Promise<number> {
   const weights = await weightsOf(options.popularity, archive);
   const progress = createProgress(process.stderr);
   const results: RunResult[] = [];
+  let failed = false;
   for (const target of targets) {
-    const result = await runOn(session.scope, target, {
-      archive,
-      weights,
-      load: loadOf(options),
-      realApts: options.apt,
-      methodApts: options.method,
-      faults: options.faults,
-      warm: options.warm,
-      threads: options.threads ?? defaultThreads(),
-      longestMs: options.duration,
-      directory,
-      onProgress: (now) => progress.show(now),
-      say,
-      signal: session.signal,
-    });
-    progress.end();
-    results.push(result);
+    try {
+      const result = await runOn(session.scope, target, {
+        archive,
+        weights,
+        load: loadOf(options),
+        realApts: options.apt,
+        methodApts: options.method,
+        faults: options.faults,
+        warm: options.warm,
+        threads: options.threads ?? defaultThreads(),
+        longestMs: options.duration,
+        directory,
+        onProgress: (now) => progress.show(now),
+        say,
+        signal: session.signal,
+        toItsEnd: (work) => session.toItsEnd(work),
+      });
+      results.push(result);
+    } catch (error) {
+      // what the others show is worth as much without this one
+      failed = true;
+      if (!session.signal.aborted) say(`loadtest: ${target.name}: ${messageOf(error)}`);
+    } finally {
+      progress.end();
+    }
     if (session.signal.aborted) break;
   }
+  if (results.length === 0) return 1;
   process.stdout.write(`${renderTable(results)}\n`);
   if (options.report !== undefined) {
     const title = options.title ?? describeLoad(options);
@@ -80,7 +90,11 @@ async function main(argv: readonly string[]): Promise<number> {
     await writeReport(options.report, { ...about, results });
     say(`written: ${options.report}.html and .json`);
   }
-  return results.every(({ errors }) => Object.keys(errors).length === 0) ? 0 : 1;
+  return !failed && results.every(({ errors }) => Object.keys(errors).length === 0) ? 0 : 1;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function loadOf(options: Options): Load {
@@ -102,7 +116,7 @@ let code: number;
 try {
   code = await main(process.argv.slice(2));
 } catch (error) {
-  if (!session.signal.aborted) say(`loadtest: ${error instanceof Error ? error.message : String(error)}`);
+  if (!session.signal.aborted) say(`loadtest: ${messageOf(error)}`);
   code = error instanceof UsageError ? 2 : 1;
 }
 await session.end();

@@ -19,13 +19,24 @@ interface Flag<T = unknown> {
   readonly says: string;
 }
 
+/** No run is longer. Timers end at 24 days, and the longest pause is five times the mean. */
+const MAX_MS = 24 * 3_600_000;
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
-/** `250ms`, `30s`, `5m`, `1h`, in milliseconds. */
-const duration = check((value) => {
-  const [, number, unit = ''] = /^(\d{1,6}(?:\.\d{1,3})?)(ms|s|m|h)$/.exec(value) ?? [];
-  return number === undefined ? undefined : Number(number) * (UNITS[unit] ?? 0);
-}, 'a time such as 250ms, 30s, 5m or 1h');
+/** `250ms`, `30s`, `5m`, `1h`, in milliseconds; at most a day. */
+const duration = check(milliseconds, 'a time such as 250ms, 30s, 5m or 1h, of a day at most');
+
+/** From one time to the next. */
+const interval = check(
+  (value) => milliseconds(value) || undefined,
+  'a time such as 250ms, 30s, 5m or 1h, and not none',
+);
+
+function milliseconds(value: string): number | undefined {
+  const [, number, unit = ''] = /^(\d{1,8}(?:\.\d{1,3})?)(ms|s|m|h)$/.exec(value) ?? [];
+  const ms = Number(number) * (UNITS[unit] ?? 0);
+  return ms <= MAX_MS ? ms : undefined;
+}
 
 const share = check((value) => {
   const number = /^(\d{1,3}(?:\.\d{1,4})?)%$/.exec(value)?.[1];
@@ -121,8 +132,8 @@ const FAULTS = {
   truncate: { schema: share, name: 'truncate' },
   stall: { schema: share, name: 'stall' },
   reset: { schema: share, name: 'reset' },
-  restart: { schema: duration, name: 'restart' },
-  'kill-peer': { schema: duration, name: 'killPeer' },
+  restart: { schema: interval, name: 'restart' },
+  'kill-peer': { schema: interval, name: 'killPeer' },
 } as const satisfies Record<string, { schema: Text<number>; name: keyof Faults }>;
 
 const FAULT_SAYS =
@@ -133,7 +144,8 @@ const FAULT_SAYS =
 function parseFaults(texts: readonly string[]): Faults {
   const faults: Record<string, number> = {};
   for (const text of texts) {
-    const [key = '', value = ''] = text.split('=');
+    const [key = '', ...rest] = text.split('=');
+    const value = rest.join('=');
     const row = Object.hasOwn(FAULTS, key) ? FAULTS[key as keyof typeof FAULTS] : undefined;
     if (row === undefined)
       throw new UsageError(`--fault: '${text}' is not KEY=VALUE with one of ${Object.keys(FAULTS).join(', ')}`);

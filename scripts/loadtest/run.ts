@@ -10,7 +10,7 @@ import { type Seen, prepareClients } from './clients.ts';
 import type { Load } from './load/load.ts';
 import { distribution, summary } from './measure/latency.ts';
 import { limitOf } from './measure/limit.ts';
-import { costOf, machineTime, ownCpuSeconds } from './measure/process-tree.ts';
+import { ProcessorTime, costOf, machineTime, ownCpuSeconds } from './measure/process-tree.ts';
 import { Timeline } from './measure/timeline.ts';
 import { startMirror } from './mirror.ts';
 import type { RunResult } from './results.ts';
@@ -36,6 +36,8 @@ export interface RunOptions {
   readonly onProgress: (progress: Progress) => void;
   readonly say: (line: string) => void;
   readonly signal: AbortSignal;
+  /** Keeps what the load works with until there is an account of it, also when the signal comes. */
+  readonly toItsEnd: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
 export interface Progress {
@@ -69,9 +71,12 @@ export function runOn(parent: Scope, target: Target, options: RunOptions): Promi
       await running.settled?.();
     }
     await mirror.traffic();
-    const measured = await underLoad(scope, target, running, { ...options, home: directory });
-    const traffic = await mirror.traffic();
-    return { ...measured, version, mirror: traffic };
+    return options.toItsEnd(async () => {
+      const measured = await underLoad(scope, target, running, { ...options, home: directory });
+      const traffic = await mirror.traffic();
+      scope.assertOpen(); // else the mirror's log may be gone, and the figures are of nothing
+      return { ...measured, version, mirror: traffic };
+    });
   });
 }
 
@@ -105,14 +110,18 @@ async function underLoad(
     cutShort = true;
     clients.stop();
   };
-  const before = { cost: costOf(running.pids()), own: ownCpuSeconds(), machine: machineTime() };
+  const processor = new ProcessorTime();
+  const before = { cpu: processor.seen(costOf(running.pids())), own: ownCpuSeconds(), machine: machineTime() };
   began = performance.now();
   const timer = setTimeout(stop, options.longestMs);
   options.signal.addEventListener('abort', stop, { once: true });
   const sample = (): void => {
     const elapsedMs = performance.now() - began;
     const pids = running.pids();
-    if (pids.length > 0) timeline.sampled(elapsedMs, costOf(pids));
+    if (pids.length > 0) {
+      const cost = costOf(pids);
+      timeline.sampled(elapsedMs, cost, processor.seen(cost));
+    }
     options.onProgress({ target: target.name, timeline, elapsedMs });
   };
   const sampling = setInterval(sample, SAMPLE_MS);
@@ -123,7 +132,7 @@ async function underLoad(
     const [own, machine, after] = [ownCpuSeconds() - before.own, machineTime(), costOf(running.pids())];
     clearInterval(sampling);
     await calm();
-    const cpuSeconds = after.cpuSeconds - before.cost.cpuSeconds;
+    const cpuSeconds = processor.seen(after) - before.cpu;
     const loopDelay = await running.loopDelay?.();
     const { proportional, resident } = timeline.peak;
     const cost = {

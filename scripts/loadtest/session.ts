@@ -11,6 +11,11 @@ export interface Session {
   readonly signal: AbortSignal;
   /** The exit code once the run has to end early. */
   readonly code: number | undefined;
+  /**
+   * Work that has an end of its own soon after the signal, and then something to say: until then it keeps what it works
+   * with, for a while.
+   */
+  toItsEnd<T>(work: () => Promise<T>): Promise<T>;
   /** From now on the directory, and processes that have it in their command line, do not outlive this process. */
   guard(directory: string): void;
   end(): Promise<void>;
@@ -18,6 +23,8 @@ export interface Session {
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const PARENT_CHECK_MS = 500;
+/** How long work may take to its end. */
+const WIND_UP_MS = 5_000;
 /** Everything is stopped within that after a signal, or the process ends all the same. */
 const GRACE_MS = 15_000;
 
@@ -41,13 +48,15 @@ export function createSession(): Session {
   const abort = new AbortController();
   let guard: ChildProcess | undefined;
   let exitCode: number | undefined;
+  let working = false;
   const stop = (code: number): void => {
     if (abort.signal.aborted) return;
     abort.abort();
     exitCode = code;
     setTimeout(() => process.exit(code), GRACE_MS).unref();
     // whoever waits for something that has been stopped fails, and main ends
-    void scope.close();
+    if (working) setTimeout(() => void scope.close(), WIND_UP_MS).unref();
+    else void scope.close();
   };
   for (const name of SIGNALS) process.on(name, () => stop(name === 'SIGINT' ? 130 : 143));
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => stop(141));
@@ -59,6 +68,15 @@ export function createSession(): Session {
     signal: abort.signal,
     get code() {
       return exitCode;
+    },
+    async toItsEnd(work) {
+      working = true;
+      try {
+        return await work();
+      } finally {
+        working = false;
+        if (abort.signal.aborted) void scope.close();
+      }
     },
     guard(directory) {
       // in a session of its own: a signal to the process group of this one is not for it

@@ -8,6 +8,8 @@ import type { Route } from './client/route.ts';
 const CLIENTS = 4;
 const ROUNDS = 4;
 const PAUSE_MS = 1000;
+/** Some targets are slow with the first byte, but one that sends none of any file for so long will not be warm. */
+const SILENCE_MS = 120_000;
 const SILENT: FetchObserver = {
   received: () => undefined,
   fetched: () => undefined,
@@ -16,11 +18,22 @@ const SILENT: FetchObserver = {
 };
 
 /** @throws Error when the target does not give a file */
-export async function warmUp(routes: readonly Route[], archive: LoadArchive, signal: AbortSignal): Promise<void> {
+export async function warmUp(
+  routes: readonly Route[],
+  archive: LoadArchive,
+  signal: AbortSignal,
+  silenceMs = SILENCE_MS,
+): Promise<void> {
   const into = new ReadBuffer();
   for (const route of routes) {
-    const clients = Array.from({ length: CLIENTS }, () => new AptFetcher({ route, into, observer: SILENT }));
-    const stop = (): void => clients.forEach((client) => client.close());
+    const silence = setTimeout(() => stop(), silenceMs);
+    const observer = { ...SILENT, received: () => void silence.refresh() };
+    const clients = Array.from({ length: CLIENTS }, () => new AptFetcher({ route, into, observer }));
+    let stopped = false;
+    const stop = (): void => {
+      stopped = true;
+      for (const client of clients) client.close();
+    };
     signal.addEventListener('abort', stop, { once: true });
     try {
       const lists: Wanted[] = [
@@ -35,7 +48,11 @@ export async function warmUp(routes: readonly Route[], archive: LoadArchive, sig
           await fetchAll(route, client, wanted);
         }),
       );
+    } catch (error) {
+      if (!stopped || signal.aborted) throw error;
+      throw new Error(`${route.hostHeader}: nothing came for ${silenceMs / 1000} s`, { cause: error });
     } finally {
+      clearTimeout(silence);
       stop();
       signal.removeEventListener('abort', stop);
     }

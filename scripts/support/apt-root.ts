@@ -37,6 +37,8 @@ export interface AptRootOptions {
   readonly methods?: string;
   /** Of each file; none. */
   readonly retries?: number;
+  /** Ends what apt-get is doing. */
+  readonly signal?: AbortSignal;
   /** Further lines of apt.conf. */
   readonly conf?: readonly string[];
 }
@@ -82,8 +84,9 @@ ${(options.conf ?? []).join('\n')}
   let out = join(directory, 'out');
   let downloads = 0;
   const env = { ...process.env, APT_CONFIG: configuration, LC_ALL: 'C' };
+  const how = { env, ...(options.signal === undefined ? {} : { signal: options.signal }) };
   const [program, ...before] = [...(options.through ?? []), 'apt-get'];
-  const apt = (args: readonly string[], cwd = directory) => run(scope, program, [...before, ...args], { cwd, env });
+  const apt = (args: readonly string[], cwd = directory) => run(scope, program, [...before, ...args], { cwd, ...how });
   const names = (packages: readonly { name: string; version: string }[]) =>
     packages.map((p) => `${p.name}=${p.version}`);
   return {

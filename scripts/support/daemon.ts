@@ -64,6 +64,7 @@ export async function startDaemon(scope: Scope, options: DaemonOptions): Promise
     ...(process.env['BENCH_NODE_OPTIONS']?.split(' ') ?? []),
     PROGRAM,
     'serve',
+    '--config=/dev/null', // not the one of a daemon that is installed on this machine
     '--listen',
     `127.0.0.1:${options.port}`,
     '--cache-dir',
@@ -80,8 +81,7 @@ export async function startDaemon(scope: Scope, options: DaemonOptions): Promise
   const [command = process.execPath, ...rest] = [...(options.through ?? []), process.execPath, ...args];
   const child = startProcess(scope, command, rest, {
     stdio: ['ignore', 'pipe', log],
-    // as npm start and the systemd unit have it
-    env: { ...process.env, MALLOC_ARENA_MAX: '2' },
+    env: withoutSettings(process.env),
   });
   const line = await new Promise<string>((resolve, reject) => {
     let text = '';
@@ -103,6 +103,16 @@ export async function startDaemon(scope: Scope, options: DaemonOptions): Promise
   };
   const { pid, peer } = ready;
   return { child, pid, base: `http://${ready.http}`, peer, socket: options.socket, readyMs, spawnedAt };
+}
+
+/**
+ * What is set for another daemon must not reach one that is measured: with somebody's tracker it would not be alone.
+ * Memory is as npm start and the systemd unit have it.
+ */
+function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const settings = /^(?:DEBTORRENT_.*|CACHE_DIRECTORY|RUNTIME_DIRECTORY|NOTIFY_SOCKET)$/;
+  const kept = Object.entries(env).filter(([name]) => !settings.test(name));
+  return { ...Object.fromEntries(kept), MALLOC_ARENA_MAX: '2' };
 }
 
 function peerFlags(peers: PeerOptions | undefined): string[] {

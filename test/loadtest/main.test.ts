@@ -1,6 +1,8 @@
 /** The load test as people run it: a small archive, our daemon, and what is left afterwards, which is nothing. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +11,8 @@ import t from 'tap';
 import type { Test } from 'tap';
 import type { RunResult } from '../../scripts/loadtest/results.ts';
 import { skipWithout, until } from '../support/process.ts';
+
+t.setTimeout(240_000);
 
 const MAIN = fileURLToPath(new URL('../../scripts/loadtest/main.js', import.meta.url));
 const skip = skipWithout('apt-get', 'gpg', 'gpgv', 'xz', 'nginx');
@@ -86,8 +90,13 @@ for (const [signal, code] of [
   t.test(`${signal} in the middle: no process and no file is left`, { skip }, async (t) => {
     const { child, exited, output, tmp } = start(t, ...SMALL, '--sessions=1000', '--think=1s');
     await until('the daemon runs', () => processesOf(tmp).some((line) => line.includes('serve')));
+    if (signal === 'SIGINT') await until('files come', () => /\d s  \d/.test(output()), 60_000);
     child.kill(signal);
     t.equal(await exited, code, output());
+    if (signal === 'SIGINT') {
+      t.match(output(), /mirror sent +[1-9]/, 'what was measured so far is told as it was');
+      t.match(output(), /copies of each package +1\.000/);
+    }
     await until('everything is gone', () => processesOf(tmp).length === 0 && readdirSync(tmp).length === 0);
   });
 }
@@ -96,4 +105,43 @@ t.test('bad usage: one line, exit code 2, nothing started', async (t) => {
   const { exited, output } = start(t, '--target', 'http://192.0.2.1:80');
   t.equal(await exited, 2);
   t.match(output(), /^loadtest: --target: 'http:\/\/192\.0\.2\.1:80' is not on this machine.*\n$/);
+});
+
+/** What somebody else has started. */
+async function listening(t: Test, answer: RequestListener): Promise<string> {
+  const server = createServer(answer).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+t.test('a target that fails does not take the results of the others with it', { skip }, async (t) => {
+  const other = await listening(t, (_, res) => void res.writeHead(404, { 'Content-Length': 0 }).end());
+  const { exited, output, tmp } = start(t, ...SMALL, '--warm', `--target=${other}`, '--target=debtorrent');
+  t.equal(await exited, 1, output());
+  t.match(output(), `loadtest: ${other}: ${other.slice('http://'.length)}: dists/load/InRelease: http-404\n`);
+  t.match(output(), /^files, right +60$/m);
+  t.same(readdirSync(tmp), []);
+});
+
+t.test('real apt-get that a target keeps waiting ends with the time', { skip }, async (t) => {
+  // a byte now and then is no silence for APT
+  const dripping = await listening(t, (_, res) => {
+    res.writeHead(200, { 'Content-Length': 1_000_000 });
+    const drip = setInterval(() => res.write('x'), 100);
+    res.on('close', () => clearInterval(drip));
+  });
+  const { exited, output } = start(
+    t,
+    '--packages=3',
+    '--clients=0',
+    '--apt=1',
+    '--duration=2s',
+    `--target=${dripping}`,
+  );
+  t.equal(await exited, 0, output());
+  t.match(output(), /^time +\S+ s \(cut short\)$/m);
 });

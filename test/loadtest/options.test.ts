@@ -1,6 +1,7 @@
 import t from 'tap';
-import { helpText, parseOptions } from '../../scripts/loadtest/options.ts';
+import { type Options, helpText, parseOptions } from '../../scripts/loadtest/options.ts';
 import { isLoopback } from '../../scripts/loadtest/loopback-only.ts';
+import { chooseTargets } from '../../scripts/loadtest/targets/targets.ts';
 
 t.test('without flags: fifty clients on our daemon', (t) => {
   t.match(parseOptions([]), {
@@ -54,6 +55,9 @@ t.test('what is wrong is named in one line, with the flag and the value', (t) =>
   const bad: [string[], RegExp][] = [
     [['--clients=100000'], /^--clients: '100000' is not a whole number from 0 to 5000$/],
     [['--ramp=5'], /^--ramp: '5' is not a time/],
+    [['--ramp=999999h'], /^--ramp: '999999h' is not a time/],
+    [['--fault=restart=0s'], /^--fault: restart: '0s' is not a time/],
+    [['--fault=latency=1s=2'], /^--fault: latency: '1s=2' is not a time/],
     [['--leave=200%'], /^--leave: '200%' is not a share/],
     [['--popularity=linear'], /^--popularity: 'linear' is not zipf/],
     [['--duration=3h'], /^--duration: '3h' is over 2h$/],
@@ -82,6 +86,16 @@ t.test('what has an effect is taken', (t) => {
     t.doesNotThrow(() => parseOptions(argv), argv.join(' '));
   }
   t.end();
+});
+
+t.test('a name that every object has is no target', async (t) => {
+  for (const name of ['toString', 'constructor', '__proto__']) {
+    const options = parseOptions([`--target=${name}`]) as Options;
+    await t.rejects(chooseTargets(options, t.fail), {
+      name: 'UsageError',
+      message: `'${name}' is not one of debtorrent`,
+    });
+  }
 });
 
 t.test('--help names every flag', (t) => {

@@ -28,6 +28,16 @@ t.test('the Debian package', { skip: skipWithout('dpkg-deb', 'dpkg') }, async (t
     );
   });
 
+  await t.test('does not depend on the umask of whoever makes it', async (t) => {
+    const before = process.umask();
+    t.teardown(() => process.umask(before));
+    for (const umask of [0o077, 0o000]) {
+      process.umask(umask);
+      const again = buildDeb(join(directory, 'again'));
+      t.ok(readFileSync(again).equals(readFileSync(deb)), umask.toString(8));
+    }
+  });
+
   await t.test('has no development packages, sources, or native code', async (t) => {
     const names = readdirSync(root, { recursive: true, encoding: 'utf8' });
     t.notOk(names.some((name) => /\.(?:ts|map|node)$/.test(name)));

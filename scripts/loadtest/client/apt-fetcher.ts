@@ -17,6 +17,8 @@ export interface Wanted {
   readonly size: number;
   readonly sha256: string;
   readonly modifiedSince?: string | undefined;
+  /** Where it is not there it is looked for elsewhere. */
+  readonly elsewhere?: boolean;
 }
 
 export type Fetched =
@@ -166,7 +168,7 @@ export class AptFetcher {
     this.#closing = false;
     this.#freeAt = performance.now();
     const { route, silenceMs, into } = this.#options;
-    const connection = new Connection(
+    this.#connection = new Connection(
       { route, silenceMs, into },
       {
         open: () => {
@@ -179,7 +181,6 @@ export class AptFetcher {
         lost: (why) => this.#lost(why),
       },
     );
-    this.#connection = connection;
   }
 
   #head(head: AnswerHead): void {
@@ -283,7 +284,8 @@ export class AptFetcher {
   }
 
   #fail(job: Job, code: string): void {
-    this.#options.observer.failed(code, job.wanted.path);
+    if (job.wanted.elsewhere === true && code === 'http-404') this.#options.observer.retried(code);
+    else this.#options.observer.failed(code, job.wanted.path);
     job.settle({ result: 'failed', code });
   }
 }

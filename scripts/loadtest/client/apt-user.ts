@@ -99,7 +99,7 @@ async function runSession(fetcher: AptFetcher, session: Session, lists: Lists, o
 /** By its hash, and where that is not there by its name. */
 async function fetchIndex(fetcher: AptFetcher, { index, indexPath }: ArchiveFacts): Promise<Fetched['result']> {
   for (const path of [index.path, indexPath]) {
-    const [got] = await fetcher.fetchAll([{ ...index, path, kind: 'index' }]);
+    const [got] = await fetcher.fetchAll([{ ...index, path, kind: 'index', elsewhere: path !== indexPath }]);
     if (got?.result !== 'failed' || got.code !== 'http-404') return got?.result ?? 'failed';
   }
   return 'failed';

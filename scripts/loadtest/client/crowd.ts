@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { Load } from '../load/load.ts';
+import type { Lateness } from '../measure/lateness.ts';
 import type { Counts, Latencies, Tick } from '../measure/tally.ts';
 import type { ArchiveFacts } from './apt-user.ts';
 import type { Route } from './route.ts';
@@ -29,7 +30,7 @@ export interface Done {
   /** Share of the time, 0 to 1, that the thread worked. */
   readonly busy: number;
   /** How late the thread was for its own timers: what it may have added to a latency. */
-  readonly lateMs: { readonly p99: number; readonly max: number };
+  readonly lateMs: Lateness;
 }
 
 export type CrowdMessage = { readonly kind: 'tick'; readonly tick: Tick } | Done;

@@ -1,8 +1,9 @@
 /** A thread full of simulated clients. Tells every second what happened, and at the end everything. */
 import { setMaxListeners } from 'node:events';
-import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
+import { performance } from 'node:perf_hooks';
 import { parentPort, workerData } from 'node:worker_threads';
 import { Sampler } from '../load/popularity.ts';
+import { measureLateness } from '../measure/lateness.ts';
 import { Tally } from '../measure/tally.ts';
 import { simulateUser } from './apt-user.ts';
 import { ReadBuffer } from './connection.ts';
@@ -17,8 +18,7 @@ async function main(): Promise<void> {
   port?.on('message', () => stop.abort());
   const tell = (message: CrowdMessage): void => port?.postMessage(message);
   const tally = new Tally();
-  const delay = monitorEventLoopDelay({ resolution: 5 });
-  delay.enable();
+  const lateness = measureLateness();
   const atStart = performance.eventLoopUtilization();
   const ticking = setInterval(() => tell({ kind: 'tick', tick: tally.takeTick() }), 1000);
   const sampler = new Sampler(data.weights);
@@ -31,10 +31,9 @@ async function main(): Promise<void> {
   });
   await Promise.all(clients);
   clearInterval(ticking);
-  delay.disable();
+  const lateMs = lateness();
   const { counts, latencies, examples } = tally;
   const busy = performance.eventLoopUtilization(atStart).utilization;
-  const lateMs = { p99: delay.percentile(99) / 1e6, max: delay.max / 1e6 };
   tell({ kind: 'tick', tick: tally.takeTick() });
   tell({ kind: 'done', counts, latencies, examples, busy, lateMs });
   port?.close();

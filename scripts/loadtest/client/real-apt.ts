@@ -40,6 +40,7 @@ export async function prepareRealApt(scope: Scope, options: RealAptOptions): Pro
       sources: [`deb ${signed}${source} ${archive.suite} main`],
       proxy,
       retries: 3,
+      signal: options.signal,
       ...(method ? { methods: linkMethods(join(directory, 'methods')) } : {}),
     });
     roots.push(root);

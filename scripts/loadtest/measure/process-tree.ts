@@ -6,8 +6,8 @@ export interface Cost {
   readonly resident: number;
   /** Resident bytes, shared pages divided among those who share them; undefined where the kernel does not say. */
   readonly proportional: number | undefined;
-  /** Processor seconds since their start, those of ended and awaited children included. */
-  readonly cpuSeconds: number;
+  /** Processor seconds since their start, those of ended and awaited children included, by the root of the tree. */
+  readonly cpuSeconds: ReadonlyMap<number, number>;
   readonly processes: number;
 }
 
@@ -23,7 +23,8 @@ const TICKS_A_SECOND = 100;
 
 /** Processes that are gone cost nothing. */
 export function costOf(roots: readonly number[], proc = '/proc'): Cost {
-  const tree = treeOf(roots, readAll(proc));
+  const all = readAll(proc);
+  const tree = treeOf(roots, all);
   let proportional: number | undefined = 0;
   for (const { pid } of tree) {
     const pss = /^Pss:\s+(\d+) kB/m.exec(read(`${proc}/${pid}/smaps_rollup`))?.[1];
@@ -33,9 +34,24 @@ export function costOf(roots: readonly number[], proc = '/proc'): Cost {
   return {
     resident: tree.reduce((sum, { residentPages }) => sum + residentPages * PAGE_BYTES, 0),
     proportional,
-    cpuSeconds: tree.reduce((sum, { ticks }) => sum + ticks, 0) / TICKS_A_SECOND,
+    cpuSeconds: new Map(
+      roots.map((root) => [root, treeOf([root], all).reduce((sum, { ticks }) => sum + ticks, 0) / TICKS_A_SECOND]),
+    ),
     processes: tree.length,
   };
+}
+
+/** Processor seconds of a target whose processes come and go: what one had used when it was last seen stays counted. */
+export class ProcessorTime {
+  readonly #byRoot = new Map<number, number>();
+
+  /** Seconds of all that have been seen. */
+  seen({ cpuSeconds }: Cost): number {
+    for (const [root, seconds] of cpuSeconds) {
+      this.#byRoot.set(root, Math.max(seconds, this.#byRoot.get(root) ?? 0));
+    }
+    return [...this.#byRoot.values()].reduce((sum, seconds) => sum + seconds, 0);
+  }
 }
 
 /** Processor seconds of this process and of its children that have ended. */

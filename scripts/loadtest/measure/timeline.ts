@@ -49,11 +49,12 @@ export class Timeline {
     this.total.retries += tick.retries;
   }
 
-  sampled(elapsedMs: number, cost: Cost): void {
+  /** @param cpuSeconds Of the target so far */
+  sampled(elapsedMs: number, cost: Cost, cpuSeconds: number): void {
     const slot = this.#slot(elapsedMs);
-    this.#cpuAtStart ??= cost.cpuSeconds;
+    this.#cpuAtStart ??= cpuSeconds;
     slot.resident = Math.max(slot.resident ?? 0, cost.resident);
-    slot.cpu = cost.cpuSeconds - this.#cpuAtStart;
+    slot.cpu = cpuSeconds - this.#cpuAtStart;
     this.peak.resident = Math.max(this.peak.resident, cost.resident);
     if (cost.proportional !== undefined) {
       this.peak.proportional = Math.max(this.peak.proportional ?? 0, cost.proportional);

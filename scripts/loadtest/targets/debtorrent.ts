@@ -81,6 +81,9 @@ async function startDaemons(scope: Scope, context: TargetContext, of: Debtorrent
         count - 1,
       );
   };
+  const late = (daemon: Daemon) => daemonMetric(daemon, /^debtorrent_event_loop_delay_seconds/).catch(() => 0);
+  /** Of those that have been restarted; 0 is as good as unknown. */
+  let latest = 0;
   let turn = 0;
   const route = ({ daemon }: Life) => {
     const { hostname, port } = new URL(daemon.base);
@@ -92,16 +95,14 @@ async function startDaemons(scope: Scope, context: TargetContext, of: Debtorrent
     speaksMethod: of.form === 'prefix',
     pids: () => lives.map(({ daemon }) => daemon.pid),
     async loopDelay() {
-      const all = lives.map(({ daemon }) =>
-        daemonMetric(daemon, /^debtorrent_event_loop_delay_seconds/).catch(() => 0),
-      );
-      return Math.max(...(await Promise.all(all)));
+      return Math.max(latest, ...(await Promise.all(lives.map(({ daemon }) => late(daemon))))) || undefined;
     },
     settled,
     async restart() {
       const life = used[turn++ % used.length];
       if (life === undefined) return;
       const { port } = new URL(life.daemon.base);
+      latest = Math.max(latest, await late(life.daemon));
       await life.scope.close();
       scope.assertOpen();
       const next = await begin({ ...life.options, port: Number(port) });

@@ -23,7 +23,7 @@ export interface RunningTarget {
   /** The processes whose trees are measured; none for a target that somebody else started. */
   pids(): readonly number[];
   /** Seconds that its event loop was late at most, lately; undefined where it cannot be asked. */
-  loopDelay?(): Promise<number>;
+  loopDelay?(): Promise<number | undefined>;
   /** Resolves when it knows what it has been asked for, such as an index that it loads in the background. */
   settled?(): Promise<void>;
   /** Stops one of its processes and starts it again on the same cache and port. */

@@ -24,7 +24,8 @@ export const TARGET_NAMES = Object.keys(TARGETS);
 export async function chooseTargets(options: Options, say: (line: string) => void): Promise<Target[]> {
   const chosen: Target[] = [];
   for (const name of options.targets.length > 0 || options.compare ? options.targets : ['debtorrent']) {
-    const target = isUrl(name) ? urlTarget(name, options.form) : TARGETS[name]?.(options);
+    const make = Object.hasOwn(TARGETS, name) ? TARGETS[name] : undefined;
+    const target = isUrl(name) ? urlTarget(name, options.form) : make?.(options);
     if (target === undefined)
       throw new UsageError(`--target: '${name}' is not one of ${TARGET_NAMES.join(', ')} or a URL`);
     const why = await target.unable();

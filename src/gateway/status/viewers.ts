@@ -28,7 +28,7 @@ export const MAX_VIEWERS = 32;
 const PICTURE_MS = 1_000;
 /** A viewer that takes its bytes so slowly misses pictures. */
 const MAX_BEHIND_BYTES = 64 * 1024;
-/** Comment lines keep the connection from looking idle. */
+/** After so long without news that is said: a page that hears nothing for much longer knows that nobody is there. */
 const SILENCE_MS = 15_000;
 const RETRY_MS = 3_000;
 
@@ -88,14 +88,10 @@ export class Viewers {
     if (res.writableLength > MAX_BEHIND_BYTES) return;
     const now = this.#deps.clock.now();
     const news = [...sections].filter(([name, text]) => sent.get(name) !== text);
-    if (news.length === 0) {
-      if (now - viewer.heardAt < SILENCE_MS) return;
-      res.write(':\n\n');
-    } else {
-      for (const [name, text] of news) sent.set(name, text);
-      // JSON has no line ends of its own, so that it is one data line.
-      res.write(`data: ${JSON.stringify(Object.fromEntries(news))}\n\n`);
-    }
+    if (news.length === 0 && now - viewer.heardAt < SILENCE_MS) return;
+    for (const [name, text] of news) sent.set(name, text);
+    // JSON has no line ends of its own, so that it is one data line. Scripts are not told of comments, but of no news.
+    res.write(`data: ${JSON.stringify(Object.fromEntries(news))}\n\n`);
     viewer.heardAt = now;
   }
 }

@@ -216,9 +216,31 @@ t.test('the status page', { skip: skipWithoutChromium || skipWithoutApt }, async
     const { http } = daemon.ready;
     t.equal((await daemon.stop()).code, 0);
     await page.getByText('no answer, trying again').waitFor();
+    t.match(await page.getByRole('status').textContent(), 'It does not answer. What follows is how it was.');
     await daemon.start(http);
     await page.getByText('live', { exact: true }).waitFor();
+    t.match(await page.getByRole('status').textContent(), 'It works');
     t.match(await page.locator('#saved').textContent(), /Since .*: [1-9]\d* requests/, 'sums outlive the process');
     await page.context().close();
+  });
+
+  await t.test('nor is a connection that leads nowhere taken for a daemon that works', async (t) => {
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    await page.clock.install();
+    await page.goto(daemon.url);
+    await page.getByText('live', { exact: true }).waitFor();
+    const { pid } = daemon.ready;
+    process.kill(pid, 'SIGSTOP');
+    try {
+      await page.clock.fastForward(60_000);
+      await page.getByText('no answer, trying again').waitFor();
+      t.match(await page.getByRole('status').textContent(), 'It does not answer');
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
+    await page.getByText('live', { exact: true }).waitFor();
+    t.match(await page.getByRole('status').textContent(), 'It works');
+    await context.close();
   });
 });

@@ -98,8 +98,8 @@ t.test('when nothing changes a sign of life is sent now and then', async (t) => 
   const watcher = await s.watch();
   await until('there is the first', () => watcher.text.includes('fixed'));
   for (let seconds = 0; seconds < 16; seconds++) await s.second();
-  await until('there is a comment line', () => watcher.text.endsWith('\n\n:\n\n'));
-  t.equal(watcher.text.match(/data:/g)?.length, 1);
+  await until('it is told that there are none', () => watcher.text.endsWith('\n\ndata: {}\n\n'));
+  t.equal(watcher.text.match(/data:/g)?.length, 2);
 });
 
 t.test('more viewers than there are places are refused', async (t) => {

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { costOf } from '../../../scripts/loadtest/measure/process-tree.ts';
+import { ProcessorTime, costOf } from '../../../scripts/loadtest/measure/process-tree.ts';
 
 t.test('memory and processor time of a tree are added up, of nobody else', (t) => {
   const proc = mkdtempSync(join(tmpdir(), 'dt-proc-'));
@@ -20,7 +20,15 @@ t.test('memory and processor time of a tree are added up, of nobody else', (t) =
   add(11, 10, 20);
   add(12, 11, 30);
   add(13, 1, 1000);
-  t.same(costOf([10], proc), { resident: 60 * 4096, proportional: 60 * 1024, cpuSeconds: 6, processes: 3 });
+  const cpuSeconds = new Map([[10, 6]]);
+  t.same(costOf([10], proc), { resident: 60 * 4096, proportional: 60 * 1024, cpuSeconds, processes: 3 });
+  t.same(
+    [...costOf([10, 13], proc).cpuSeconds],
+    [
+      [10, 6],
+      [13, 2],
+    ],
+  );
   rmSync(join(proc, '12/smaps_rollup'));
   t.match(costOf([10], proc), { proportional: undefined, resident: 60 * 4096 });
   t.end();
@@ -35,4 +43,16 @@ t.test('a real process with a child, and after its end', async (t) => {
   process.kill(-pid, 'SIGKILL');
   await once(child, 'exit');
   t.match(costOf([pid]), { processes: 0, resident: 0 });
+});
+
+t.test('processor time of what was restarted stays counted', (t) => {
+  const cost = (...cpuSeconds: readonly (readonly [number, number])[]) => {
+    return { resident: 0, proportional: 0, processes: 1, cpuSeconds: new Map(cpuSeconds) };
+  };
+  const processor = new ProcessorTime();
+  t.equal(processor.seen(cost([10, 5], [11, 1])), 6);
+  t.equal(processor.seen(cost([10, 7], [11, 1])), 8);
+  t.equal(processor.seen(cost([10, 0], [11, 1])), 8, 'while it is gone');
+  t.equal(processor.seen(cost([12, 0.5], [11, 2])), 9.5, 'and when another runs in its place');
+  t.end();
 });
