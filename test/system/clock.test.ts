@@ -40,7 +40,7 @@ t.test('files that come after the clock was set back are kept', async (t) => {
   const hour = /T(\d\d):/;
   await until('the daemon has noticed', async () => {
     await daemon.request('/nothing');
-    const said = hour.exec(JSON.parse(daemon.lines.at(-1) ?? '{}').time ?? '')?.[1];
+    const said = hour.exec(JSON.parse(daemon.logged('"time"').at(-1) ?? '{}').time ?? '')?.[1];
     return said !== hour.exec(new Date().toISOString())?.[1];
   });
   for (const name of names) await get(name);

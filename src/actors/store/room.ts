@@ -122,7 +122,7 @@ export class Room {
 
   async #freeBytes(): Promise<number> {
     const { clock, layout } = this.#deps;
-    if (clock.now() - this.#disk.checkedAt > DISK_CHECK_MS) {
+    if (Math.abs(clock.now() - this.#disk.checkedAt) > DISK_CHECK_MS) {
       const { bavail, bsize } = await statfs(layout.root);
       this.#disk = { checkedAt: clock.now(), freeBytes: bavail * bsize };
     }
