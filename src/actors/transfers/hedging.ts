@@ -64,6 +64,12 @@ export class Hedging {
     return this.#slow;
   }
 
+  /** And nobody else wants the file: peers are asked for little at a time, and a mirror for the rest. */
+  get outrun(): boolean {
+    const { wanters, elsewhere } = this.#deps.peers;
+    return this.#slow && wanters + elsewhere.length === 0;
+  }
+
   /** It fetches what a peer fetches too. */
   isHedge(mirrorJob: JobId): boolean {
     return this.#hedge?.mirrorJob === mirrorJob;
@@ -154,9 +160,8 @@ export class Hedging {
       // While others are fetching peers give what they get, and that they have no more says nothing.
       const looks = peers.elsewhere.length > 0 ? (soonest?.looks ?? 0) : this.#lasts;
       const lasting = looks > SLOW_LOOKS;
-      // Machines that want the same have the mirror's line between them.
-      const share = mirror.rate === undefined ? undefined : mirror.rate / (peers.wanters + 1);
-      this.#slow = lasting && this.#pace.slowerThan(share);
+      this.#slow = (lasting || this.outrun) && this.#pace.slowerThan(mirror.rate, peers.wanters);
+      if (this.outrun) this.#leaveToMirror(soonest);
       if (soonest !== undefined && (stalled || this.#slow || this.#probes(now))) this.#begin(soonest);
       // A mirror that has only the whole cannot take a part of it.
       if (stalled && mirror.wholeOnly) peers.sitOut();
@@ -164,6 +169,13 @@ export class Hedging {
     }
     if (this.#slow || was) this.#deps.changed();
     this.watch();
+  }
+
+  /** What peers have not begun with; they go on with what is needed soonest. */
+  #leaveToMirror(soonest: RunningPeerJob | undefined): void {
+    const { jobs } = this.#deps.peers;
+    const going = soonest ?? jobs.all()[0];
+    for (const job of jobs.all()) if (job !== going && job.own.bytes === 0) jobs.cancel(job.job.id);
   }
 
   /** Nobody knows what the mirror would bring, and peers take long: it is tried out on what is needed soonest. */

@@ -20,6 +20,8 @@ export interface EndedJob {
   /** Bytes that came. */
   readonly bytes: number;
   readonly tookMs: number;
+  /** What it and those beside it have brought since there was none. */
+  readonly together: { readonly bytes: number; readonly ms: number };
   /** It was not wanted any more. */
   readonly cancelled: boolean;
 }
@@ -45,6 +47,8 @@ export class Jobs {
     { job: RangeJob; sender: MirrorUrl; startedAt: number; bytes: number; cancelled: boolean }
   >();
   #drained: (() => void)[] = [];
+  /** Since when there are some, and what they have brought. */
+  #busy = { since: 0, bytes: 0 };
 
   constructor(deps: JobsDeps, onEnd: (ended: EndedJob, outcome: RangeOutcome) => void) {
     this.#deps = deps;
@@ -73,6 +77,7 @@ export class Jobs {
     const { mirror, nextJobId, register, now } = this.#deps;
     const id = nextJobId();
     const running = { job: { ...job, id, path: '' }, sender: job.url, startedAt: now(), bytes: 0, cancelled: false };
+    if (this.#running.size === 0) this.#busy = { since: running.startedAt, bytes: 0 };
     this.#running.set(id, running);
     register(id);
     const run = async () => {
@@ -100,7 +105,9 @@ export class Jobs {
   /** Counts bytes that came; the job that they belong to and who sent them, or undefined when it has ended. */
   wrote(id: JobId, bytes: number): { readonly job: RangeJob; readonly sender: MirrorUrl } | undefined {
     const running = this.#running.get(id);
-    if (running !== undefined) running.bytes += bytes;
+    if (running === undefined) return undefined;
+    running.bytes += bytes;
+    this.#busy.bytes += bytes;
     return running;
   }
 
@@ -150,7 +157,9 @@ export class Jobs {
     this.#running.delete(id);
     this.#deps.unregister(id);
     const { job, bytes, startedAt, cancelled } = running;
-    this.#onEnd({ job, bytes, tookMs: this.#deps.now() - startedAt, cancelled }, outcome);
+    const now = this.#deps.now();
+    const together = { bytes: this.#busy.bytes, ms: now - this.#busy.since };
+    this.#onEnd({ job, bytes, tookMs: now - startedAt, together, cancelled }, outcome);
     if (this.#running.size > 0) return;
     const waiting = this.#drained;
     this.#drained = [];

@@ -227,7 +227,7 @@ export class MirrorSide {
     return this.#jobs.start(job, () => this.#host.path());
   }
 
-  #jobEnded({ job, bytes, tookMs, cancelled }: EndedJob, outcome: RangeOutcome): void {
+  #jobEnded({ job, bytes, tookMs, together, cancelled }: EndedJob, outcome: RangeOutcome): void {
     if (!this.#host.active) return;
     if (cancelled && outcome.kind === 'failed') {
       this.#host.ready();
@@ -237,8 +237,8 @@ export class MirrorSide {
     switch (outcome.kind) {
       case 'done':
         this.#jobBytes = nextJobBytes(this.#jobBytes, bytes, tookMs);
-        // Those that run beside it give as much again, more or less.
-        this.#deps.noteRate(job.url, bytes * (this.#jobs.count + 1), tookMs);
+        // By itself each says as little of the mirror as one of its connections does.
+        this.#deps.noteRate(job.url, together.bytes, together.ms);
         this.#info = { ...this.#info, ...outcome.info };
         this.#content.size ??= outcome.info.size ?? outcome.end;
         this.#content.have.add(job.start, outcome.end);

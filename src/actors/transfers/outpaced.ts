@@ -6,6 +6,7 @@
 import type { Clock } from '../../core/clock.ts';
 import type { MirrorSide } from './mirror-side.ts';
 import type { PeerSide } from './peer-side.ts';
+import { leastPace } from './peer-pace.ts';
 import { PEER_JOB_BYTES } from './source-plan.ts';
 
 export interface OutpacedDeps {
@@ -38,7 +39,7 @@ export class Outpaced {
     if (this.#over || pace === undefined || rate === undefined || size > PEER_JOB_BYTES) return false;
     // Who fetches the same saves the mirror a copy; and one that fails helps nobody.
     if (wanters + elsewhere.length + received + jobs.count > 0 || mirror.troubled || mirror.exhausted) return false;
-    if (size / pace <= SOON_MS || 2 * pace >= rate) return false;
+    if (size / pace <= SOON_MS || pace >= leastPace(rate, 0)) return false;
     this.#timer ??= clock.setTimeout(
       () => {
         this.#over = true;

@@ -8,9 +8,21 @@ export const MAX_STALLED_MS = 1_500;
 /** A rate counts when it was measured over this time, in milliseconds. */
 export const SLOW_MS = 1_000;
 
+/** Shares of the mirror's rate. */
+const ALONE = 0.75;
+const IN_A_CROWD = 0.5;
+
 /** Milliseconds without a byte that make a stall where first bytes come after so many as a rule. */
 export function stalledMs(firstBytesMs: number): number {
   return Math.max(STALLED_MS, Math.min(STALLED_TIMES * firstBytesMs, MAX_STALLED_MS));
+}
+
+/**
+ * What peers have to give for the mirror to stand by. It is spared a third of the time that it would take, but where its
+ * bytes are also what others wait for, half of what it could give each of them is enough.
+ */
+export function leastPace(mirrorRate: number, wanters: number): number {
+  return wanters === 0 ? ALONE * mirrorRate : (IN_A_CROWD * mirrorRate) / (wanters + 1);
 }
 
 interface Sample {
@@ -41,9 +53,12 @@ export class PeerPace {
     return (last.bytes - first.bytes) / (last.at - first.at);
   }
 
-  /** They give less than half of what the mirror gave when it was measured last, in bytes a millisecond. */
-  slowerThan(mirrorRate: number | undefined): boolean {
+  /**
+   * They give less than the mirror's rate, in bytes a millisecond, makes worth a wait; `wanters` is how many machines
+   * want the same, which have the mirror's line between them.
+   */
+  slowerThan(mirrorRate: number | undefined, wanters: number): boolean {
     const rate = this.rate();
-    return rate !== undefined && mirrorRate !== undefined && rate < mirrorRate / 2;
+    return rate !== undefined && mirrorRate !== undefined && rate < leastPace(mirrorRate, wanters);
   }
 }

@@ -157,7 +157,7 @@ export class Together {
       available: peers.available,
       elsewhere: peers.elsewhere,
       focus: this.#focus,
-      slots: mayAsk ? peers.slots : 0,
+      slots: mayAsk ? Math.min(peers.slots, this.#hedging.outrun ? 1 - peers.jobs.count : Infinity) : 0,
       mirrorHelps: !mirror.exhausted && (peers.benched || outpaced || this.#hedging.slow),
     });
     for (const range of ranges) peers.start(range);

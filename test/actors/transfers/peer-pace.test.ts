@@ -8,19 +8,20 @@ t.test('a rate is known after a second, and is that of about the last second', (
   for (let now = 0; now <= 900; now += 100) {
     pace.sample(now, 0);
     t.equal(pace.rate(), undefined);
-    t.notOk(pace.slowerThan(1e9));
+    t.notOk(pace.slowerThan(1e9, 0));
   }
   for (let now = 1000; now <= 3000; now += 100) pace.sample(now, (now - 1000) * 50);
   t.equal(pace.rate(), 50);
   t.end();
 });
 
-t.test('less than half of what the mirror gave is slow; where that is not known nothing is', (t) => {
+t.test('less than three quarters of what the mirror gave is slow, or half of the part of each', (t) => {
   fc.assert(
-    fc.property(fc.integer({ min: 0, max: 1000 }), fc.integer({ min: 1, max: 1000 }), (peers, mirror) => {
+    fc.property(fc.nat(1000), fc.integer({ min: 1, max: 1000 }), fc.nat(9), (peers, mirror, wanters) => {
       const pace = new PeerPace();
       for (let now = 0; now <= 2000; now += 100) pace.sample(now, now * peers);
-      return pace.slowerThan(mirror) === peers < mirror / 2 && !pace.slowerThan(undefined);
+      const least = wanters === 0 ? (3 * mirror) / 4 : mirror / (2 * (wanters + 1));
+      return pace.slowerThan(mirror, wanters) === peers < least && !pace.slowerThan(undefined, wanters);
     }),
   );
   t.end();
@@ -30,10 +31,10 @@ t.test('a pause is no slowness', (t) => {
   const pace = new PeerPace();
   pace.sample(0, 0);
   pace.sample(2000, 10);
-  t.ok(pace.slowerThan(1000));
+  t.ok(pace.slowerThan(1000, 0));
   pace.reset();
   pace.sample(9000, 10);
-  t.notOk(pace.slowerThan(1000));
+  t.notOk(pace.slowerThan(1000, 0));
   t.end();
 });
 

@@ -41,6 +41,18 @@ t.test('a mirror of which nothing is known is tried out, and brings what slow pe
   t.ok(bytes > 8 * MIB, `${bytes} bytes came from the mirror`);
 });
 
+t.test('a mirror that gives each connection little helps peers that bring more than one of these', async (t) => {
+  const [known, data] = [randomBytes('all connections', 8 * MIB), randomBytes('more than one', 16 * MIB)];
+  const { web, peers, fetch, fromMirror } = await scene(t, { 'known.deb': known, 'a.deb': data });
+  web.rule(/deb$/, { rate: MIB });
+  peers.script = honest(known, { view: () => NOBODY });
+  t.match(await fetch('known.deb'), { source: 'mirror' });
+  peers.script = honest(data, { delayMs: 300 });
+  t.match(await fetch('a.deb'), { source: 'mixed' });
+  const bytes = (await fromMirror()) - known.length;
+  t.ok(bytes >= MIB, `${bytes} bytes came from the mirror`);
+});
+
 t.test('a file that known peers would be long about comes from a mirror that is faster', async (t) => {
   const names = ['slow.deb', 'soon.deb', 'large.deb', 'failing.deb', 'hanging.deb'];
   const small = (name: string) => randomBytes(name, name === 'large.deb' ? 5 * MIB : 300_000);
