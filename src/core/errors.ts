@@ -97,6 +97,17 @@ export class DebtorrentError extends Error {
   }
 }
 
+/**
+ * What a file of the cache directory could not be written or read for: STORE_FULL when there is no room, else STORE_IO.
+ * @param before stands before what the system says of it.
+ */
+export function storeError(error: unknown, before = ''): DebtorrentError {
+  if (error instanceof DebtorrentError) return error;
+  const { code, message } = error as NodeJS.ErrnoException;
+  const full = code === 'ENOSPC' || code === 'EDQUOT';
+  return new DebtorrentError(full ? 'STORE_FULL' : 'STORE_IO', before + message, { cause: error });
+}
+
 /** Narrows anything thrown to a DebtorrentError; what is not one becomes INTERNAL with its message. */
 export function asDebtorrentError(error: unknown): DebtorrentError {
   if (error instanceof DebtorrentError) return error;

@@ -2,7 +2,7 @@
  * Release files on their way to clients: each one is shown to the packages parser before its answer ends, so that
  * what a client was served is what the catalogue goes by when the client asks for the indexes that it lists.
  */
-import { archiveKey } from '../core/archive/archive-state.ts';
+import { archiveKey, type ArchiveKey, type ArchiveState } from '../core/archive/archive-state.ts';
 import type { Catalogue } from '../core/archive/catalogue.ts';
 import { asDebtorrentError, type ErrorCode } from '../core/errors.ts';
 import type { locate } from '../core/archive/location.ts';
@@ -77,9 +77,8 @@ export class ReleaseWatch {
     const key = archiveKey(releaseDir);
     return {
       begun: () => catalogue.setDiverged(key, true),
-      ended(sha256) {
-        const adopted = catalogue.archives().find((archive) => archive.key === key)?.verified;
-        const isOther = name !== 'InRelease' || sha256 !== adopted;
+      ended: (sha256) => {
+        const isOther = name !== 'InRelease' || sha256 !== this.#known(key)?.verified;
         catalogue.setDiverged(key, isOther);
         if (isOther) parser.tell('releaseUnsigned', releaseDir);
       },
@@ -98,9 +97,12 @@ export class ReleaseWatch {
       .then((file) => this.fetched(location, url, file))
       .catch(() => {
         // nobody has all of it
-        const known = catalogue.archives().find((archive) => archive.key === key);
-        catalogue.setDiverged(key, known?.diverged === true);
+        catalogue.setDiverged(key, this.#known(key)?.diverged === true);
       });
+  }
+
+  #known(key: ArchiveKey): ArchiveState | undefined {
+    return this.#deps.catalogue.archives().find((archive) => archive.key === key);
   }
 
   async #submit(releaseDir: MirrorUrl, input: Parameters<PackagesParserProtocol['releaseFetched']>[0]): Promise<void> {

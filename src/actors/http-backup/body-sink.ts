@@ -2,12 +2,11 @@
 import { createHash, type Hash } from 'node:crypto';
 import { createBrotliDecompress, createGunzip, createInflate, type Gunzip } from 'node:zlib';
 
-import { DebtorrentError } from '../../core/errors.ts';
+import { DebtorrentError, storeError } from '../../core/errors.ts';
 import type { Sha256 } from '../../core/ids.ts';
 import type { RangeJob, RangeOutcome } from '../source.ts';
 import type { Body } from './answer.ts';
 import type { Exchange } from './exchange.ts';
-import { storeError } from './mirror-error.ts';
 import type { BodyWriter, BodyWriterOptions } from './range-writer.ts';
 
 export interface BodySinkDeps {
@@ -103,7 +102,7 @@ export class BodySink {
     try {
       await this.#writer.finish();
     } catch (error) {
-      throw this.#fault ?? storeError(error as Error);
+      throw this.#fault ?? storeError(error);
     }
     if (this.#fault !== undefined) throw this.#fault;
   }

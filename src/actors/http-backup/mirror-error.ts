@@ -35,14 +35,6 @@ export function mirrorError(error: unknown): DebtorrentError {
   }
 }
 
-/** An error of the partial file. */
-export function storeError(error: Error): DebtorrentError {
-  if (error instanceof DebtorrentError) return error;
-  const { code, message } = error as NodeJS.ErrnoException;
-  const full = code === 'ENOSPC' || code === 'EDQUOT';
-  return new DebtorrentError(full ? 'STORE_FULL' : 'STORE_IO', message, { cause: error });
-}
-
 /**
  * True for a kept connection that the mirror closed at the moment when it was used again, as far as that can be known:
  * nothing of an answer came, and it is not certain that the connection was new.

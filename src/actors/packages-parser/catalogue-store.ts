@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import type { ArchiveState, IndexState, SegmentFile } from '../../core/archive/archive-state.ts';
 import { segmentsOf } from '../../core/archive/archive-state.ts';
 import { Segment } from '../../core/archive/segment.ts';
-import { DebtorrentError } from '../../core/errors.ts';
+import { storeError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logging.ts';
 import type { RememberedUse } from './remembered-uses.ts';
 
@@ -158,9 +158,7 @@ export class CatalogueStore {
       await this.#write(name, data);
     } catch (error) {
       this.#fresh.delete(name);
-      const { code, message } = error as NodeJS.ErrnoException;
-      const fault = code === 'ENOSPC' || code === 'EDQUOT' ? 'STORE_FULL' : 'STORE_IO';
-      throw new DebtorrentError(fault, `the catalogue cannot be written: ${message}`, { cause: error });
+      throw storeError(error, 'the catalogue cannot be written: ');
     }
   }
 

@@ -11,7 +11,7 @@ import { chmod, rm, stat, utimes } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import { onwards, type Clock } from '../../core/clock.ts';
-import { DebtorrentError } from '../../core/errors.ts';
+import { DebtorrentError, storeError } from '../../core/errors.ts';
 import { parseSha256, type Sha256 } from '../../core/ids.ts';
 import type { Logger } from '../../core/logging.ts';
 import type { Behaviour } from '../../kernel/protocol.ts';
@@ -192,10 +192,7 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
     try {
       return await work;
     } catch (error) {
-      if (error instanceof DebtorrentError) throw error;
-      const { code, message } = error as NodeJS.ErrnoException;
-      const full = code === 'ENOSPC' || code === 'EDQUOT';
-      throw new DebtorrentError(full ? 'STORE_FULL' : 'STORE_IO', message, { cause: error });
+      throw storeError(error);
     }
   };
 

@@ -18,8 +18,8 @@ export function stalledMs(firstBytesMs: number): number {
 }
 
 /**
- * What peers have to give for the mirror to stand by. It is spared a third of the time that it would take, but where its
- * bytes are also what others wait for, half of what it could give each of them is enough.
+ * What peers have to give for the mirror to stand by: to spare it, a file may take a third longer than from the mirror,
+ * and where others wait for the mirror's bytes as well, twice as long as its part for each of them would.
  */
 export function leastPace(mirrorRate: number, wanters: number): number {
   return wanters === 0 ? ALONE * mirrorRate : (IN_A_CROWD * mirrorRate) / (wanters + 1);

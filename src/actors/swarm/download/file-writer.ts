@@ -9,7 +9,7 @@
 import { closeSync, constants, fdatasync, openSync } from 'node:fs';
 
 import type { Clock } from '../../../core/clock.ts';
-import { DebtorrentError } from '../../../core/errors.ts';
+import { storeError, type DebtorrentError } from '../../../core/errors.ts';
 import type { DoesInPlace } from '../../../core/in-place.ts';
 import { SMALL_FILE_BYTES } from '../../../core/job-size.ts';
 import type { BlockPool } from '../block-pool.ts';
@@ -181,8 +181,7 @@ export class FileWriter {
 
   #failed(error: NodeJS.ErrnoException): void {
     if (this.#error !== undefined) return;
-    const full = error.code === 'ENOSPC' || error.code === 'EDQUOT';
-    this.#error = new DebtorrentError(full ? 'STORE_FULL' : 'STORE_IO', error.message, { cause: error });
+    this.#error = storeError(error);
     this.#queued = 0;
     for (const { bytes, chunks } of this.#queue.splice(0)) {
       for (const chunk of chunks) this.#options.blocks.give(chunk);
