@@ -20,6 +20,8 @@ export interface FileWriterOptions {
   readonly path: string;
   readonly size: number;
   readonly clock: Clock;
+  /** Written and not flushed yet, in bytes, also by earlier writers of this file. */
+  readonly unflushed: { bytes: number };
   /** Of writes of 1 MiB at most. */
   readonly inPlace: DoesInPlace;
   readonly budget: MemoryBudget;
@@ -39,8 +41,11 @@ interface Run {
 const MAX_RUN_BYTES = 1024 * 1024;
 /** So much is written before the turn of the event loop is over: it is about what stays in the processor's cache. */
 const ENOUGH_BYTES = 512 * 1024;
-/** So much is flushed while more comes, so that at the end not all of it has to be. */
-const FLUSH_BYTES = 256 * 1024 * 1024;
+/**
+ * So much is flushed while more comes, so that at the end not all of it has to be. A flush holds writes up while the file
+ * system's journal commits, for longer the more there was to flush: 1 GiB takes 3.5 s with this and 4.0 with 256 MiB.
+ */
+const FLUSH_BYTES = 32 * 1024 * 1024;
 const FLAGS = constants.O_RDWR | constants.O_CREAT;
 const MODE = 0o600;
 
@@ -52,7 +57,6 @@ export class FileWriter {
   #writing: Run | undefined;
   #next: NodeJS.Immediate | undefined;
   #fd: number | undefined;
-  #unflushed = 0;
   #flushing: Promise<void> | undefined;
   #error: DebtorrentError | undefined;
   #waiting: { readonly start: number; readonly end: number; readonly resolve: () => void }[] = [];
@@ -142,12 +146,12 @@ export class FileWriter {
   }
 
   #done({ start, chunks, bytes }: Run): void {
-    const { budget, blocks, wrote } = this.#options;
+    const { budget, blocks, unflushed, wrote } = this.#options;
     for (const chunk of chunks) blocks.give(chunk);
     budget.release(bytes);
     if (this.#error !== undefined) return;
-    this.#unflushed += bytes;
-    if (this.#unflushed >= FLUSH_BYTES) this.#flush();
+    unflushed.bytes += bytes;
+    if (unflushed.bytes >= FLUSH_BYTES) this.#flush();
     wrote(start, start + bytes);
   }
 
@@ -155,7 +159,7 @@ export class FileWriter {
   #flush(): void {
     const fd = this.#fd;
     if (fd === undefined || this.#flushing !== undefined) return;
-    this.#unflushed = 0;
+    this.#options.unflushed.bytes = 0;
     this.#flushing = new Promise<void>((resolve) => fdatasync(fd, () => resolve())).then(() => {
       this.#flushing = undefined;
     });

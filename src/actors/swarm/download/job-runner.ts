@@ -177,6 +177,7 @@ export class JobRunner {
     return new FileWriter({
       path,
       size,
+      unflushed: want.unflushed,
       clock: this.#deps.clock,
       budget: this.#deps.budget,
       blocks: this.#deps.blocks,

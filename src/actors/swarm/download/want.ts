@@ -71,6 +71,8 @@ export class Want {
   readonly wordBreakers = new Set<Lane>();
   mirror: MirrorPart | undefined;
   writer: FileWriter | undefined;
+  /** Written by this and earlier writers, and not flushed yet, in bytes. */
+  readonly unflushed = { bytes: 0 };
   /** The writer before this one is closing the file. */
   closing: Promise<void> | undefined;
   /** Pieces that some peer would send now. */

@@ -34,6 +34,7 @@ for (const [disk, inPlace] of [
     const writer = new FileWriter({
       path,
       size: data.length,
+      unflushed: { bytes: 0 },
       budget,
       clock: systemClock,
       blocks: new BlockPool(),
@@ -67,6 +68,7 @@ t.test('a small file is written before the call returns', (t) => {
   const writer = new FileWriter({
     path,
     size: 1000,
+    unflushed: { bytes: 0 },
     budget,
     clock: systemClock,
     blocks: new BlockPool(),
@@ -94,6 +96,7 @@ for (const [disk, inPlace] of [
     const writer = new FileWriter({
       path: join(directory, 'not-a-directory', 'file'),
       size: 100 * BLOCK_BYTES,
+      unflushed: { bytes: 0 },
       budget,
       clock: systemClock,
       blocks: new BlockPool(),
@@ -127,29 +130,35 @@ t.test('at the bound nothing more is let in until there is some room, but for sm
   t.end();
 });
 
-t.test('a long file is flushed while it comes, and closed when that is done', async (t) => {
+t.test('a long file is flushed while it comes, whoever writes it, and closed when that is done', async (t) => {
   const budget = new MemoryBudget(() => undefined);
-  const blocks = 2100;
+  const blocks = 200;
   const path = join(t.testdir(), 'file');
+  const unflushed = { bytes: 0 };
   let wrote = 0;
-  const writer = new FileWriter({
-    path,
-    size: blocks * BLOCK_BYTES,
-    budget,
-    clock: systemClock,
-    blocks: new BlockPool(),
-    inPlace: QUICK,
-    wrote: (start, end) => (wrote += end - start),
-    failed: (error) => t.fail(error.message),
-  });
-  const block = randomBytes('block', BLOCK_BYTES);
-  for (let at = 0; at < blocks; at++) {
-    budget.reserve(BLOCK_BYTES, false);
-    writer.push(at * BLOCK_BYTES, block);
+  for (const first of [0, blocks]) {
+    const writer = new FileWriter({
+      path,
+      size: 2 * blocks * BLOCK_BYTES,
+      unflushed,
+      budget,
+      clock: systemClock,
+      blocks: new BlockPool(),
+      inPlace: QUICK,
+      wrote: (start, end) => (wrote += end - start),
+      failed: (error) => t.fail(error.message),
+    });
+    const block = randomBytes('block', BLOCK_BYTES);
+    for (let at = first; at < first + blocks; at++) {
+      budget.reserve(BLOCK_BYTES, false);
+      writer.push(at * BLOCK_BYTES, block);
+    }
+    t.ok(wrote > (first + blocks - 8) * BLOCK_BYTES, 'it does not wait for the turn to end');
+    await writer.close();
+    t.equal(wrote, (first + blocks) * BLOCK_BYTES);
   }
-  t.ok(wrote > (blocks - 8) * BLOCK_BYTES, 'it does not wait for the turn to end');
-  await writer.close();
-  t.equal(wrote, blocks * BLOCK_BYTES);
+  const left = (2 * blocks * BLOCK_BYTES) % (32 * 2 ** 20);
+  t.equal(unflushed.bytes, left);
   t.equal(budget.used, 0);
   const open = readdirSync('/proc/self/fd').map((fd) => {
     try {
