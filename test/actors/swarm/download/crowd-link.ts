@@ -92,7 +92,6 @@ export class End implements Link {
       this.#waiting.delete(key);
       this.#requests.came(block);
       const start = block.index * PIECE_BYTES + block.offset;
-      this.#self.unwritten += block.length;
       this.#self.downloads.block(this, block, file.data.subarray(start, start + block.length));
     }, wait);
     this.#requests.add(block, time);

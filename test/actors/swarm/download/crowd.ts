@@ -66,8 +66,6 @@ export class Machine {
   doneAt: number | undefined;
   dead = false;
   free = 0;
-  /** Bytes that came from peers and are on their way to the disk. */
-  unwritten = 0;
 
   constructor(name: string, options: CrowdOptions, mirror: Mirror) {
     this.name = name;
@@ -88,7 +86,7 @@ export class Machine {
         this.#view = view;
         this.pump();
       },
-      wrote: (_, start, end) => this.#there(start, end),
+      wrote: (_, start, end) => void this.have.add(start, end),
       pieceRoot: () => Promise.reject(new Error('not here')),
       finalPath: options.path,
       takeTokens: () => 0,
@@ -176,17 +174,12 @@ export class Machine {
     this.#peerJobs.add(start, end);
     this.#peerJobCount += 1;
     void this.downloads.fetch({ id: this.#nextJob++, want: 1, start, end }).then(({ kind }) => {
-      if (kind === 'done') this.#there(start, end);
+      if (kind === 'done') this.have.add(start, end);
       this.#peerJobs.remove(start, end);
       this.#peerJobCount -= 1;
       this.#done();
       this.pump();
     });
-  }
-
-  #there(start: number, end: number): void {
-    for (const gap of this.have.missing(start, end)) this.unwritten -= gap.end - gap.start;
-    this.have.add(start, end);
   }
 
   #done(): void {
