@@ -86,7 +86,7 @@ export class Machine {
         this.#view = view;
         this.pump();
       },
-      wrote: (_, start, end) => void this.have.add(start, end),
+      wrote: (_, start, end) => this.have.add(start, end),
       pieceRoot: () => Promise.reject(new Error('not here')),
       finalPath: options.path,
       takeTokens: () => 0,
