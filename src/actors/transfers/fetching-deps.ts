@@ -7,6 +7,7 @@ import type { FileInfo, RangeJob } from '../source.ts';
 import type { Candidates, Fault } from './candidates.ts';
 import type { Content } from './content.ts';
 import type { JobsDeps } from './jobs.ts';
+import type { MirrorRate } from './mirror-health.ts';
 import type { PeerDirectory } from './peer-directory.ts';
 
 export interface FetchingDeps extends JobsDeps {
@@ -19,9 +20,9 @@ export interface FetchingDeps extends JobsDeps {
   failing(url: MirrorUrl): boolean;
   mirrorFailed(url: MirrorUrl, failed: boolean): void;
   /** A transfer got so many bytes in that time from a mirror. */
-  noteRate(url: MirrorUrl, bytes: number, ms: number): void;
-  /** Bytes a millisecond that a transfer got from the mirror when that was measured last. */
-  mirrorRate(url: MirrorUrl): number | undefined;
+  noteRate(url: MirrorUrl, bytes: number, ms: number, connections: number): void;
+  /** What a transfer got from the mirror when that was measured last. */
+  mirrorRate(url: MirrorUrl): MirrorRate | undefined;
   /** Absent where there are no swarms. */
   readonly directory?: PeerDirectory | undefined;
   /** Counts bytes of peers. */

@@ -160,7 +160,9 @@ export class Hedging {
       // While others are fetching peers give what they get, and that they have no more says nothing.
       const looks = peers.elsewhere.length > 0 ? (soonest?.looks ?? 0) : this.#lasts;
       const lasting = looks > SLOW_LOOKS;
-      this.#slow = (lasting || this.outrun) && this.#pace.slowerThan(mirror.rate, peers.wanters);
+      const alone = peers.wanters + peers.elsewhere.length === 0;
+      const rate = alone ? mirror.pace.hoped : mirror.pace.rate;
+      this.#slow = (lasting || this.outrun) && this.#pace.slowerThan(rate, peers.wanters);
       if (this.outrun) this.#leaveToMirror(soonest);
       if (soonest !== undefined && (stalled || this.#slow || this.#probes(now))) this.#begin(soonest);
       // A mirror that has only the whole cannot take a part of it.
@@ -182,7 +184,7 @@ export class Hedging {
   #probes(now: number): boolean {
     const { content, mirror, peers } = this.#deps;
     const together = peers.wanters + peers.elsewhere.length > 0;
-    if (mirror.rate !== undefined || mirror.troubled || together || this.#hedge !== undefined) return false;
+    if (mirror.pace.rate !== undefined || mirror.troubled || together || this.#hedge !== undefined) return false;
     const rate = this.#pace.rate();
     const left = (content.size ?? 0) - content.have.bytes;
     const long = rate === undefined ? left > SOON_MS * (peers.pace ?? Infinity) : left > PROBE_MS * rate;

@@ -15,13 +15,20 @@ export interface JobsDeps {
   now(): number;
 }
 
+/** What all jobs have brought since there was none. */
+export interface Together {
+  readonly bytes: number;
+  readonly ms: number;
+  /** How many there were, on average. */
+  readonly connections: number;
+}
+
 export interface EndedJob {
   readonly job: RangeJob;
   /** Bytes that came. */
   readonly bytes: number;
   readonly tookMs: number;
-  /** What it and those beside it have brought since there was none. */
-  readonly together: { readonly bytes: number; readonly ms: number };
+  readonly together: Together;
   /** It was not wanted any more. */
   readonly cancelled: boolean;
 }
@@ -39,6 +46,8 @@ const CANCELLED: RangeOutcome = {
   transient: false,
 };
 
+const NOTHING: Together = { bytes: 0, ms: 0, connections: 0 };
+
 export class Jobs {
   readonly #deps: JobsDeps;
   readonly #onEnd: (ended: EndedJob, outcome: RangeOutcome) => void;
@@ -47,8 +56,8 @@ export class Jobs {
     { job: RangeJob; sender: MirrorUrl; startedAt: number; bytes: number; cancelled: boolean }
   >();
   #drained: (() => void)[] = [];
-  /** Since when there are some, and what they have brought. */
-  #busy = { since: 0, bytes: 0 };
+  /** Since when there are some, what they have brought, and the time that those took which have ended. */
+  #busy = { since: 0, bytes: 0, tookMs: 0 };
 
   constructor(deps: JobsDeps, onEnd: (ended: EndedJob, outcome: RangeOutcome) => void) {
     this.#deps = deps;
@@ -77,7 +86,7 @@ export class Jobs {
     const { mirror, nextJobId, register, now } = this.#deps;
     const id = nextJobId();
     const running = { job: { ...job, id, path: '' }, sender: job.url, startedAt: now(), bytes: 0, cancelled: false };
-    if (this.#running.size === 0) this.#busy = { since: running.startedAt, bytes: 0 };
+    if (this.#running.size === 0) this.#busy = { since: running.startedAt, bytes: 0, tookMs: 0 };
     this.#running.set(id, running);
     register(id);
     const run = async () => {
@@ -109,6 +118,11 @@ export class Jobs {
     running.bytes += bytes;
     this.#busy.bytes += bytes;
     return running;
+  }
+
+  /** What has come since there are some under way. */
+  get together(): Together {
+    return this.#running.size === 0 ? NOTHING : this.#together(this.#deps.now());
   }
 
   /** A job with a known end has nothing left to write; false when it does not run. */
@@ -158,11 +172,18 @@ export class Jobs {
     this.#deps.unregister(id);
     const { job, bytes, startedAt, cancelled } = running;
     const now = this.#deps.now();
-    const together = { bytes: this.#busy.bytes, ms: now - this.#busy.since };
-    this.#onEnd({ job, bytes, tookMs: now - startedAt, together, cancelled }, outcome);
+    const tookMs = now - startedAt;
+    this.#busy.tookMs += tookMs;
+    this.#onEnd({ job, bytes, tookMs, together: this.#together(now), cancelled }, outcome);
     if (this.#running.size > 0) return;
     const waiting = this.#drained;
     this.#drained = [];
     for (const resolve of waiting) resolve();
+  }
+
+  #together(now: number): Together {
+    const { since, bytes, tookMs } = this.#busy;
+    const running = [...this.#running.values()].reduce((sum, { startedAt }) => sum + now - startedAt, 0);
+    return { bytes, ms: now - since, connections: (tookMs + running) / Math.max(now - since, 1) };
   }
 }

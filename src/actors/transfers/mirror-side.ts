@@ -13,6 +13,7 @@ import { Deliverers } from './deliverers.ts';
 import type { FetchingDeps, FetchingOptions } from './fetching-deps.ts';
 import { Jobs, type EndedJob, type RunningMirrorJob } from './jobs.ts';
 import type { MirrorHost, PumpLimits } from './mirror-host.ts';
+import { MirrorPace } from './mirror-pace.ts';
 import { rangeJob, strongValidator } from './range-job.ts';
 import { nextRanges } from './range-plan.ts';
 
@@ -22,6 +23,7 @@ type Failed = Extract<RangeOutcome, { kind: 'failed' }>;
 
 export class MirrorSide {
   readonly deliverers = new Deliverers();
+  readonly pace: MirrorPace;
   readonly #deps: FetchingDeps;
   readonly #host: MirrorHost;
   readonly #plan: FetchPlan;
@@ -53,8 +55,9 @@ export class MirrorSide {
     this.#ahead = options.plan.ahead === true;
     this.#revalidate = options.revalidate;
     this.#candidates = options.candidates;
-    this.#jobBytes = firstJobBytes(this.rate, deps.connections);
     this.#jobs = new Jobs(deps, (ended, outcome) => this.#jobEnded(ended, outcome));
+    this.pace = new MirrorPace(deps, options.candidates, this.#jobs);
+    this.#jobBytes = firstJobBytes(this.pace.rate, deps.connections);
   }
 
   /** What mirrors said of the file. */
@@ -100,12 +103,6 @@ export class MirrorSide {
   /** Mirrors give the file only from its beginning. */
   get wholeOnly(): boolean {
     return this.#noRanges;
-  }
-
-  /** Bytes a millisecond that a transfer got from the mirror which is asked next, where known. */
-  get rate(): number | undefined {
-    const url = this.#candidates.current();
-    return url === undefined ? undefined : this.#deps.mirrorRate(url);
   }
 
   /** Asks for a range besides all others; undefined when no mirror can be asked for one now. */
@@ -238,7 +235,7 @@ export class MirrorSide {
       case 'done':
         this.#jobBytes = nextJobBytes(this.#jobBytes, bytes, tookMs);
         // By itself each says as little of the mirror as one of its connections does.
-        this.#deps.noteRate(job.url, together.bytes, together.ms);
+        this.#deps.noteRate(job.url, together.bytes, together.ms, together.connections);
         this.#info = { ...this.#info, ...outcome.info };
         this.#content.size ??= outcome.info.size ?? outcome.end;
         this.#content.have.add(job.start, outcome.end);

@@ -11,7 +11,7 @@ import { PEER_JOB_BYTES } from './source-plan.ts';
 
 export interface OutpacedDeps {
   readonly clock: Clock;
-  readonly mirror: Pick<MirrorSide, 'rate' | 'troubled' | 'exhausted'>;
+  readonly mirror: Pick<MirrorSide, 'pace' | 'troubled' | 'exhausted'>;
   readonly peers: Pick<PeerSide, 'pace' | 'wanters' | 'elsewhere' | 'received' | 'jobs'>;
   /** Peers are asked after all. */
   ready(): void;
@@ -35,7 +35,7 @@ export class Outpaced {
   by(size: number): boolean {
     const { clock, mirror, peers, ready } = this.#deps;
     const { pace, wanters, elsewhere, received, jobs } = peers;
-    const { rate } = mirror;
+    const { rate } = mirror.pace;
     if (this.#over || pace === undefined || rate === undefined || size > PEER_JOB_BYTES) return false;
     // Who fetches the same saves the mirror a copy; and one that fails helps nobody.
     if (wanters + elsewhere.length + received + jobs.count > 0 || mirror.troubled || mirror.exhausted) return false;

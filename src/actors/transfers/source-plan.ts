@@ -24,6 +24,11 @@ export interface DivideInput {
   readonly focus: number;
   /** Jobs that peers may get now. */
   readonly slots: number;
+  /**
+   * When there is no slot, they may get one for what is needed soonest all the same: all others are for later, and a
+   * mirror may have left it to them.
+   */
+  readonly soonestBesides: boolean;
   /** Mirrors take also what peers have and were not asked for. */
   readonly mirrorHelps: boolean;
 }
@@ -36,24 +41,33 @@ export interface Division {
 }
 
 export function divide(input: DivideInput): Division {
-  const { size, have, atMirrors, atPeers, available, elsewhere, slots, mirrorHelps } = input;
-  const focus = Math.min(input.focus, size);
-  const peers: ByteRange[] = [];
-  if (slots > 0 && available.length > 0) {
-    const busy = union(have.ranges, atMirrors, atPeers);
-    const gaps = [...busy.missing(focus, size), ...busy.missing(0, focus)];
-    for (const gap of gaps) {
-      for (const range of intersect([gap], available)) {
-        for (let { start } = range; start < range.end && peers.length < slots;) {
-          const end = jobEnd(start, range.end);
-          peers.push({ start, end });
-          start = end;
-        }
-      }
-      if (peers.length >= slots) break;
-    }
-  }
+  const { have, atMirrors, atPeers, available, elsewhere, mirrorHelps } = input;
+  const peers = available.length > 0 ? peerJobs(input, union(have.ranges, atMirrors, atPeers)) : [];
   return { peers, taken: union(have.ranges, atPeers, peers, elsewhere, mirrorHelps ? [] : available) };
+}
+
+function peerJobs({ size, have, available, slots, soonestBesides, ...rest }: DivideInput, busy: RangeSet): ByteRange[] {
+  const focus = Math.min(rest.focus, size);
+  const gapsOf = (set: RangeSet) => [...set.missing(focus, size), ...set.missing(0, focus)];
+  if (slots <= 0) {
+    const [soonest] = soonestBesides ? gapsOf(have) : [];
+    if (soonest === undefined || busy.covers(soonest.start, soonest.start + 1)) return [];
+    const [gap] = gapsOf(busy);
+    const [range] = gap === undefined ? [] : intersect([gap], available);
+    return range?.start === soonest.start ? [{ start: range.start, end: jobEnd(range.start, range.end) }] : [];
+  }
+  const jobs: ByteRange[] = [];
+  for (const gap of gapsOf(busy)) {
+    for (const range of intersect([gap], available)) {
+      for (let { start } = range; start < range.end && jobs.length < slots;) {
+        const end = jobEnd(start, range.end);
+        jobs.push({ start, end });
+        start = end;
+      }
+    }
+    if (jobs.length >= slots) break;
+  }
+  return jobs;
 }
 
 /** Ends at a piece, so that no piece is asked for in two jobs. */

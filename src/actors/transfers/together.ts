@@ -149,6 +149,7 @@ export class Together {
     const outpaced = this.#outpaced.by(size);
     const mayAsk = (!peers.benched && !outpaced) || mirror.exhausted;
     this.#leave(outpaced);
+    const { outrun } = this.#hedging;
     const { peers: ranges, taken } = divide({
       size,
       have: this.#content.have,
@@ -157,7 +158,8 @@ export class Together {
       available: peers.available,
       elsewhere: peers.elsewhere,
       focus: this.#focus,
-      slots: mayAsk ? Math.min(peers.slots, this.#hedging.outrun ? 1 - peers.jobs.count : Infinity) : 0,
+      slots: mayAsk ? Math.min(peers.slots, outrun ? 1 - peers.jobs.count : Infinity) : 0,
+      soonestBesides: mayAsk && !outrun,
       mirrorHelps: !mirror.exhausted && (peers.benched || outpaced || this.#hedging.slow),
     });
     for (const range of ranges) peers.start(range);

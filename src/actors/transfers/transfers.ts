@@ -86,7 +86,7 @@ export function createTransfers(deps: TransfersDeps): Transfers {
     unregister: (id) => byJob.delete(id),
     failing: (url) => health.failing(url),
     mirrorFailed: (url, failed) => health.noteOutcome(url, failed),
-    noteRate: (url, bytes, ms) => health.noteRate(url, bytes, ms),
+    noteRate: (...measured) => health.noteRate(...measured),
     mirrorRate: (url) => health.rate(url),
     directory,
     peersReceived: (bytes) => {

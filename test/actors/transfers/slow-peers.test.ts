@@ -53,6 +53,41 @@ t.test('a mirror that gives each connection little helps peers that bring more t
   t.ok(bytes >= MIB, `${bytes} bytes came from the mirror`);
 });
 
+t.test('so does one of which nothing is known, whose first connection is slower than they are', async (t) => {
+  const data = randomBytes('unmeasured, little for each', 16 * MIB);
+  const { web, peers, fetch, fromMirror } = await scene(t, { 'a.deb': data });
+  web.rule(/deb$/, { rate: MIB / 2 });
+  peers.script = honest(data, { delayMs: 400 });
+  t.match(await fetch('a.deb'), { source: 'mixed' });
+  const bytes = await fromMirror();
+  t.ok(bytes >= 4 * MIB, `${bytes} bytes came from the mirror`);
+});
+
+t.test(
+  'what the mirror leaves to peers is asked of them at once, though these are busy with what is needed later',
+  async (t) => {
+    const data = randomBytes('left', 16 * MIB);
+    const { web, peers, fetch } = await scene(t, { 'a.deb': data });
+    web.rule(/deb$/, { rate: 200_000 });
+    const all = honest(data);
+    let begun = false;
+    peers.script = {
+      ...all,
+      // The mirror is waited for no longer, and its bytes come.
+      view: async (file) => {
+        await until(() => web.requests('/a.deb').length > 0);
+        return all.view(file);
+      },
+      block: (job, start, end) => {
+        begun ||= job.start < MIB;
+        return begun ? all.block(job, start, end) : undefined;
+      },
+    };
+    t.match(await fetch('a.deb'), { source: 'mixed' });
+    t.ok(peers.jobs.findIndex(({ start }) => start < MIB) > 0, 'they were busy');
+  },
+);
+
 t.test('a file that known peers would be long about comes from a mirror that is faster', async (t) => {
   const names = ['slow.deb', 'soon.deb', 'large.deb', 'failing.deb', 'hanging.deb'];
   const small = (name: string) => randomBytes(name, name === 'large.deb' ? 5 * MIB : 300_000);

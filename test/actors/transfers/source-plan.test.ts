@@ -24,6 +24,7 @@ const input = fc
     elsewhere: list(4, MIB),
     focus: fc.nat(SIZE + MIB),
     slots: fc.integer({ min: 0, max: 4 }),
+    soonestBesides: fc.boolean(),
     mirrorHelps: fc.boolean(),
   })
   .map(({ mirrors, peers, available, elsewhere, ...rest }) => ({
@@ -45,7 +46,7 @@ t.test('peers are asked only for what they have and nobody else brings, in bound
       const busy = union(plan.have.ranges, plan.atMirrors, plan.atPeers);
       const available = union(plan.available);
       return (
-        peers.length <= plan.slots &&
+        peers.length <= Math.max(plan.slots, plan.soonestBesides ? 1 : 0) &&
         peers.every((range, n) => {
           const { start, end } = range;
           const others = peers.filter((_, other) => other !== n);
@@ -110,13 +111,28 @@ t.test('peers that have everything leave nothing to the mirror', (t) => {
 t.test('what is waited for comes first', (t) => {
   fc.assert(
     fc.property(input, (plan) => {
-      const { peers } = divide(plan);
+      const { peers } = divide({ ...plan, soonestBesides: false });
       const busy = union(plan.have.ranges, plan.atMirrors, plan.atPeers);
       const focus = Math.min(plan.focus, SIZE);
       const order = [...busy.missing(focus, SIZE), ...busy.missing(0, focus)];
       const [soonest] = order.flatMap((gap) => intersect([gap], plan.available));
       return peers[0]?.start === (plan.slots > 0 ? soonest?.start : undefined);
     }),
+  );
+  t.end();
+});
+
+t.test('what is waited for and peers have is always under way, however many jobs they have', (t) => {
+  fc.assert(
+    fc.property(input, (plan) => {
+      const { peers } = divide({ ...plan, soonestBesides: true });
+      const focus = Math.min(plan.focus, SIZE);
+      const [soonest] = [...plan.have.missing(focus, SIZE), ...plan.have.missing(0, focus)];
+      if (soonest === undefined || !union(plan.available).covers(soonest.start, soonest.start + 1)) return true;
+      const coming = union(plan.atMirrors, plan.atPeers, peers);
+      return coming.covers(soonest.start, soonest.start + 1);
+    }),
+    { numRuns: 500 },
   );
   t.end();
 });
@@ -131,6 +147,7 @@ t.test('a small file is one job', (t) => {
     elsewhere: [],
     focus: 0,
     slots: 4,
+    soonestBesides: false,
     mirrorHelps: false,
   };
   t.strictSame(divide(plan).peers, [{ start: 0, end: 60_000 }]);
