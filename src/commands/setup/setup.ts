@@ -153,10 +153,10 @@ function wanted(
 ): { installs: InstalledFile[]; rules: RewriteRules | undefined; notes: string[] } {
   const { host, port } = config.listen;
   if (port === 0) throw new DebtorrentError('CONFIG_INVALID', "--listen: '0' is not the port of a running daemon");
-  const here = EVERYWHERE.has(host) || LOOPBACK.test(host);
-  const daemon = formatAuthority(here ? 'localhost' : host, port);
-  const names = here ? ['localhost', '127.0.0.1', '::1'] : [host];
-  const spellings = new Set(names.map((name) => formatAuthority(name, port)));
+  const name = LOCALHOST.has(host) ? 'localhost' : host;
+  const daemon = formatAuthority(name, port);
+  const names = THIS_MACHINE.has(host) ? THIS_MACHINE : [host];
+  const spellings = new Set([...names].map((each) => formatAuthority(each, port)));
   const notes = proxyNotes(files.root, env, spellings);
   const credentials = hostsWithCredentials(files, paths);
   if (proxy) {
@@ -175,15 +175,17 @@ function wanted(
     hosts: compileHostRules(config.allowMirror),
     hasCredentials: (mirror) => credentials.has(mirror),
     pinOf(mirror) {
-      const pin = pinThatDiffers(pins, mirror, here ? 'localhost' : host);
+      const pin = pinThatDiffers(pins, mirror, name);
       return pin && { pattern: pin.pattern, file: files.shown(pin.path) };
     },
   };
   return { installs: [methodFile(paths, thisInstallation()), methodConfiguration(paths, socket)], rules, notes };
 }
 
-const EVERYWHERE: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
-const LOOPBACK = /^(?:127\.[\d.]+|::1|localhost)$/;
+/** What leads to a daemon that listens there. `localhost` is 127.0.0.1 for sure, and ::1 only where /etc/hosts says so. */
+const LOCALHOST: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '0.0.0.0', '::']);
+/** Names that are taken for the same daemon. */
+const THIS_MACHINE: ReadonlySet<string> = new Set([...LOCALHOST, '::1']);
 
 /** The files that APT reads sources from, each once, under the first name that it has. */
 function readableSources(files: RootedFiles, paths: AptPaths): { sources: string[]; notes: string[] } {
