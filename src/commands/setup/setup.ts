@@ -22,8 +22,9 @@ import {
   type InstalledFile,
 } from './installed-files.ts';
 import { originPins, pinThatDiffers } from './origin-pins.ts';
-import { EMPTY_JOURNAL, leftSomething, readJournal } from './journal.ts';
-import { planSetup, planUndo } from './plan.ts';
+import { EMPTY_JOURNAL, JOURNAL_FILE, leftSomething, readJournal, type Journal } from './journal.ts';
+import { planWithoutJournal } from './lost-journal.ts';
+import { planSetup, planUndo, type Plan, type Wanted } from './plan.ts';
 import { RootedFiles } from './rooted-files.ts';
 import { showNotes, showPlan } from './show.ts';
 import type { RewriteRules } from './source-uri.ts';
@@ -72,10 +73,10 @@ async function run(options: SetupOptions, around: Surroundings, files: RootedFil
   const { env, stdout } = around;
   const owner = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
   const paths = aptPaths(root, env);
-  const journal = readJournal(files, owner.uid) ?? EMPTY_JOURNAL;
+  const noted = readJournal(files, owner.uid);
   const { sources, notes } = readableSources(files, paths);
   const asked = options.undo ? undefined : wanted(around.config(configFile(files)), options, files, paths, env);
-  const planned = asked ? planSetup(files, journal, { sources, owner, ...asked }) : planUndo(files, journal, sources);
+  const { journal, plan: planned } = planFor(files, paths, noted, sources, asked && { ...asked, owner });
   const method = planned.after.some(({ role }) => role === 'method');
   const missing = method ? missingForMethod(files, thisInstallation()) : undefined;
   const more = [...(asked?.notes ?? []), ...(missing === undefined ? [] : [missing])];
@@ -103,6 +104,20 @@ async function run(options: SetupOptions, around: Surroundings, files: RootedFil
   stdout.write(addresses ? '; run apt-get update now: APT keeps its lists by address\n' : '\n');
   sayHelper();
   return 0;
+}
+
+/** @param asked undefined: what setup did is taken back. */
+function planFor(
+  files: RootedFiles,
+  paths: AptPaths,
+  noted: Journal | undefined,
+  sources: string[],
+  asked: Omit<Wanted, 'sources'> | undefined,
+): { journal: Journal; plan: Plan } {
+  const journal = noted ?? EMPTY_JOURNAL;
+  if (asked) return { journal, plan: planSetup(files, journal, { ...asked, sources }) };
+  if (noted) return { journal, plan: planUndo(files, noted, sources) };
+  return planWithoutJournal(files, paths, sources, files.shown(JOURNAL_FILE));
 }
 
 /**
