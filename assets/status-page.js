@@ -72,6 +72,19 @@
     head.querySelector('bdi').textContent = 'It does not answer. What follows is how it was.';
   }
 
+  /** What the daemon says when it has no place for this window; undefined when it says something else, or nothing. */
+  async function tooMany() {
+    const enough = new AbortController();
+    try {
+      const answer = await fetch('/status.events', { signal: enough.signal });
+      return answer.headers.get('X-Debtorrent-Error') === 'OVERLOADED' ? (await answer.text()).trim() : undefined;
+    } catch {
+      return undefined;
+    } finally {
+      enough.abort();
+    }
+  }
+
   function expect() {
     clearTimeout(silence);
     silence = setTimeout(() => {
@@ -99,9 +112,16 @@
       show(JSON.parse(data));
     });
     source.addEventListener('error', () => {
-      lost();
-      // refused for good: the browser does not try again by itself
-      if (source?.readyState === EventSource.CLOSED) retry = setTimeout(listen, RETRY_MS);
+      if (source?.readyState !== EventSource.CLOSED) return lost();
+      // refused for good: the browser does not try again by itself, nor says why
+      retry = setTimeout(listen, RETRY_MS);
+      const refused = source;
+      void tooMany().then((says) => {
+        if (source !== refused) return;
+        if (says === undefined) return lost();
+        clearTimeout(silence);
+        say(`not live: ${says}`, 'idle');
+      });
     });
   }
 

@@ -13,7 +13,6 @@ import { compileHostRules } from './core/host-rules.ts';
 import { mirrorTarget } from './core/http/target.ts';
 import type { Logger } from './core/logging.ts';
 import { TokenBucket } from './core/swarm/token-bucket.ts';
-import type { Exchanger } from './actors/http-backup/exchange.ts';
 import type { HttpBackupProtocol } from './actors/http-backup/http-backup.ts';
 import { systemCertificates } from './actors/http-backup/system-certificates.ts';
 import { MIRROR_TIMEOUTS } from './actors/http-backup/timeouts.ts';
@@ -25,6 +24,7 @@ import type { TransfersProtocol } from './actors/transfers/protocol.ts';
 import { CatalogueView } from './actors/catalogue-view.ts';
 import { createGateway, type GatewayProtocol } from './gateway/gateway.ts';
 import { listen, type Listeners } from './gateway/listeners.ts';
+import { LazyExchanger } from './gateway/lazy-exchanger.ts';
 import { createMetrics } from './gateway/metrics.ts';
 import { MirrorFiles } from './gateway/mirror-files.ts';
 import { MethodSessions } from './gateway/method/sessions.ts';
@@ -94,12 +94,12 @@ async function run(config: Config, ownLog: Logger, signalled: NextSignal): Promi
   const metrics = createMetrics();
   const view = new CatalogueView();
   const tunnels = new Tunnels({ rules, log, answered: (status, ms) => metrics.request(status, undefined, 0, ms) });
-  let exchanger: Promise<Exchanger> | undefined;
-  /** Loaded when the store is full for the first time: most daemons never need an HTTP client in this thread. */
-  const passThroughExchanger = () =>
-    (exchanger ??= import('./actors/http-backup/exchange.ts').then(({ createExchanger }) =>
-      createExchanger({ rules, connections: PASSED_CONNECTIONS, timeouts: MIRROR_TIMEOUTS, ca: systemCertificates }),
-    ));
+  const exchanger = new LazyExchanger({
+    rules,
+    connections: PASSED_CONNECTIONS,
+    timeouts: MIRROR_TIMEOUTS,
+    ca: systemCertificates,
+  });
   let listeners: Listeners | undefined;
   let ready = false;
 
@@ -117,7 +117,7 @@ async function run(config: Config, ownLog: Logger, signalled: NextSignal): Promi
       now: Date.now,
     },
     passThrough: {
-      exchanger: passThroughExchanger,
+      exchanger: () => exchanger.get(),
       rules,
       userAgent,
       limit: new TokenBucket({ rate: config.downloadLimit }),
@@ -227,7 +227,7 @@ async function run(config: Config, ownLog: Logger, signalled: NextSignal): Promi
             await Promise.race([gateway.idle(), later(DRAIN_MS)]);
             gateway.abort();
             await open.close();
-            await (await exchanger)?.close();
+            await exchanger.close();
           },
         };
       },

@@ -239,6 +239,9 @@ function checkTarget(target: string, owned: boolean): void {
   if (!isUrl(target)) return;
   const url = URL.canParse(target) ? new URL(target) : undefined;
   if (url?.protocol !== 'http:') throw new UsageError(`--target: '${target}' is not an http URL`);
+  if (url.href !== `http://${url.host}/`) {
+    throw new UsageError(`--target: '${target}' is not http://HOST[:PORT] alone: paths follow from --form`);
+  }
   if (isLoopback(url.hostname) || owned) return;
   throw new UsageError(`--target: '${target}' is not on this machine; --i-own-this-target says that you may load it`);
 }

@@ -8,7 +8,7 @@ import type { Duplex } from 'node:stream';
 import { DebtorrentError } from '../core/errors.ts';
 import { formatAuthority } from '../core/http/authority.ts';
 import { sendError } from './answer.ts';
-import { endIn, endWith } from './last-answer.ts';
+import { endIn, endWith, LINGER_MS } from './last-answer.ts';
 
 export interface ListenersDeps {
   request(req: IncomingMessage, res: ServerResponse): void;
@@ -43,8 +43,6 @@ const MAX_HEADER_BYTES = 16 * 1024;
 const MAX_CONNECTIONS = 4096;
 /** Requests of one connection that are worked on at once; APT sends 10, the APT method up to 1000. */
 const MAX_PIPELINED = 1024;
-/** What has been written to a client that breaks the rules behind it is sent for this long. */
-const LEFT_MS = 60_000;
 const KEEP_ALIVE_MS = 75_000;
 /** A client that takes nothing for this long is dropped. */
 const IDLE_MS = 180_000;
@@ -126,11 +124,19 @@ function makeServer(deps: ListenersDeps, handedOver: Set<Duplex>, times: Request
   server.timeout = IDLE_MS;
   /** Requests of each connection that are being answered. */
   const pending = new WeakMap<Duplex, number>();
+  const latest = new WeakMap<Duplex, IncomingMessage>();
+  /** What ends a connection on which something came that is no request, once the requests before it are answered. */
+  const ends = new WeakMap<Duplex, () => void>();
   server.on('request', (req: IncomingMessage, res: ServerResponse) => {
     const { socket } = req;
     const count = (pending.get(socket) ?? 0) + 1;
     pending.set(socket, count);
-    res.once('close', () => pending.set(socket, (pending.get(socket) ?? 1) - 1));
+    latest.set(socket, req);
+    res.once('close', () => {
+      const left = (pending.get(socket) ?? 1) - 1;
+      pending.set(socket, left);
+      if (left === 0) ends.get(socket)?.();
+    });
     if (count > MAX_PIPELINED) {
       const error = new DebtorrentError('OVERLOADED', 'too many requests on one connection');
       refused(error);
@@ -147,31 +153,32 @@ function makeServer(deps: ListenersDeps, handedOver: Set<Duplex>, times: Request
     else tunnel(req, socket, early);
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
-    refuseMalformed(error, socket, (pending.get(socket) ?? 0) > 0, refused);
+    if (!socket.writable || error.code === 'ECONNRESET') {
+      socket.destroy();
+      return;
+    }
+    // All that comes after it is as malformed.
+    if (ends.has(socket)) return;
+    const refusal = malformed(error);
+    const end = () => {
+      if (!socket.writable) return;
+      // In the body of a request that has been answered: there is nothing more to say.
+      if (latest.get(socket)?.complete === false) endQuietly(socket);
+      else {
+        refused(refusal);
+        endWith(socket, refusal);
+      }
+    };
+    ends.set(socket, end);
+    // An error text in the middle of an answer would be taken for its bytes.
+    if ((pending.get(socket) ?? 0) === 0) end();
   });
   return server;
 }
 
-function refuseMalformed(
-  error: NodeJS.ErrnoException,
-  socket: Duplex,
-  answering: boolean,
-  refused: ListenersDeps['refused'],
-): void {
-  if (!socket.writable || error.code === 'ECONNRESET') {
-    socket.destroy();
-    return;
-  }
-  if (answering) {
-    // An error text in the middle of an answer would be taken for its bytes; what has been written still goes out,
-    // among it the refusal of a request whose body is what the parser stumbles over.
-    endIn(socket, LEFT_MS);
-    socket.end(() => socket.destroy());
-    return;
-  }
-  const refusal = malformed(error);
-  refused(refusal);
-  endWith(socket, refusal);
+function endQuietly(socket: Duplex): void {
+  endIn(socket, LINGER_MS);
+  socket.end(() => socket.destroy());
 }
 
 function malformed({ code, message }: NodeJS.ErrnoException): DebtorrentError {

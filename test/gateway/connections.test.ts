@@ -5,7 +5,7 @@ import t from 'tap';
 
 import { until } from '../kernel/contract.ts';
 import { randomBytes } from '../support/random.ts';
-import { requestText } from '../support/raw-http.ts';
+import { exchange, requestText } from '../support/raw-http.ts';
 import { startGateway, type GatewayScene } from './fixtures/gateway-scene.ts';
 
 /** Of this process: both ends of each connection that is open. */
@@ -53,6 +53,30 @@ t.test('who is refused and stays', async (t) => {
   for (const { answer } of clients) t.match(await answer, /^HTTP\/1\.1 [45]/);
   await until(() => openSockets() <= before + clients.length);
   for (const { socket } of clients) socket.destroy();
+});
+
+t.test('what is no request is refused behind the answers to those before it', async (t) => {
+  const s = await startGateway(t);
+  await s.publish('slow', randomBytes('slow', 300_000));
+  let release = () => undefined as void;
+  s.web.rule('/slow', { hold: new Promise<void>((resolve) => (release = resolve)) });
+  const requests = ['slow', 'none'].map((name) => requestText('GET', `/${s.web.host}/${name}`, s.host)).join('');
+  const answers = exchange(s.target, `${requests}GARBAGE\r\n\r\n`, { answers: 4 });
+  await until(() => s.web.requests('/none')[0]?.done === true);
+  release();
+  const [slow, none, garbage, ...more] = await answers;
+  t.ok(slow?.body.equals(randomBytes('slow', 300_000)));
+  t.equal(none?.status, 404);
+  t.match(garbage, { status: 400, headers: { connection: 'close' } });
+  t.same(more, []);
+});
+
+t.test('a body that is malformed has the answer of its request alone', async (t) => {
+  const s = await startGateway(t);
+  const head = `GET /${s.web.host}/a HTTP/1.1\r\nHost: ${s.host}\r\nTransfer-Encoding: chunked\r\n\r\n`;
+  const answers = await exchange(s.target, `${head}GARBAGE\r\n`, { answers: 2 });
+  t.match(answers, [{ status: 400 }]);
+  t.equal(answers.length, 1);
 });
 
 t.test('a stop does not wait for who was refused', async (t) => {

@@ -62,6 +62,8 @@ t.test('what is wrong is named in one line, with the flag and the value', (t) =>
     [['--popularity=linear'], /^--popularity: 'linear' is not zipf/],
     [['--duration=3h'], /^--duration: '3h' is over 2h$/],
     [['--target=https://127.0.0.1'], /^--target: .* is not an http URL$/],
+    [['--target=http://127.0.0.1:3142/acng'], /^--target: '.*acng' is not http:..HOST\[:PORT\] alone/],
+    [['--target=http://me@127.0.0.1:3142'], /^--target: .* alone/],
     [['--clients=0'], /^--clients: '0' leaves no client/],
     [['--clients', '-1'], /^Option '--clients' argument is ambiguous$/],
     [['--fault=kill-peer=1s'], /^--fault: kill-peer without --peers$/],

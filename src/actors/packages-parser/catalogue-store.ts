@@ -119,7 +119,8 @@ export class CatalogueStore {
   async #sweep(): Promise<void> {
     for (const name of await readdir(this.dir)) {
       const isOurs = SEGMENT.test(name) || name.endsWith('.new') || /^(?:verify|unpack)-/.test(name);
-      if (isOurs && !this.#settled.has(name as SegmentFile)) await rm(join(this.dir, name), { force: true });
+      if (!isOurs || this.#settled.has(name as SegmentFile)) continue;
+      await rm(join(this.dir, name), { force: true }).catch(() => undefined);
     }
   }
 

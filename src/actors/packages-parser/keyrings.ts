@@ -4,8 +4,8 @@
  * of them changes. Keys that only sqv may know are in a file of their own.
  */
 import { createHash } from 'node:crypto';
-import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Logger } from '../../core/logging.ts';
 import { isSources, keysInSources } from './inline-keys.ts';
 import { Turnstile } from './load-queue.ts';
@@ -160,6 +160,8 @@ export class KeyringSource {
   /** False on a full disk: nothing new is verified until there is room, and what is known stays in force. */
   async #write(target: string, keys: Buffer): Promise<boolean> {
     try {
+      // Whoever clears the cache by hand may take the directory away, too, in which Releases are verified next.
+      await mkdir(dirname(target), { recursive: true, mode: 0o700 });
       await writeFile(`${target}.new`, keys);
       await rename(`${target}.new`, target);
       return true;

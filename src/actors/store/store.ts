@@ -60,6 +60,11 @@ function openDated(path: string, now: number, lastModified: string | undefined):
   }
 }
 
+/** Of the file system: a disk with faults becomes so. A cache that can only be read is still a cache. */
+function isReadOnly(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'EROFS';
+}
+
 /** HTTP-date. */
 function modified(found: BigIntStats): string {
   return new Date(Number(found.mtimeMs)).toUTCString();
@@ -89,7 +94,11 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
 
   try {
     await makeDirectories(layout);
-    await chmod(layout.partials, 0o700);
+    await chmod(layout.partials, 0o700).catch((error: unknown) => {
+      if (!isReadOnly(error)) throw error;
+      const reason = 'what is in the cache is served, and nothing is added';
+      log.warn({ path: deps.root, code: 'STORE_IO', reason }, 'cache-dir is on a read-only file system');
+    });
   } catch (error) {
     throw new DebtorrentError('STORE_IO', `cache-dir ${deps.root}: ${(error as Error).message}`);
   }
@@ -113,7 +122,9 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
     },
     (error: unknown) => log.warn({ err: error }, 'reading the cache directory failed'),
   );
-  await Promise.all([partials.recover(), names.recover()]);
+  await Promise.all([partials.recover(), names.recover()]).catch((error: unknown) => {
+    if (!isReadOnly(error)) throw error;
+  });
 
   const save = async () => {
     if (!dirty || !recovered) return;
@@ -154,7 +165,7 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
     const verified = known !== undefined && known.fingerprint === fingerprint;
     if (now - Number(found.atimeMs) > TOUCH_MS) {
       const touched = utimes(path, now / 1000, Number(found.mtimeMs) / 1000).then(() => stat(path, { bigint: true }));
-      // A cache that can only be read is still a cache.
+      // Where it can only be read it stays as it is.
       fingerprint = await touched.then(fingerprintOf, () => fingerprint);
       dirty = true;
     }

@@ -23,7 +23,8 @@ export interface Installation {
 const MARK = 'Installed by debtorrent setup; debtorrent setup --undo removes it.';
 const EXECUTABLE = 0o755;
 export const HELPER = '/usr/local/lib/debtorrent/proxy-detect';
-const FRAGMENT = '30debtorrent-setup';
+/** Stands in the configuration if setup wrote sources. */
+const FOR_SOURCES = 'For the sources that begin with debtorrent://';
 
 export function thisInstallation(): Installation {
   return { home: fileURLToPath(installed('')).replace(/\/$/, ''), node: process.execPath };
@@ -31,6 +32,28 @@ export function thisInstallation(): Installation {
 
 export function isSetups(bytes: Buffer): boolean {
   return bytes.subarray(0, 1000).includes(MARK);
+}
+
+/** For a configuration of setup's: it stands by sources that setup wrote. */
+export function namesSources(bytes: Buffer): boolean {
+  return bytes.includes(FOR_SOURCES);
+}
+
+/** Where setup may have installed something. */
+export function placesOf(paths: AptPaths): readonly Pick<InstalledFile, 'path' | 'role'>[] {
+  return [
+    { path: methodPath(paths), role: 'method' },
+    { path: fragmentPath(paths), role: 'configuration' },
+    { path: HELPER, role: 'helper' },
+  ];
+}
+
+function methodPath({ methods }: AptPaths): string {
+  return `${methods}/debtorrent`;
+}
+
+function fragmentPath({ confParts }: AptPaths): string {
+  return `${confParts}/30debtorrent-setup`;
 }
 
 /**
@@ -91,13 +114,13 @@ DEBTORRENT_ROOT=${shellWord(home)}
 method=$DEBTORRENT_ROOT/bin/apt-method
 [ ! -r "$method" ] || . "$method"
 ${WITHOUT_PROGRAM}`;
-  return { path: `${paths.methods}/debtorrent`, role: 'method', bytes: Buffer.from(text), mode: EXECUTABLE };
+  return { path: methodPath(paths), role: 'method', bytes: Buffer.from(text), mode: EXECUTABLE };
 }
 
 /** @param socket the daemon's, where it is neither at the usual place nor on another machine. */
 export function methodConfiguration(paths: AptPaths, socket: string | undefined): InstalledFile {
   const lines = [
-    '// For the sources that begin with debtorrent://',
+    `// ${FOR_SOURCES}`,
     ...(socket === undefined ? [] : [`Acquire::debtorrent::Socket "${aptString(socket)}";`]),
   ];
   return configuration(paths, lines);
@@ -130,7 +153,7 @@ export function proxyFiles(
 
 function configuration(paths: AptPaths, lines: readonly string[]): InstalledFile {
   const bytes = Buffer.from([`// ${MARK}`, ...lines, ''].join('\n'));
-  return { path: `${paths.confParts}/${FRAGMENT}`, role: 'configuration', bytes, mode: 0o644 };
+  return { path: fragmentPath(paths), role: 'configuration', bytes, mode: 0o644 };
 }
 
 function shellWord(text: string): string {

@@ -25,11 +25,11 @@ export interface Plan {
   readonly notes: readonly string[];
 }
 
-interface Snapshot {
+export interface Snapshot {
   read(path: string): FileState | undefined;
 }
 
-interface Wanted {
+export interface Wanted {
   /** Files that APT reads sources from. */
   readonly sources: readonly string[];
   readonly installs: readonly InstalledFile[];
@@ -70,12 +70,20 @@ export function planSetup(files: Snapshot, journal: Journal, wanted: Wanted): Pl
   return ordered(draft);
 }
 
-/** @param sources those that APT reads now: what setup wrote may have been moved from one file to another. */
-export function planUndo(files: Snapshot, journal: Journal, sources: readonly string[]): Plan {
+/**
+ * @param sources those that APT reads now: what setup wrote may have been moved from one file to another.
+ * @param all turns back also addresses that the journal knows nothing of.
+ */
+export function planUndo(
+  files: Snapshot,
+  journal: Journal,
+  sources: readonly string[],
+  all = methodGoes(files, journal),
+): Plan {
   const draft = new Draft();
   for (const entry of journal.entries) planBack(draft, files, entry);
   const known = new Set(journal.entries.map(({ path }) => path));
-  const moved = movedBack(journal, methodGoes(files, journal));
+  const moved = movedBack(journal, all);
   for (const path of sources.filter((each) => !known.has(each))) {
     const before = files.read(path);
     if (!before) continue;

@@ -22,8 +22,9 @@ import {
   type InstalledFile,
 } from './installed-files.ts';
 import { originPins, pinThatDiffers } from './origin-pins.ts';
-import { EMPTY_JOURNAL, leftSomething, readJournal } from './journal.ts';
-import { planSetup, planUndo } from './plan.ts';
+import { EMPTY_JOURNAL, JOURNAL_FILE, leftSomething, readJournal, type Journal } from './journal.ts';
+import { planWithoutJournal } from './lost-journal.ts';
+import { planSetup, planUndo, type Plan, type Wanted } from './plan.ts';
 import { RootedFiles } from './rooted-files.ts';
 import { showNotes, showPlan } from './show.ts';
 import type { RewriteRules } from './source-uri.ts';
@@ -72,10 +73,10 @@ async function run(options: SetupOptions, around: Surroundings, files: RootedFil
   const { env, stdout } = around;
   const owner = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
   const paths = aptPaths(root, env);
-  const journal = readJournal(files, owner.uid) ?? EMPTY_JOURNAL;
+  const noted = readJournal(files, owner.uid);
   const { sources, notes } = readableSources(files, paths);
   const asked = options.undo ? undefined : wanted(around.config(configFile(files)), options, files, paths, env);
-  const planned = asked ? planSetup(files, journal, { sources, owner, ...asked }) : planUndo(files, journal, sources);
+  const { journal, plan: planned } = planFor(files, paths, noted, sources, asked && { ...asked, owner });
   const method = planned.after.some(({ role }) => role === 'method');
   const missing = method ? missingForMethod(files, thisInstallation()) : undefined;
   const more = [...(asked?.notes ?? []), ...(missing === undefined ? [] : [missing])];
@@ -103,6 +104,20 @@ async function run(options: SetupOptions, around: Surroundings, files: RootedFil
   stdout.write(addresses ? '; run apt-get update now: APT keeps its lists by address\n' : '\n');
   sayHelper();
   return 0;
+}
+
+/** @param asked undefined: what setup did is taken back. */
+function planFor(
+  files: RootedFiles,
+  paths: AptPaths,
+  noted: Journal | undefined,
+  sources: string[],
+  asked: Omit<Wanted, 'sources'> | undefined,
+): { journal: Journal; plan: Plan } {
+  const journal = noted ?? EMPTY_JOURNAL;
+  if (asked) return { journal, plan: planSetup(files, journal, { ...asked, sources }) };
+  if (noted) return { journal, plan: planUndo(files, noted, sources) };
+  return planWithoutJournal(files, paths, sources, files.shown(JOURNAL_FILE));
 }
 
 /**
@@ -153,10 +168,10 @@ function wanted(
 ): { installs: InstalledFile[]; rules: RewriteRules | undefined; notes: string[] } {
   const { host, port } = config.listen;
   if (port === 0) throw new DebtorrentError('CONFIG_INVALID', "--listen: '0' is not the port of a running daemon");
-  const here = EVERYWHERE.has(host) || LOOPBACK.test(host);
-  const daemon = formatAuthority(here ? 'localhost' : host, port);
-  const names = here ? ['localhost', '127.0.0.1', '::1'] : [host];
-  const spellings = new Set(names.map((name) => formatAuthority(name, port)));
+  const name = LOCALHOST.has(host) ? 'localhost' : host;
+  const daemon = formatAuthority(name, port);
+  const names = THIS_MACHINE.has(host) ? THIS_MACHINE : [host];
+  const spellings = new Set([...names].map((each) => formatAuthority(each, port)));
   const notes = proxyNotes(files.root, env, spellings);
   const credentials = hostsWithCredentials(files, paths);
   if (proxy) {
@@ -175,15 +190,17 @@ function wanted(
     hosts: compileHostRules(config.allowMirror),
     hasCredentials: (mirror) => credentials.has(mirror),
     pinOf(mirror) {
-      const pin = pinThatDiffers(pins, mirror, here ? 'localhost' : host);
+      const pin = pinThatDiffers(pins, mirror, name);
       return pin && { pattern: pin.pattern, file: files.shown(pin.path) };
     },
   };
   return { installs: [methodFile(paths, thisInstallation()), methodConfiguration(paths, socket)], rules, notes };
 }
 
-const EVERYWHERE: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
-const LOOPBACK = /^(?:127\.[\d.]+|::1|localhost)$/;
+/** What leads to a daemon that listens there. `localhost` is 127.0.0.1 for sure, and ::1 only where /etc/hosts says so. */
+const LOCALHOST: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '0.0.0.0', '::']);
+/** Names that are taken for the same daemon. */
+const THIS_MACHINE: ReadonlySet<string> = new Set([...LOCALHOST, '::1']);
 
 /** The files that APT reads sources from, each once, under the first name that it has. */
 function readableSources(files: RootedFiles, paths: AptPaths): { sources: string[]; notes: string[] } {

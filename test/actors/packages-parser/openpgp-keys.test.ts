@@ -69,6 +69,18 @@ t.test('keyrings', { skip: skipWithout('gpg', 'gpgconf') }, async (t) => {
     );
   });
 
+  t.test('the directory that was cleared by hand is made again', async (t) => {
+    const key = join(t.testdir(), 'a.gpg');
+    writeFileSync(key, binary);
+    const cleared = join(t.testdirName, 'catalogue');
+    const log = { debug() {}, info() {}, warn() {}, error() {} };
+    const source = new KeyringSource({ dir: cleared, name: 'all', list: async () => [key], log });
+    for (let time = 0; time < 2; time++) {
+      t.strictSame(readFileSync((await source.current()).files[0]), binary);
+      rmSync(cleared, { recursive: true });
+    }
+  });
+
   t.test('all that can be read are put together, the others are left out with a warning', async (t) => {
     const paths = ['a.asc', 'b.gpg', 'broken.gpg', 'empty.gpg', 'missing.gpg'].map((name) => join(dir, name));
     const [asc = '', gpg = '', broken = '', empty = ''] = paths;

@@ -8,7 +8,7 @@ import { Machine } from './machine.ts';
 
 t.setTimeout(120_000);
 
-async function start(t: Test): Promise<{ scene: Scene; machine: Machine; settings: string[] }> {
+async function start(t: Test, listen?: string): Promise<{ scene: Scene; machine: Machine; settings: string[] }> {
   const scene = await Scene.start(t, {
     state: {
       add: [
@@ -16,6 +16,7 @@ async function start(t: Test): Promise<{ scene: Scene; machine: Machine; setting
         { name: 'two', component: 'contrib' },
       ],
     },
+    ...(listen !== undefined && { daemon: { listen } }),
   });
   const { keyring } = scene.keys;
   const uri = `${scene.mirror.url}/debian`;
@@ -105,3 +106,22 @@ t.test(
     t.same(files(machine.snapshot()), files(before));
   },
 );
+
+for (const listen of ['[::1]:0', '127.0.0.2:0']) {
+  t.test(`a daemon that listens on ${listen} alone`, { skip: skipWithoutApt }, async (t) => {
+    const { scene, machine, settings } = await start(t, listen);
+    for (const way of [[], ['--proxy']]) {
+      const done = await machine.command('--yes', ...way, ...settings);
+      t.equal(done.code, 0, done.output);
+      if (way.length > 0) {
+        const [, helper = ''] = /Detect "(.*)";/.exec(machine.read('etc/apt/apt.conf.d/30debtorrent-setup')) ?? [];
+        machine.write('etc/apt/apt.conf.d/99test', `Acquire::http::Proxy-Auto-Detect "${machine.path(helper)}";\n`);
+      }
+      const before = scene.daemon.logged('"msg":"request"').length;
+      const updated = await machine.apt('apt-get', 'update');
+      t.equal(updated.code, 0, updated.output);
+      t.notMatch(updated.output, /^(Err|Ign|W:|E:)/m);
+      t.ok(scene.daemon.logged('"msg":"request"').length > before, 'through the daemon');
+    }
+  });
+}

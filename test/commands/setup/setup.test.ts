@@ -212,6 +212,24 @@ t.test('a method of a package is left; what else is in the way comes back with u
   t.same(machine.snapshot(), before);
 });
 
+t.test('what is written leads to where the daemon listens', async (t) => {
+  const addresses = {
+    '127.0.0.1:9988': 'localhost:9988',
+    '0.0.0.0:9988': 'localhost:9988',
+    '[::]:9988': 'localhost:9988',
+    '127.0.0.2:9988': '127.0.0.2:9988',
+    '[::1]:9988': '[::1]:9988',
+    '10.1.2.3:80': '10.1.2.3:80',
+  };
+  const machine = new Machine(t, FILES);
+  for (const [listen, named] of Object.entries(addresses)) {
+    await machine.setup('--yes', '--listen', listen);
+    t.match(machine.read('etc/apt/sources.list'), `deb debtorrent://${named}/ftp.de.debian.org/debian trixie main`);
+    await machine.setup('--yes', '--proxy', '--listen', listen);
+    t.match(machine.read('usr/local/lib/debtorrent/proxy-detect'), `DEBTORRENT_PROXY:=${named}}`);
+  }
+});
+
 t.test('passwords, and the configuration of the system below the root', async (t) => {
   const machine = new Machine(t, {
     'etc/apt/sources.list': 'deb http://a.example.org/debian sid main\ndeb http://b.example.org/debian sid main\n',
@@ -229,9 +247,9 @@ t.test('passwords, and the configuration of the system below the root', async (t
   t.match(done.stdout, /APT has a password for a.example.org/);
   t.equal(
     machine.read('etc/apt/sources.list'),
-    'deb http://a.example.org/debian sid main\ndeb debtorrent://localhost:81/b.example.org/debian sid main\n',
+    'deb http://a.example.org/debian sid main\ndeb debtorrent://[::1]:81/b.example.org/debian sid main\n',
   );
-  t.match(machine.read('etc/apt/other.d/x.list'), 'debtorrent://localhost:81/c.example.org');
+  t.match(machine.read('etc/apt/other.d/x.list'), 'debtorrent://[::1]:81/c.example.org');
   for (const untouched of ['other.d/x.list.dpkg-old', 'other.d/.hidden.list', 'sources.list.d/x.list'])
     t.match(machine.read(`etc/apt/${untouched}`), 'deb http://c.');
   t.ok(existsSync(machine.path('opt/methods/debtorrent')), "APT's methods are where its configuration says");

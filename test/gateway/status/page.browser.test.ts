@@ -1,5 +1,7 @@
 /** The status page in a real browser, in front of a real daemon, while a real download runs. */
+import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 
 import axe from 'axe-core';
@@ -9,7 +11,9 @@ import t, { type Test } from 'tap';
 import { complaints, skipWithoutChromium, startBrowser } from '../../support/browser.ts';
 import { Daemon } from '../../support/daemon.ts';
 import { skipWithoutApt, until } from '../../support/process.ts';
+import { openSocket, requestText } from '../../support/raw-http.ts';
 import { isWhole, Scene } from '../../support/scene.ts';
+import { MAX_VIEWERS } from '../../../src/gateway/status/viewers.ts';
 
 t.setTimeout(120_000);
 
@@ -30,6 +34,15 @@ const LOOKS = {
   dark: { colorScheme: 'dark', viewport: { width: 1200, height: 900 } },
   phone: { colorScheme: 'light', viewport: { width: 390, height: 844 } },
 } satisfies Record<string, BrowserContextOptions>;
+
+/** Another window, which is sent pictures. */
+async function watch(t: Test, daemon: Daemon): Promise<Socket> {
+  const socket = openSocket(daemon.target);
+  t.teardown(() => socket.destroy());
+  socket.write(requestText('GET', '/status.events', daemon.ready.http));
+  await once(socket, 'data');
+  return socket.resume();
+}
 
 /** What axe-core (WCAG 2.2 AA and its best practices) finds wrong. */
 async function barriers(page: Page): Promise<string[]> {
@@ -222,6 +235,20 @@ t.test('the status page', { skip: skipWithoutChromium || skipWithoutApt }, async
     t.match(await page.getByRole('status').textContent(), 'It works');
     t.match(await page.locator('#saved').textContent(), /Since .*: [1-9]\d* requests/, 'sums outlive the process');
     await page.context().close();
+  });
+
+  await t.test('a window too many is told so, and takes the next place', async (t) => {
+    const others = await Promise.all(Array.from({ length: MAX_VIEWERS }, () => watch(t, daemon)));
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    await page.clock.install();
+    await page.goto(daemon.url);
+    await page.getByText(`not live: ${MAX_VIEWERS} windows watch this page already`).waitFor();
+    t.match(await page.getByRole('status').textContent(), 'It works');
+    for (const socket of others) socket.destroy();
+    await page.clock.fastForward(15_000);
+    await page.getByText('live', { exact: true }).waitFor();
+    await context.close();
   });
 
   await t.test('nor is a connection that leads nowhere taken for a daemon that works', async (t) => {
