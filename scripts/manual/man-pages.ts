@@ -97,6 +97,7 @@ ${paragraph('For APT their host is localhost: Pin: origin and site= of unattende
 .SH OPTIONS
 ${item('Acquire::debtorrent::Socket "/run/debtorrent/apt.sock";', 'The Unix socket of the daemon, where it is not at the usual place.')}
 ${item('Acquire::debtorrent::Timeout "60";', 'Seconds without a byte from the daemon. When it does not answer the question whether it is well either, the mirror is asked directly; else APT tries the file again.')}
+${paragraph('Acquire::http options, such as Dl-Limit, do not hold for it: how fast is fetched is said by download-limit of the daemon, in debtorrent.toml (5).')}
 .SH FILES
 ${item('/usr/lib/apt/methods/debtorrent', 'The method.')}
 .SH SEE ALSO

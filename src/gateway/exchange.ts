@@ -37,6 +37,7 @@ export class ClientExchange {
   sentSha256: string | undefined;
   /** What the headers promised: the bytes [start, end) of this file. */
   promised: Promised | undefined;
+  #head: readonly [status: number, headers: Record<string, string | number> | string[]] | undefined;
   #isNext = false;
   #whenNext: (() => void) | undefined;
   readonly #writing = new Set<(sent: boolean) => void>();
@@ -93,14 +94,26 @@ export class ClientExchange {
     return this.head || this.wholeOnly ? undefined : parseRange(this.header('range'));
   }
 
+  /** It goes out with the first of the body or at the end: until then the answer may still become an error. */
   writeHead(status: number, headers: Record<string, string | number> | string[]): void {
-    this.firstByteMs ??= performance.now() - this.startedAt;
-    this.res.writeHead(status, headers);
+    this.#head = [status, headers];
+  }
+
+  /** Sends the head without waiting for the body. */
+  flushHead(): void {
+    this.#begin();
+    this.res.flushHeaders();
+  }
+
+  end(body?: Buffer | string): void {
+    this.#begin();
+    this.res.end(body);
   }
 
   /** Writes and waits until the bytes are with the kernel; false when the client has gone. */
   write(chunk: Buffer): Promise<boolean> {
     if (this.gone) return Promise.resolve(false);
+    this.#begin();
     return new Promise((resolve) => {
       this.#writing.add(resolve);
       this.res.write(chunk, (error) => {
@@ -133,5 +146,13 @@ export class ClientExchange {
   /** Ends the answer before its announced length: the client sees that it is not whole. */
   cutShort(): void {
     this.res.destroy();
+  }
+
+  #begin(): void {
+    if (this.#head === undefined) return;
+    const [status, headers] = this.#head;
+    this.#head = undefined;
+    this.firstByteMs ??= performance.now() - this.startedAt;
+    this.res.writeHead(status, headers as string[]);
   }
 }

@@ -94,7 +94,7 @@ export class MirrorFiles {
     client.source = file.source;
     client.bytes = bytes.length;
     client.writeHead(200, headers as string[]);
-    client.res.end(bytes);
+    client.end(bytes);
     return true;
   }
 
@@ -269,7 +269,7 @@ export class MirrorFiles {
     const end = extent.end ?? bytes.length;
     const body = extent.start === 0 && end === bytes.length ? bytes : bytes.subarray(extent.start, end);
     client.bytes += body.length;
-    client.res.end(body);
+    client.end(body);
   }
 }
 

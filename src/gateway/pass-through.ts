@@ -176,7 +176,7 @@ class ClientWriter implements BodyWriter {
   async release(): Promise<void> {
     this.#flush(0);
     await this.#sending;
-    if (!this.#headersOnly) this.#client.res.end();
+    if (!this.#headersOnly) this.#client.end();
   }
 
   /** The hash of the whole says nothing of bytes that were sent before: they have to be the same. */

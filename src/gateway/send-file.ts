@@ -48,7 +48,7 @@ export function sendFileHead(
   const conditions = conditionsOf(client, head, etag, now);
   if (conditions === 'not-modified') {
     client.writeHead(304, headers);
-    client.res.end();
+    client.end();
     return undefined;
   }
   if (head.size === undefined) {
@@ -65,7 +65,7 @@ export function sendFileHead(
       'Content-Range': unsatisfiedRange(head.size),
       'X-Debtorrent-Error': 'RANGE_NOT_SATISFIABLE',
     });
-    client.res.end(line);
+    client.end(line);
     return undefined;
   }
   if (range === 'full') {
@@ -112,7 +112,7 @@ export function wholeHeaders(file: WholeFile, signed: boolean, askAgain: boolean
 /** Notes what has to follow the headers; nothing does after those of a HEAD. */
 function promise(client: ClientExchange, file: FileHead, extent: NonNullable<Extent>): Extent {
   if (client.head) {
-    client.res.end();
+    client.end();
     return undefined;
   }
   client.promised = { file, start: extent.start, end: extent.end };
@@ -143,7 +143,7 @@ export async function sendWhole(
     const extent = sendFileHead(client, file, signed, deps.now());
     if (extent === undefined) return;
     const sent = await sendRange(client, readable, extent.start, extent.end ?? file.size);
-    if (sent) client.res.end();
+    if (sent) client.end();
     else client.cutShort();
   } finally {
     readable.close();
@@ -197,8 +197,8 @@ export async function sendArriving(
     if (extent === undefined) return 'sent';
     // With a hash, what comes now is the same file, and the client has nothing of it, from before neither.
     const clean = () => client.bytes === 0 && extent.start === 0 && file.sha256 !== undefined;
-    // node:http keeps headers back until there is a body to go with them, which a stalled mirror may not send for long
-    flush = setTimeout(() => client.res.flushHeaders(), FLUSH_MS);
+    // headers are kept back until there is a body to go with them, which a stalled mirror may not send for long
+    flush = setTimeout(() => client.flushHead(), FLUSH_MS);
     let position = extent.start;
     let end = extent.end;
     while (end === undefined || position < end) {
@@ -222,7 +222,7 @@ export async function sendArriving(
       }
       position = Math.max(position, until);
     }
-    client.res.end();
+    client.end();
     return 'sent';
   } catch (error) {
     const { promised, bytes } = client;

@@ -13,6 +13,7 @@ import { hashOf, temporaryDirectory } from '../actors/fixtures/fetch-stack.ts';
 import { until } from '../kernel/contract.ts';
 import { randomBytes } from '../support/random.ts';
 import { AnswerParser, exchange, openSocket, requestText, type RawAnswer } from '../support/raw-http.ts';
+import { begin } from './fixtures/begun.ts';
 import { ARCHIVE, startGateway, type GatewayScene } from './fixtures/gateway-scene.ts';
 import { skipWithoutMount } from '../support/tmpfs.ts';
 
@@ -325,11 +326,16 @@ t.test('wrong bytes do not survive in the partial file of who got them', async (
   const s = await startGateway(t);
   const data = randomBytes('halves', 6 * MIB);
   const path = await signed(s, 'pool/a.deb', data);
-  const stop = s.web.rule(`/${path}`, { alterAt: 100 });
-  const broken = await s.get(path);
-  t.notOk(broken.complete);
+  let release = (): void => undefined;
+  const released = new Promise<void>((resolve) => (release = resolve));
+  const stop = s.web.rule(`/${path}`, { alterAt: 100, stallAt: MIB, until: released });
+  const client = begin(t, s, path);
+  await until(() => client.received() > 100_000);
+  release();
+  const broken = await client.ended();
+  t.equal(broken?.complete, false);
   stop();
-  const rest = await s.get(path, [`Range: bytes=${broken.body.length}-`, `If-Range: "${hashOf(data)}"`]);
+  const rest = await s.get(path, [`Range: bytes=${broken?.body.length}-`, `If-Range: "${hashOf(data)}"`]);
   t.ok(rest.status === 200 && rest.body.equals(data));
 });
 
