@@ -7,6 +7,8 @@ export interface FileEntry {
   usedAt: number;
   /** `ino:size:mtime:ctime` at the time the hash was last checked; undefined when it has not been. */
   fingerprint: string | undefined;
+  /** When that was, in milliseconds since the epoch; 0 when nobody knows. */
+  checkedAt: number;
 }
 
 export class LeastRecentlyUsed {

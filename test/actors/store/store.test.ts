@@ -465,6 +465,35 @@ t.test('a file that is doubted stays and is to be hashed again', async (t) => {
   t.match(await again.ref.ask('find', hash), { verified: false }, 'also after a restart');
 });
 
+t.test('what was checked a day ago is to be checked again, also after a restart', async (t) => {
+  const root = await temporaryDirectory(t);
+  const clock = aheadClock();
+  const first = await open(t, root, 0, clock);
+  const hash = await put(first.ref, content('a'));
+  clock.skip(23 * 3_600_000);
+  t.match(await first.ref.ask('find', hash), { verified: true, checkAgain: false });
+  await first.stop();
+  const second = await open(t, root, 0, clock);
+  await settled(second.ref, 1);
+  t.match(await second.ref.ask('find', hash), { verified: true, checkAgain: false });
+  clock.skip(2 * 3_600_000);
+  const due = await second.ref.ask('find', hash);
+  t.match(due, { verified: true, checkAgain: true });
+  t.match(await second.ref.ask('find', hash), { checkAgain: true }, 'a use is no check');
+  if (due !== undefined) second.ref.tell('right', due);
+  t.match(await second.ref.ask('find', hash), { verified: true, checkAgain: false });
+  clock.skip(-48 * 3_600_000);
+  t.match(await second.ref.ask('find', hash), { checkAgain: true }, 'the clock was set back: nobody knows');
+  await second.stop();
+  const { verified } = layoutOf(root);
+  const saved = JSON.parse(await readFile(verified, 'utf8')) as Record<string, string>;
+  const withoutTime = Object.entries(saved).map(([name, text]) => [name, text.split(' ')[0]]);
+  await writeFile(verified, JSON.stringify(Object.fromEntries(withoutTime)));
+  const third = await open(t, root);
+  await settled(third.ref, 1);
+  t.match(await third.ref.ask('find', hash), { verified: true, checkAgain: true }, 'written by an earlier version');
+});
+
 t.test('what waits to be flushed does not wait longer when the clock is set back', async (t) => {
   const manual = new ManualClock();
   let set = Date.now();
