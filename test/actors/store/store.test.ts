@@ -422,6 +422,26 @@ t.test('a full disk is STORE_FULL after what can go has gone', { skip: skipWitho
   await stop();
 });
 
+t.test('where no more files can be made, what can go goes for new ones', { skip: skipWithoutMount() }, async (t) => {
+  const root = await temporaryDirectory(t);
+  const clock = aheadClock();
+  const FILES = 500;
+  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=64M,nr_inodes=${FILES}`, 'tmpfs', root]);
+  t.teardown(() => execFileSync('umount', ['--lazy', root]));
+  const { ref, stop } = await open(t, root, 0, clock);
+  const names = Array.from({ length: FILES }, (_, n) => `file ${n}`);
+  for (let n = 0; n < FILES; n += 10) {
+    // What came before is no longer in use.
+    clock.skip(120_000);
+    await Promise.all(names.slice(n, n + 10).map((name) => put(ref, content(name))));
+  }
+  t.equal(await ref.ask('find', hashOf(content('file 0'))), undefined, 'it was used longest ago');
+  t.ok(await ref.ask('find', hashOf(content(`file ${FILES - 1}`))));
+  const { files } = await ref.ask('stats');
+  t.ok(files > 50, `${files} are there: no more went than was needed`);
+  await stop();
+});
+
 t.test('a file that cannot be noted, or not be opened again, still makes room for others', async (t) => {
   const root = await temporaryDirectory(t);
   const clock = aheadClock();
