@@ -26,6 +26,8 @@ export interface PersistedState {
 }
 
 export interface LoadedState extends PersistedState {
+  /** Archives whose Releases are missing or damaged. */
+  readonly lost: readonly ArchiveState[];
   /** All that the archives name. */
   readonly segments: ReadonlyMap<SegmentFile, Segment>;
 }
@@ -71,7 +73,8 @@ export class CatalogueStore {
       });
     this.#settled = allSegments(archives.map((a) => a.state));
     await this.#sweep();
-    return { archives, segments, uses: saved.uses };
+    const lost = saved.archives.map((a) => a.state).filter((state) => !segments.has(state.segment));
+    return { archives, lost, segments, uses: saved.uses };
   }
 
   /**

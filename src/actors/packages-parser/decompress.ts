@@ -51,7 +51,7 @@ export async function decompress(file: FileHandle, form: Compression, options: D
   const take = (chunk: Buffer): void => {
     requireRunning(options.signal);
     length += chunk.length;
-    if (length > options.maxBytes) throw new DebtorrentError('INDEX_TOO_LARGE', `over ${options.maxBytes} bytes`);
+    if (length > options.maxBytes) throw tooLarge(options.maxBytes);
     options.sink(chunk);
   };
   if (form === 'none' || form === 'gz') await inThread(file, form, take);
@@ -78,7 +78,7 @@ async function byProgram(
   file: FileHandle,
   [command, ...args]: Program,
   take: (chunk: Buffer) => void,
-  { dir, signal }: DecompressOptions,
+  { dir, signal, maxBytes }: DecompressOptions,
 ): Promise<void> {
   const output = await namelessFile(dir);
   try {
@@ -89,7 +89,7 @@ async function byProgram(
     signal.addEventListener('abort', kill);
     const end = endOf(child, command);
     try {
-      await follow(output, end, take);
+      await follow(output, end, take, maxBytes);
     } finally {
       signal.removeEventListener('abort', kill);
       kill();
@@ -137,11 +137,15 @@ function endOf(child: ChildProcess, command: string): End {
   return { closed, soon, state: () => state };
 }
 
-/** Reads what the program has written so far, again and again, until it has ended and all is read. */
-async function follow(output: FileHandle, end: End, take: (chunk: Buffer) => void): Promise<void> {
+/**
+ * Reads what the program has written so far, again and again, until it has ended and all is read. A program that writes
+ * faster than this reads is many times `maxBytes` ahead when these have been read: what is written has to have an end.
+ */
+async function follow(output: FileHandle, end: End, take: (chunk: Buffer) => void, maxBytes: number): Promise<void> {
   const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
   for (let at = 0; ;) {
     const before = end.state();
+    if ((await output.stat()).size > maxBytes) throw tooLarge(maxBytes);
     const { bytesRead } = await output.read(buffer, 0, buffer.length, at);
     at += bytesRead;
     if (bytesRead > 0) take(buffer.subarray(0, bytesRead));
@@ -162,6 +166,10 @@ async function namelessFile(dir: string): Promise<FileHandle> {
     const code = (error as NodeJS.ErrnoException).code === 'ENOSPC' ? 'STORE_FULL' : 'STORE_IO';
     throw new DebtorrentError(code, `no room to decompress the index: ${messageOf(error)}`);
   }
+}
+
+function tooLarge(maxBytes: number): DebtorrentError {
+  return new DebtorrentError('INDEX_TOO_LARGE', `over ${maxBytes} bytes`);
 }
 
 function requireRunning(signal: AbortSignal): void {

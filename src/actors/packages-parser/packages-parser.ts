@@ -89,6 +89,7 @@ export async function createPackagesParser(deps: PackagesParserDeps): Promise<Pa
   });
   const table = new ArchiveTable(deps.swarmKey);
   const uses = new RememberedUses(loaded.uses);
+  for (const lost of loaded.lost) uses.remember(lost);
   const trust = await check.trust();
   for (const known of loaded.archives) {
     // one from the future would bar all that come until then

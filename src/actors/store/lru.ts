@@ -7,6 +7,8 @@ export interface FileEntry {
   usedAt: number;
   /** `ino:size:mtime:ctime` at the time the hash was last checked; undefined when it has not been. */
   fingerprint: string | undefined;
+  /** When that was, in milliseconds since the epoch; 0 when nobody knows. */
+  checkedAt: number;
 }
 
 export class LeastRecentlyUsed {
@@ -50,14 +52,14 @@ export class LeastRecentlyUsed {
   }
 
   /**
-   * The files to remove so that at most `limit` bytes stay, least recently used first. Those that `pinned` says stay
-   * whatever the limit says: a client or a transfer is likely still reading them.
+   * The files to remove so that at most `limit` bytes stay, and `atLeast` so many, least recently used first. Those that
+   * `pinned` says stay whatever the limit says: a client or a transfer is likely still reading them.
    */
-  evictable(limit: number, pinned: (entry: FileEntry) => boolean): Sha256[] {
+  evictable(limit: number, pinned: (entry: FileEntry) => boolean, atLeast = 0): Sha256[] {
     const chosen: Sha256[] = [];
     let bytes = this.#bytes;
     for (const [sha256, entry] of this.#entries) {
-      if (bytes <= limit || pinned(entry)) break;
+      if ((bytes <= limit && chosen.length >= atLeast) || pinned(entry)) break;
       chosen.push(sha256);
       bytes -= entry.size;
     }

@@ -9,6 +9,8 @@ export interface StoredFile {
   readonly lastModified: string;
   /** False when the file changed, or may have changed, since its hash was last checked: hash it before trusting it. */
   readonly verified: boolean;
+  /** Its hash was checked so long ago that the disk may have altered it since, which no date shows. */
+  readonly checkAgain: boolean;
   /** What the file system said of it when it was looked up; another one is another file, or other bytes. */
   readonly fingerprint: string;
 }

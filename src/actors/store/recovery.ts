@@ -28,41 +28,55 @@ export async function recover(layout: Layout, files: LeastRecentlyUsed, log: Log
       const stats = await stat(join(path, name), { bigint: true }).catch(() => undefined);
       if (stats === undefined || !stats.isFile()) continue;
       const fingerprint = fingerprintOf(stats);
+      const known = verified.get(sha256);
       found.push([
         sha256,
         {
           size: Number(stats.size),
           usedAt: Number(stats.atimeMs),
-          fingerprint: verified.get(sha256) === fingerprint ? fingerprint : undefined,
+          ...(known?.fingerprint === fingerprint ? known : UNCHECKED),
         },
       ]);
     }
   }
   found.sort((a, b) => a[1].usedAt - b[1].usedAt);
   const usedMeanwhile = [...files];
-  const fingerprints = new Map(found.map(([sha256, entry]) => [sha256, entry.fingerprint]));
+  const recovered = new Map(found);
   for (const [sha256, entry] of found) files.put(sha256, entry);
   for (const [sha256, entry] of usedMeanwhile) {
     // Used between start and now: `find` saw no fingerprint yet, so take the recovered one where it still holds.
-    const fingerprint = entry.fingerprint ?? fingerprints.get(sha256);
-    files.put(sha256, { ...entry, fingerprint });
+    const { fingerprint, checkedAt } = entry.fingerprint === undefined ? (recovered.get(sha256) ?? entry) : entry;
+    files.put(sha256, { ...entry, fingerprint, checkedAt });
   }
   log.debug({ files: files.files, bytes: files.bytes }, 'cache directory read');
 }
 
-async function readVerified(layout: Layout): Promise<Map<string, string>> {
+type Checked = Pick<FileEntry, 'fingerprint' | 'checkedAt'>;
+
+const UNCHECKED: Checked = { fingerprint: undefined, checkedAt: 0 };
+
+/** Fingerprints, each with the time of its check behind a blank; what an earlier version wrote has none. */
+async function readVerified(layout: Layout): Promise<Map<string, Checked>> {
   try {
     const data: unknown = JSON.parse(await readFile(layout.verified, 'utf8'));
     if (typeof data !== 'object' || data === null) return new Map();
-    return new Map(Object.entries(data).filter((pair): pair is [string, string] => typeof pair[1] === 'string'));
+    const pairs = Object.entries(data).filter((pair): pair is [string, string] => typeof pair[1] === 'string');
+    return new Map(pairs.map(([sha256, text]) => [sha256, parseChecked(text)]));
   } catch {
     return new Map();
   }
 }
 
+function parseChecked(text: string): Checked {
+  const [fingerprint, at] = text.split(' ');
+  return { fingerprint, checkedAt: Number(at ?? 0) };
+}
+
 export async function saveVerified(layout: Layout, files: LeastRecentlyUsed): Promise<void> {
   const data: Record<string, string> = {};
-  for (const [sha256, { fingerprint }] of files) if (fingerprint !== undefined) data[sha256] = fingerprint;
+  for (const [sha256, { fingerprint, checkedAt }] of files) {
+    if (fingerprint !== undefined) data[sha256] = `${fingerprint} ${checkedAt}`;
+  }
   const temporary = `${layout.verified}.tmp`;
   await writeFile(temporary, JSON.stringify(data), { mode: 0o600 });
   await rename(temporary, layout.verified);

@@ -30,10 +30,17 @@ const PIN_MS = 60_000;
 /** Bytes of the file system that are left to others. */
 const DISK_MARGIN = 1024 * 1024;
 const DISK_CHECK_MS = 1000;
+/** A file system may have room for no more files though it has for bytes: so many are left to others. */
+const FILES_MARGIN = 64;
+/** So many go at once when there are fewer. */
+const FILES_AT_ONCE = 64;
 
 export class Room {
   readonly #deps: RoomDeps;
-  #disk = { checkedAt: 0, freeBytes: 0 };
+  #disk = { checkedAt: 0, freeBytes: 0, freeFiles: 0 };
+  /** What the file system says of the number of its files is true. */
+  #countsFiles = true;
+  #makingFiles: Promise<void> | undefined;
   #keeping: Promise<void> | undefined;
   #stopped = false;
 
@@ -64,14 +71,30 @@ export class Room {
    */
   async makeOnDisk(size: number): Promise<void> {
     const wanted = size + DISK_MARGIN;
-    if ((await this.#freeBytes()) < wanted) {
+    if ((await this.#look()).freeFiles < FILES_MARGIN && this.#countsFiles) {
+      await (this.#makingFiles ??= this.#makeFiles().finally(() => (this.#makingFiles = undefined)));
+    }
+    if ((await this.#look()).freeBytes < wanted) {
       this.#disk.checkedAt = 0;
-      await this.#evict(this.#bytes - (wanted - (await this.#freeBytes())));
+      await this.#evict(this.#bytes - (wanted - (await this.#look()).freeBytes));
       this.#disk.checkedAt = 0;
-      if ((await this.#freeBytes()) < wanted) throw new DebtorrentError('STORE_FULL', `no room for ${size} bytes`);
+      if ((await this.#look()).freeBytes < wanted) throw new DebtorrentError('STORE_FULL', `no room for ${size} bytes`);
     }
     // Until the next look, what is promised is taken.
     this.#disk.freeBytes -= size;
+    this.#disk.freeFiles -= 1;
+  }
+
+  /** Removes some files for new ones. Where that gives no room the file system counts in a way of its own. */
+  async #makeFiles(): Promise<void> {
+    const { files } = this.#deps;
+    this.#disk.checkedAt = 0;
+    const { freeFiles } = await this.#look();
+    if (freeFiles >= FILES_MARGIN) return;
+    const before = files.files;
+    await this.#evict(Number.POSITIVE_INFINITY, FILES_AT_ONCE);
+    this.#disk.checkedAt = 0;
+    if ((await this.#look()).freeFiles <= freeFiles && files.files < before) this.#countsFiles = false;
   }
 
   /** Brings the cache back to its quota, as far as it is not in use; never rejects. */
@@ -94,12 +117,12 @@ export class Room {
     return this.#deps.files.bytes + this.#deps.partials.parkedBytes;
   }
 
-  /** Removes files until at most so many bytes are left. */
-  async #evict(toBytes: number): Promise<void> {
+  /** Removes files until at most so many bytes are left, and so many of the finished ones have gone. */
+  async #evict(toBytes: number, atLeast = 0): Promise<void> {
     const { files, partials, layout, inOrder, log, evicted } = this.#deps;
     while (this.#bytes > toBytes && (await partials.dropOldest()));
     const pinned = (entry: FileEntry) => this.#pinned(entry);
-    for (const sha256 of files.evictable(Math.max(toBytes, 0), pinned)) {
+    for (const sha256 of files.evictable(Math.max(toBytes, 0), pinned, atLeast)) {
       const entry = files.get(sha256);
       // Somebody may have found it while the ones before it were removed.
       if (entry === undefined || pinned(entry)) continue;
@@ -120,12 +143,14 @@ export class Room {
     return ago >= 0 && ago <= PIN_MS;
   }
 
-  async #freeBytes(): Promise<number> {
+  async #look(): Promise<{ readonly freeBytes: number; readonly freeFiles: number }> {
     const { clock, layout } = this.#deps;
     if (Math.abs(clock.now() - this.#disk.checkedAt) > DISK_CHECK_MS) {
-      const { bavail, bsize } = await statfs(layout.root);
-      this.#disk = { checkedAt: clock.now(), freeBytes: bavail * bsize };
+      const { bavail, bsize, files, ffree } = await statfs(layout.root);
+      // Some make room for files as they come, and say that there is none.
+      const freeFiles = files === 0 ? Number.POSITIVE_INFINITY : ffree;
+      this.#disk = { checkedAt: clock.now(), freeBytes: bavail * bsize, freeFiles };
     }
-    return this.#disk.freeBytes;
+    return this.#disk;
   }
 }

@@ -92,6 +92,7 @@ export class Seeded {
 
   #takeNote(path: string): void {
     const { layout, files, clock } = this.#deps;
+    const now = clock.now();
     for (const [sha256, fingerprint] of readNote(path)) {
       const found = statSync(layout.file(sha256), { bigint: true, throwIfNoEntry: false });
       if (found === undefined || !found.isFile()) continue;
@@ -99,7 +100,7 @@ export class Seeded {
       const verified = actual === fingerprint ? actual : undefined;
       // What is known of a file that took its place is not worse.
       if (verified === undefined && files.get(sha256) !== undefined) continue;
-      files.put(sha256, { size: Number(found.size), usedAt: clock.now(), fingerprint: verified });
+      files.put(sha256, { size: Number(found.size), usedAt: now, fingerprint: verified, checkedAt: now });
     }
     rmSync(path, { force: true });
   }

@@ -41,6 +41,8 @@ export interface Store {
   stop(): Promise<void>;
 }
 
+/** What was checked longer ago is checked again when it is used, in milliseconds. */
+const CHECKED_MS = 24 * 3_600_000;
 /** The time of last use is written to the file at most this often. */
 const TOUCH_MS = 3_600_000;
 const SAVE_MS = 60_000;
@@ -68,6 +70,12 @@ function isReadOnly(error: unknown): boolean {
 /** HTTP-date. */
 function modified(found: BigIntStats): string {
   return new Date(Number(found.mtimeMs)).toUTCString();
+}
+
+/** A time to come is of a clock that has been set back since. */
+function isRecent(checkedAt: number, now: number): boolean {
+  const ago = now - checkedAt;
+  return ago >= 0 && ago <= CHECKED_MS;
 }
 
 function moveTo(to: string, from: string): void {
@@ -170,17 +178,21 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
       dirty = true;
     }
     // A file whose bytes may have changed keeps no fingerprint until somebody has hashed it.
-    files.put(sha256, { size, usedAt: now, fingerprint: verified ? fingerprint : undefined });
-    return { sha256, path, size, lastModified: modified(found), verified, fingerprint };
+    const checkedAt = known?.checkedAt ?? 0;
+    files.put(sha256, { size, usedAt: now, fingerprint: verified ? fingerprint : undefined, checkedAt });
+    const checkAgain = !isRecent(checkedAt, now);
+    return { sha256, path, size, lastModified: modified(found), verified, checkAgain, fingerprint };
   }
 
   /** Its hash was checked. */
   function remember(sha256: Sha256, found: BigIntStats): StoredFile {
     const size = Number(found.size);
     const fingerprint = fingerprintOf(found);
-    files.put(sha256, { size, usedAt: clock.now(), fingerprint });
+    const now = clock.now();
+    files.put(sha256, { size, usedAt: now, fingerprint, checkedAt: now });
     dirty = true;
-    return { sha256, path: layout.file(sha256), size, lastModified: modified(found), verified: true, fingerprint };
+    const [path, lastModified] = [layout.file(sha256), modified(found)];
+    return { sha256, path, size, lastModified, verified: true, checkAgain: false, fingerprint };
   }
 
   async function commit(

@@ -16,10 +16,13 @@ export interface CacheCheckDeps extends ContentDeps {
   hashFailed(): void;
 }
 
-/** True when the file still has the bytes that its name says; when it has others the store removes it. */
+/**
+ * True when the file still has the bytes that its name says; when it has others the store removes it. One that cannot
+ * be hashed now is what it was before.
+ */
 export async function checkCached(deps: CacheCheckDeps, file: StoredFile): Promise<boolean> {
   const right = await checkStored(deps, file);
-  if (right !== false) return right === true;
+  if (right !== false) return right ?? file.verified;
   deps.log.warn({ sha256: file.sha256 }, 'a cached file has changed on disk and is fetched again');
   deps.hashFailed();
   return false;

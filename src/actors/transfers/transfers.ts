@@ -138,7 +138,7 @@ export function createTransfers(deps: TransfersDeps): Transfers {
 
   /** The file still has the bytes whose hash it is named by. */
   async function isRight(file: StoredFile): Promise<boolean> {
-    if (file.verified) return true;
+    if (isKnownRight(file)) return true;
     let check = checking.get(file.sha256);
     if (check === undefined) {
       check = checkCached(transferDeps, file).finally(() => checking.delete(file.sha256));
@@ -168,7 +168,7 @@ export function createTransfers(deps: TransfersDeps): Transfers {
     if (plan.sha256 !== undefined) {
       const file = await store.ask('find', plan.sha256);
       if (file === undefined || (plan.size !== undefined && file.size !== plan.size)) return start(plan, from);
-      return file.verified ? fromStore(file) : start(plan, from, { file, check: 'hash' });
+      return isKnownRight(file) ? fromStore(file) : start(plan, from, { file, check: 'hash' });
     }
     const record = await store.ask('name', plan.url);
     const file = record && (await store.ask('find', record.sha256));
@@ -276,6 +276,11 @@ export function createTransfers(deps: TransfersDeps): Transfers {
       await store.ask('stats').catch(() => undefined);
     },
   };
+}
+
+/** Without hashing it once more. */
+function isKnownRight({ verified, checkAgain }: StoredFile): boolean {
+  return verified && !checkAgain;
 }
 
 function outcomeOf(transfer: Transfer): WholeFile {

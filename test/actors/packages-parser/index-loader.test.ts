@@ -1,10 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { open as openFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
+import { decompress } from '../../../src/actors/packages-parser/decompress.ts';
 import { loadIndex, type IndexFile } from '../../../src/actors/packages-parser/index-loader.ts';
 import type { Compression } from '../../../src/core/archive/index-name.ts';
 import { Segment } from '../../../src/core/archive/segment.ts';
@@ -29,6 +31,19 @@ function compress(kind: Compression, data: Buffer): Buffer {
   if (kind === 'none') return data;
   const [command, ...args] = PROGRAMS[kind] ?? [];
   return command === undefined ? gzipSync(data) : execFileSync(command, args, { input: data, maxBuffer: 1 << 28 });
+}
+
+/** Bytes of the nameless file that a program of this process writes to. */
+function spooledBytes(): number {
+  const open = readdirSync('/proc/self/fd').map((fd) => `/proc/self/fd/${fd}`);
+  const spool = open.find((fd) => {
+    try {
+      return readlinkSync(fd).includes('/unpack-');
+    } catch {
+      return false;
+    }
+  });
+  return spool === undefined ? 0 : statSync(spool).size;
 }
 
 t.test('index files', { skip: skipWithout('xz', 'bzip2', 'zstd') }, async (t) => {
@@ -112,6 +127,28 @@ t.test('index files', { skip: skipWithout('xz', 'bzip2', 'zstd') }, async (t) =>
       });
     });
   }
+
+  t.test('a program that writes faster than is read stops at what the index may have', async (t) => {
+    const before = process.env['PATH'];
+    const programs = t.testdir({ zstd: '#!/bin/sh\nexec head -c 64000000 /dev/zero\n' });
+    chmodSync(join(programs, 'zstd'), 0o755);
+    process.env['PATH'] = `${programs}:${before}`;
+    t.teardown(() => void (process.env['PATH'] = before));
+    file('zst', Buffer.from('a bomb'));
+    const bomb = await openFile(path);
+    t.teardown(() => bomb.close());
+    let chunks = 0;
+    const decompressing = decompress(bomb, 'zst', {
+      ...{ dir: scratchDir, signal, maxBytes: 8_000_000 },
+      sink() {
+        chunks++;
+        // Reading is so slow that the program is done with more than it may write.
+        while (chunks === 1 && spooledBytes() <= 8_000_000) execFileSync('sleep', ['0.01']);
+      },
+    });
+    await t.rejects(decompressing, { code: 'INDEX_TOO_LARGE' });
+    t.equal(chunks, 1, 'not first when all that it may have was read');
+  });
 
   t.test('loading that is cancelled ends at once', async (t) => {
     const ending = new AbortController();

@@ -123,6 +123,24 @@ t.test('restarts', { skip }, async (t) => {
     t.match(s.warnings.join(), 'missing or damaged');
   });
 
+  t.test('an archive whose Release is damaged is made again, of the indexes that were in use', async (t) => {
+    const s = await scene(t);
+    await s.use(s.meta('contrib/binary-arm64/Packages.xz'));
+    const [archive] = s.view.catalogue.archives();
+    await s.stop();
+    truncateSync(join(s.catalogueDir, archive?.segment ?? ''), 100);
+    await s.start();
+    t.strictSame(await s.parser.ask('archives'), []);
+    await s.restart();
+    await s.release();
+    await s.loaded();
+    t.ok(s.size(hello(s)), 'without a client asking for them');
+    t.strictSame(
+      s.view.catalogue.archives()[0]?.indexes.map(({ name }) => name),
+      [PACKAGES, 'contrib/binary-arm64/Packages'],
+    );
+  });
+
   t.test('a damaged state is made again', async (t) => {
     const s = await scene(t);
     await s.stop();

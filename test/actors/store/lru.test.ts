@@ -15,7 +15,7 @@ t.test('sizes add up, and what was not used for longest is evicted first', (t) =
       for (const [now, { kind, n, size }] of steps.entries()) {
         const key = name(n);
         if (kind === 'put') {
-          lru.put(key, { size, usedAt: now, fingerprint: undefined });
+          lru.put(key, { size, usedAt: now, fingerprint: undefined, checkedAt: 0 });
           model.set(key, { size, usedAt: now });
         } else if (kind === 'use') {
           const known = model.get(key);

@@ -60,7 +60,7 @@ t.test('what was noted is counted, and verified if it is as it was', async (t) =
   t.equal(statSync(layout.seeded).mode & 0o777, 0o700);
   seeded.take();
   t.equal(counted(), 1);
-  t.match(files.get(good), { size: 4, fingerprint });
+  t.match(files.get(good), { size: 4, fingerprint, checkedAt: files.get(good)?.usedAt });
   t.strictSame(files.get(changed)?.fingerprint, undefined);
   t.equal(files.files, 2);
   t.strictSame(notes(), [], 'once');
@@ -69,7 +69,7 @@ t.test('what was noted is counted, and verified if it is as it was', async (t) =
 t.test('what is known of a file already is not made worse by a note that is out of date', async (t) => {
   const { layout, files, seeded, make } = scene(t);
   const [hash, fingerprint] = make('known');
-  files.put(hash, { size: 5, usedAt: 1, fingerprint });
+  files.put(hash, { size: 5, usedAt: 1, fingerprint, checkedAt: 1 });
   writeNote(layout, 'a', new Map([[hash, '1:2:3:4']]), undefined);
   seeded.take();
   t.equal(files.get(hash)?.fingerprint, fingerprint);

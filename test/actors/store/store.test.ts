@@ -422,6 +422,26 @@ t.test('a full disk is STORE_FULL after what can go has gone', { skip: skipWitho
   await stop();
 });
 
+t.test('where no more files can be made, what can go goes for new ones', { skip: skipWithoutMount() }, async (t) => {
+  const root = await temporaryDirectory(t);
+  const clock = aheadClock();
+  const FILES = 500;
+  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=64M,nr_inodes=${FILES}`, 'tmpfs', root]);
+  t.teardown(() => execFileSync('umount', ['--lazy', root]));
+  const { ref, stop } = await open(t, root, 0, clock);
+  const names = Array.from({ length: FILES }, (_, n) => `file ${n}`);
+  for (let n = 0; n < FILES; n += 10) {
+    // What came before is no longer in use.
+    clock.skip(120_000);
+    await Promise.all(names.slice(n, n + 10).map((name) => put(ref, content(name))));
+  }
+  t.equal(await ref.ask('find', hashOf(content('file 0'))), undefined, 'it was used longest ago');
+  t.ok(await ref.ask('find', hashOf(content(`file ${FILES - 1}`))));
+  const { files } = await ref.ask('stats');
+  t.ok(files > 50, `${files} are there: no more went than was needed`);
+  await stop();
+});
+
 t.test('a file that cannot be noted, or not be opened again, still makes room for others', async (t) => {
   const root = await temporaryDirectory(t);
   const clock = aheadClock();
@@ -463,6 +483,35 @@ t.test('a file that is doubted stays and is to be hashed again', async (t) => {
   await stop();
   const again = await open(t, root);
   t.match(await again.ref.ask('find', hash), { verified: false }, 'also after a restart');
+});
+
+t.test('what was checked a day ago is to be checked again, also after a restart', async (t) => {
+  const root = await temporaryDirectory(t);
+  const clock = aheadClock();
+  const first = await open(t, root, 0, clock);
+  const hash = await put(first.ref, content('a'));
+  clock.skip(23 * 3_600_000);
+  t.match(await first.ref.ask('find', hash), { verified: true, checkAgain: false });
+  await first.stop();
+  const second = await open(t, root, 0, clock);
+  await settled(second.ref, 1);
+  t.match(await second.ref.ask('find', hash), { verified: true, checkAgain: false });
+  clock.skip(2 * 3_600_000);
+  const due = await second.ref.ask('find', hash);
+  t.match(due, { verified: true, checkAgain: true });
+  t.match(await second.ref.ask('find', hash), { checkAgain: true }, 'a use is no check');
+  if (due !== undefined) second.ref.tell('right', due);
+  t.match(await second.ref.ask('find', hash), { verified: true, checkAgain: false });
+  clock.skip(-48 * 3_600_000);
+  t.match(await second.ref.ask('find', hash), { checkAgain: true }, 'the clock was set back: nobody knows');
+  await second.stop();
+  const { verified } = layoutOf(root);
+  const saved = JSON.parse(await readFile(verified, 'utf8')) as Record<string, string>;
+  const withoutTime = Object.entries(saved).map(([name, text]) => [name, text.split(' ')[0]]);
+  await writeFile(verified, JSON.stringify(Object.fromEntries(withoutTime)));
+  const third = await open(t, root);
+  await settled(third.ref, 1);
+  t.match(await third.ref.ask('find', hash), { verified: true, checkAgain: true }, 'written by an earlier version');
 });
 
 t.test('what waits to be flushed does not wait longer when the clock is set back', async (t) => {

@@ -14,6 +14,8 @@ export interface HoldingsDeps {
   check(file: StoredFile): Promise<boolean>;
   /** A file of the store whose hash had to be checked first is right. */
   confirmed(file: SharedFile): void;
+  /** A file that was believed to be right is not, or cannot be read. */
+  failed(file: SharedFile): void;
 }
 
 const MAX_WHOLE = 4_096;
@@ -100,7 +102,11 @@ export class Holdings {
     }
     const known = this.known(sha256);
     if (known !== undefined && known !== 'nothing') return known;
-    if (found?.verified === true) return this.verified(sha256, found.size, found.path, found.path);
+    if (found?.verified === true) {
+      // Peers hash what they get, so nobody waits for a check that finds nothing nearly always.
+      if (found.checkAgain) this.#check(found);
+      return this.verified(sha256, found.size, found.path, found.path);
+    }
     this.#absent.set(sha256, this.#deps.clock.now());
     if (found !== undefined) this.#check(found);
     return undefined;
@@ -123,6 +129,8 @@ export class Holdings {
       const known = this.known(sha256);
       if (isRight && (known === undefined || known === 'nothing')) {
         this.#deps.confirmed(this.verified(sha256, size, path, path));
+      } else if (!isRight && file.verified && known !== undefined && known !== 'nothing') {
+        this.#deps.failed(known);
       }
     }
   }

@@ -38,6 +38,7 @@ export class Wants {
       find: (sha256) => deps.find(sha256),
       check: (file) => deps.check(file),
       confirmed: (file) => this.#offerToAll(file),
+      failed: (file) => this.failed(file),
     });
     this.#later = new LaterOffers(clock, (file) => {
       if (this.#holdings.known(file.sha256) === file) this.#offerToAll(file);

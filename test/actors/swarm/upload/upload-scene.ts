@@ -91,7 +91,7 @@ export class UploadScene {
   store(name: string, size: number, torrents?: InfoHash[], verified = true): Content {
     const content = this.publish(name, size, torrents);
     const { sha256, path } = content;
-    this.stored.set(sha256, { sha256, path, size, lastModified: '', verified, fingerprint: '' });
+    this.stored.set(sha256, { sha256, path, size, lastModified: '', verified, checkAgain: false, fingerprint: '' });
     return content;
   }
 

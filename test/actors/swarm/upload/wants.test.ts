@@ -232,6 +232,32 @@ t.test('a file that may have changed on disk is none until its hash was checked'
   t.equal(link.of('offer').length, 1);
 });
 
+t.test('a file that was checked long ago is offered at once, and taken back if its check fails', async (t) => {
+  let right: (isRight: boolean) => void = () => {};
+  const s = await uploadScene(t, {
+    check: () =>
+      new Promise((resolve) => {
+        right = resolve;
+      }),
+  });
+  const [good, bad] = [s.store('good', 10), s.store('bad', 10)];
+  for (const { sha256 } of [good, bad]) {
+    s.stored.set(sha256, { ...(s.stored.get(sha256) as StoredFile), checkAgain: true });
+  }
+  const link = s.link();
+  await s.leased(link, good);
+  await s.leased(link, bad);
+  right(true);
+  await new Promise(setImmediate);
+  s.stored.delete(bad.sha256);
+  right(false);
+  const other = s.link();
+  await new Promise(setImmediate);
+  s.want(other, bad);
+  await other.until(() => other.of('none').length === 1);
+  t.equal(await s.leased(other, good), 0, 'the one that was right is still offered');
+});
+
 t.test('a partial file is offered with its pieces, and each new one is announced', async (t) => {
   const s = await uploadScene(t);
   const file = s.publish('big', 3 * PIECE_BYTES);
