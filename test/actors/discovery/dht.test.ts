@@ -118,6 +118,8 @@ t.test('a node whose name has no address at first is found later', async (t) => 
   const shared = newTorrent();
   const known = dht(t, 22_017, port, [await freeUdpPort()]);
   known.torrents(shared);
+  // it has looked its own names up by then
+  await until('it listens', async () => (await sourceOf(known))?.state === 'failing');
   const { lookup } = dns;
   const setLookup = (one: unknown) => {
     Object.assign(dns, { lookup: one });
