@@ -114,3 +114,9 @@ export function asDebtorrentError(error: unknown): DebtorrentError {
   const message = error instanceof Error ? error.message : String(error);
   return new DebtorrentError('INTERNAL', message, { cause: error });
 }
+
+/** Why it failed, in one line. Of a name with several addresses the reason of each: Node's own message is empty then. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(reasonOf).join(', ');
+  return error instanceof Error ? error.message : String(error);
+}

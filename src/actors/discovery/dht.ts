@@ -64,12 +64,12 @@ export class DhtFinder implements Finder {
     this.#stopped = true;
     this.#queue.stop();
     this.#giveUp();
-    const node = await this.#node;
-    if (node !== undefined) await new Promise<void>((resolve) => node.destroy(resolve));
+    await this.#close();
   }
 
   async #turn(torrent: InfoHash): Promise<Turn> {
     const { clock, random } = this.#deps;
+    if (await this.#isAlone()) await this.#close();
     const node = await (this.#node ??= this.#open());
     if (this.#stopped) return { againMs: INTERVAL_MS };
     if (node === undefined) {
@@ -99,6 +99,22 @@ export class DhtFinder implements Finder {
     this.#failures = 0;
     this.#error = undefined;
     return { againMs: jittered(INTERVAL_MS, random) };
+  }
+
+  /**
+   * It has found no other node, nor been found by one. The next one looks up the names of the configuration anew: when a
+   * machine starts they may have no address yet, and later they may have another one.
+   */
+  async #isAlone(): Promise<boolean> {
+    const node = this.#failures > 0 ? await this.#node : undefined;
+    return node?.nodes.count() === 0;
+  }
+
+  async #close(): Promise<void> {
+    const opened = this.#node;
+    this.#node = undefined;
+    const node = await opened;
+    if (node !== undefined) await new Promise<void>((resolve) => node.destroy(resolve));
   }
 
   /** A listener on one IPv6 address is not reached at any that the nodes see. */

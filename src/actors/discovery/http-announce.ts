@@ -9,6 +9,8 @@ import { ANNOUNCE_EVENTS, type Announcement } from '../../core/swarm/udp-tracker
 
 /** 200 addresses with peer ids have some 20 KB. */
 const MAX_ANSWER = 256 << 10;
+/** Node gives each address of a name up after 250 ms as long as there is another, and a tracker may be farther away. */
+const ADDRESS_MS = 5_000;
 
 export interface AnnounceResult {
   readonly answer: TrackerAnswer;
@@ -28,6 +30,7 @@ export function announceHttp(
   const options = {
     signal,
     agent: false,
+    autoSelectFamilyAttemptTimeout: ADDRESS_MS,
     headers: { 'User-Agent': 'debtorrent', Accept: '*/*', Connection: 'close' },
     ...(secure && ca ? { ca: ca() } : {}),
   } as const;

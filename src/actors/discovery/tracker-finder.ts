@@ -1,6 +1,7 @@
 /** Announces torrents to one tracker, a few at a time, and reports the peers that it names. */
 import { randomInt } from 'node:crypto';
 import type { Clock } from '../../core/clock.ts';
+import { reasonOf } from '../../core/errors.ts';
 import type { InfoHash } from '../../core/ids.ts';
 import type { Logger } from '../../core/logging.ts';
 import type { TrackerAnswer } from '../../core/swarm/tracker-answer.ts';
@@ -102,7 +103,7 @@ export class TrackerFinder implements Finder {
       const { answer, tracker } = await this.#announce(torrent, port, event, deadline.signal);
       return this.#answer(torrent, port, answer, tracker);
     } catch (error) {
-      const pauseMs = this.#failed(error instanceof Error ? error.message : String(error));
+      const pauseMs = this.#failed(reasonOf(error));
       return { againMs: pauseMs, pauseMs };
     } finally {
       this.#running.delete(deadline);

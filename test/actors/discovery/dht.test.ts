@@ -1,6 +1,9 @@
 import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
+import dns from 'node:dns/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import t, { type Test } from 'tap';
+import { systemClock, type Clock } from '../../../src/core/clock.ts';
 import { run, sleep, until } from '../../support/process.ts';
 import { randomBytes, randomNumbers } from '../../support/random.ts';
 import { find, freeUdpPort, newTorrent, type Finding } from './fixtures/found.ts';
@@ -108,6 +111,33 @@ t.test('without nodes it says so, once, and goes on', async (t) => {
   finding.torrents(newTorrent());
   await until('it fails', async () => (await sourceOf(finding))?.state === 'failing');
   t.equal(finding.warnings.length, 1);
+});
+
+t.test('a node whose name has no address at first is found later', async (t) => {
+  const port = await freeUdpPort();
+  const shared = newTorrent();
+  const known = dht(t, 22_017, port, [await freeUdpPort()]);
+  known.torrents(shared);
+  // it has looked its own names up by then
+  await until('it listens', async () => (await sourceOf(known))?.state === 'failing');
+  const { lookup } = dns;
+  const setLookup = (one: unknown) => {
+    Object.assign(dns, { lookup: one });
+    syncBuiltinESMExports();
+  };
+  t.teardown(() => setLookup(lookup));
+  setLookup(() => Promise.reject(new Error('the network is not there yet')));
+  // what takes minutes takes seconds
+  const clock: Clock = {
+    now: () => systemClock.now() * 20,
+    setTimeout: (action, ms) => systemClock.setTimeout(action, ms / 20),
+  };
+  const config = { dht: true, dhtBootstrap: [{ host: 'node.example', port }] };
+  const finding = find(t, 22_018, config, { dhtBind: here(await freeUdpPort()), clock });
+  finding.torrents(shared);
+  await until('it fails', async () => (await sourceOf(finding))?.state === 'failing');
+  setLookup(() => Promise.resolve({ address: '127.0.0.1', family: 4 }));
+  await working(finding);
 });
 
 t.test('hostile datagrams do not end the process, and the node goes on', async (t) => {

@@ -1,22 +1,18 @@
 /** Hosts with several addresses, of which some are far away, refuse or cannot be reached. */
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type LookupFunction, type Socket } from 'node:net';
 
-import t, { type Test } from 'tap';
+import t from 'tap';
 
 import { connectAny } from '../../../src/actors/http-backup/connect-any.ts';
 import { createConnector } from '../../../src/actors/http-backup/connector.ts';
 import { until } from '../../kernel/contract.ts';
+import { farServer } from '../../support/far-server.ts';
 
 const HOST = 'mirror.example';
 const TIMEOUT_MS = 30_000;
 /** Nobody listens there: it refuses. */
 const DEAD = '127.0.0.2';
-
-/** Takes what comes when its queue of connections has room again: the kernel drops what would open one meanwhile. */
-const SERVER = `const server = require('node:net').createServer((socket) => socket.on('error', () => {}));
-server.listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => console.log(server.address().port));`;
 
 const lookupOf =
   (...addresses: string[]): LookupFunction =>
@@ -25,21 +21,6 @@ const lookupOf =
       null,
       addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 })),
     );
-
-/** A server on 127.0.0.1 to which it takes a second or longer to connect, once it has woken up. */
-async function farServer(t: Test): Promise<{ port: number; wake(): void }> {
-  const child = spawn(process.execPath, ['-e', SERVER], { stdio: ['ignore', 'pipe', 'inherit'] });
-  t.teardown(() => child.kill('SIGKILL'));
-  const [text] = (await once(child.stdout, 'data')) as [Buffer];
-  const port = Number(text);
-  child.kill('SIGSTOP');
-  const filling = Array.from({ length: 8 }, () => connect(port, '127.0.0.1').on('error', () => undefined));
-  t.teardown(() => {
-    for (const socket of filling) socket.destroy();
-  });
-  await until(() => filling.filter(({ connecting }) => !connecting).length >= 2);
-  return { port, wake: () => child.kill('SIGCONT') };
-}
 
 t.test('a mirror that is far away, and another address of it that cannot be reached', async (t) => {
   const { port, wake } = await farServer(t);

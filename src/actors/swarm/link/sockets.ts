@@ -3,7 +3,7 @@
  * into one buffer for all (`onread`): by itself Node makes a new one of 64 KiB for each read, which costs more than the
  * reading, first to touch and then to collect.
  */
-import { connect, createServer, Socket, type OnReadOpts, type Server } from 'node:net';
+import { connect, createServer, Socket, type OnReadOpts, type Server, type TcpNetConnectOpts } from 'node:net';
 
 import { DebtorrentError } from '../../../core/errors.ts';
 import { formatAuthority } from '../../../core/http/authority.ts';
@@ -11,6 +11,11 @@ import type { LinkFault } from './link.ts';
 import { explained, pskClient } from './tls-psk.ts';
 
 const BACKLOG = 256;
+/**
+ * Node gives each address of a name up after 250 ms as long as there is another, and a peer may be farther away. Two
+ * that do not answer leave time for a third within what handshakes have.
+ */
+const ADDRESS_MS = 3_000;
 /** Small enough to stay in the processor's cache until it is copied. */
 const READ_BYTES = 256 * 1024;
 
@@ -35,7 +40,7 @@ export function plainSocket(socket: Socket): PeerSocket {
 export class SharedReads {
   readonly #buffer = Buffer.allocUnsafeSlow(READ_BYTES);
 
-  connect(to: { readonly host: string; readonly port: number }): PeerSocket {
+  connect(to: TcpNetConnectOpts): PeerSocket {
     const { onread, hear } = this.#reader();
     return { socket: connect({ ...to, onread }), hear };
   }
@@ -117,13 +122,14 @@ export function openSocket(
   opened: (socket: PeerSocket) => void,
   failed: (fault: LinkFault) => void,
 ): Socket {
-  const { host, port, psk, reads } = to;
+  const { psk, reads } = to;
+  const target = { host: to.host, port: to.port, autoSelectFamilyAttemptTimeout: ADDRESS_MS };
   let settled = false;
   const settle = (then: () => void) => {
     if (!settled) then();
     settled = true;
   };
-  const made = psk === undefined ? reads.connect({ host, port }) : plainSocket(pskClient(psk, { host, port }));
+  const made = psk === undefined ? reads.connect(target) : plainSocket(pskClient(psk, target));
   const { socket } = made;
   socket.setNoDelay(true);
   const fail = (error: NodeJS.ErrnoException) => settle(() => failed(explained(error)));

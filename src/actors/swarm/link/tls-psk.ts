@@ -2,9 +2,10 @@
  * Private swarms: TLS 1.2 with a pre-shared key from the swarm key, no certificates. Who does not hold the key fails in
  * the handshake, before a byte of this protocol was sent.
  */
-import type { Socket } from 'node:net';
+import type { Socket, TcpNetConnectOpts } from 'node:net';
 import { connect, createServer, type TLSSocket, type TlsOptions } from 'node:tls';
 
+import { reasonOf } from '../../../core/errors.ts';
 import { TLS_PSK_CIPHER, TLS_PSK_IDENTITY } from '../../../core/swarm/psk.ts';
 import type { LinkFault } from './link.ts';
 
@@ -39,7 +40,7 @@ export function pskServer(
 }
 
 /** Emits `secureConnect`, or `error`. */
-export function pskClient(psk: Buffer, to: { readonly host: string; readonly port: number }): TLSSocket {
+export function pskClient(psk: Buffer, to: TcpNetConnectOpts): TLSSocket {
   return connect({
     ...SUITE,
     ...to,
@@ -50,7 +51,8 @@ export function pskClient(psk: Buffer, to: { readonly host: string; readonly por
 
 /** OpenSSL's words for a wrong key are about a broken record. */
 export function explained(error: NodeJS.ErrnoException): LinkFault {
-  const { code = '', message } = error;
+  const { code = '' } = error;
+  const message = reasonOf(error);
   if (/BAD_RECORD_MAC|DECRYPTION_FAILED|PSK_IDENTITY|DECRYPT_ERROR/.test(code)) return protocol('wrong swarm key');
   if (/WRONG_VERSION_NUMBER|HTTP_REQUEST|UNSUPPORTED_PROTOCOL|UNKNOWN_PROTOCOL/.test(code)) {
     return protocol('no TLS where a swarm key is needed');

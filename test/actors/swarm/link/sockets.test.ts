@@ -1,8 +1,10 @@
+import dns from 'node:dns';
 import { once } from 'node:events';
 import { Socket, type AddressInfo } from 'node:net';
 import t, { type Test } from 'tap';
 
 import { listenOn, openSocket, SharedReads, type PeerSocket } from '../../../../src/actors/swarm/link/sockets.ts';
+import { addressesAre, farServer } from '../../../support/far-server.ts';
 
 /** A connection whose accepted end reads into the shared buffer, as the dialled one does. */
 async function connection(t: Test) {
@@ -103,4 +105,36 @@ t.test('a socket that shows no handle is taken as it is', (t) => {
   const socket = new Socket();
   t.equal(new SharedReads().accepted(socket).socket, socket);
   t.end();
+});
+
+t.test('a peer that is far away, and another address of its name where nobody listens', async (t) => {
+  const { lookup } = dns;
+  t.teardown(() => Object.assign(dns, { lookup }));
+  Object.assign(dns, { lookup: addressesAre('127.0.0.1', '127.0.0.2') });
+  const { port, wake } = await farServer(t);
+  setTimeout(wake, 600);
+  const { socket } = await new Promise<PeerSocket>((resolve, reject) => {
+    const to = { host: 'peer.example', port, psk: undefined, reads: new SharedReads() };
+    openSocket(to, resolve, ({ message }) => reject(new Error(message)));
+  });
+  t.equal(socket.remoteAddress, '127.0.0.1');
+  socket.destroy();
+});
+
+t.test('of several addresses where nobody listens the reason names each', async (t) => {
+  const { server, dialled } = await connection(t);
+  const { port } = server.address() as AddressInfo;
+  dialled.socket.destroy();
+  const { lookup } = dns;
+  t.teardown(() => Object.assign(dns, { lookup }));
+  Object.assign(dns, { lookup: addressesAre('127.0.0.2', '127.0.0.3') });
+  const reason = await new Promise<string>((resolve, reject) => {
+    const to = { host: 'peer.example', port, psk: undefined, reads: new SharedReads() };
+    openSocket(
+      to,
+      () => reject(new Error('nobody listens there')),
+      ({ message }) => resolve(message),
+    );
+  });
+  t.match(reason, /ECONNREFUSED 127\.0\.0\.2.*ECONNREFUSED 127\.0\.0\.3/);
 });
