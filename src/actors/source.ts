@@ -15,6 +15,8 @@ export interface RangeJob {
   readonly url: MirrorUrl;
   /** Nobody waits for the file yet. */
   readonly ahead?: boolean;
+  /** What it begins with did not come in time from the one that was asked before: silence is borne for less long. */
+  readonly again?: boolean;
   /** The partial file, which exists. The source writes only within the job's range. */
   readonly path: string;
   readonly start: number;

@@ -16,7 +16,7 @@ import { soon } from '../../core/soon.ts';
 import type { Headers } from './answer.ts';
 import { createConnector } from './connector.ts';
 import { guardedLookup } from './dns-guard.ts';
-import type { MirrorTimeouts } from './timeouts.ts';
+import { timeoutsFor, type MirrorTimeouts } from './timeouts.ts';
 
 export interface ExchangeHandler {
   /** Status and headers (names in lower case). Throwing ends the exchange with that error. */
@@ -39,6 +39,8 @@ export interface ExchangeOptions {
   readonly method: 'GET' | 'HEAD';
   readonly request: MirrorRequest;
   readonly headers: Record<string, string>;
+  /** Of the one that was asked before nothing came in time. */
+  readonly again?: boolean | undefined;
 }
 
 export interface Exchanger {
@@ -86,8 +88,6 @@ export function createExchanger(deps: ExchangerDeps): Exchanger {
         connections,
         pipelining: 1,
         keepAliveTimeout: 30_000,
-        headersTimeout: timeouts.headersMs,
-        bodyTimeout: timeouts.stallMs,
         connect: createConnector({ timeout: timeouts.connectMs, lookup, ...caFor(request) }),
       });
     }
@@ -96,7 +96,8 @@ export function createExchanger(deps: ExchangerDeps): Exchanger {
   }
 
   function openStrict(options: ExchangeOptions, handler: ExchangeHandler): Exchange {
-    const { request, method, headers } = options;
+    const { request, method, headers, again } = options;
+    const { headersMs: headersTimeout, stallMs: bodyTimeout } = timeoutsFor(timeouts, again);
     let controller: Dispatcher.DispatchController | undefined;
     let aborted: Error | undefined;
     let fallback: Exchange | undefined;
@@ -106,7 +107,7 @@ export function createExchanger(deps: ExchangerDeps): Exchanger {
     let began = 0;
     let late: NodeJS.Timeout | undefined;
     agentFor(request).dispatch(
-      { origin: request.origin, path: request.target, method, headers },
+      { origin: request.origin, path: request.target, method, headers, headersTimeout, bodyTimeout },
       {
         onRequestStart(control) {
           controller = control;
@@ -116,7 +117,7 @@ export function createExchanger(deps: ExchangerDeps): Exchanger {
         onResponseStart(control, status, received) {
           if (status < 200) {
             // For undici each of them is an answer in time.
-            const left = timeouts.headersMs - (performance.now() - began);
+            const left = headersTimeout - (performance.now() - began);
             late ??= setTimeout(() => control.abort(noHeaders()), left);
             return;
           }
@@ -196,7 +197,7 @@ function isDoubleLength(error: Error): boolean {
 }
 
 function openLenient(
-  { request, method, headers }: ExchangeOptions,
+  { request, method, headers, again }: ExchangeOptions,
   handler: ExchangeHandler,
   lookup: LookupFunction,
   timeouts: MirrorTimeouts,
@@ -226,7 +227,7 @@ function openLenient(
     lookup,
     agent: false,
     insecureHTTPParser: true,
-    timeout: timeouts.stallMs,
+    timeout: timeoutsFor(timeouts, again).stallMs,
     ...patient,
     ...ca,
   });

@@ -214,7 +214,8 @@ async function oneHop(deps: FetchRangeDeps, job: RangeJob, url: MirrorUrl, cance
       try {
         if (cancellation.cancelled) throw cancelled();
         const method = job.headersOnly === true ? 'HEAD' : 'GET';
-        exchange = exchanger.open({ method, request, headers: requestHeaders(job, deps.userAgent) }, handler);
+        const headers = requestHeaders(job, deps.userAgent);
+        exchange = exchanger.open({ method, request, headers, again: job.again }, handler);
       } catch (error) {
         over(error as Error, error as Error);
       }

@@ -16,6 +16,7 @@ import type { MirrorHost, PumpLimits } from './mirror-host.ts';
 import { MirrorPace } from './mirror-pace.ts';
 import { rangeJob, strongValidator } from './range-job.ts';
 import { nextRanges } from './range-plan.ts';
+import { Silences } from './silences.ts';
 
 /** New bytes after which earlier failures of a mirror do not count any more. */
 const PROGRESS_BYTES = 256 * 1024;
@@ -31,6 +32,7 @@ export class MirrorSide {
   readonly #options: FetchingOptions;
   readonly #jobs: Jobs;
   readonly #candidates: Candidates;
+  readonly #silences = new Silences();
   #revalidate: RangeJob['revalidate'];
   #info: FileInfo | undefined;
   #jobBytes: number;
@@ -214,6 +216,7 @@ export class MirrorSide {
     const job = rangeJob({
       url,
       ahead: this.#ahead,
+      again: this.#silences.follows(start, end),
       start,
       end,
       size: this.#content.size,
@@ -251,6 +254,7 @@ export class MirrorSide {
         this.#changed(job);
         return;
       case 'failed':
+        this.#silences.failed(job, bytes, outcome);
         this.#jobFailed(job.url, outcome);
         return;
     }

@@ -11,7 +11,7 @@ import { createExchanger } from '../../../src/actors/http-backup/exchange.ts';
 import { until } from '../../kernel/contract.ts';
 
 const BODY = Buffer.alloc(64 * 1024, 'a');
-const TIMEOUTS = { connectMs: 5_000, headersMs: 5_000, stallMs: 5_000 };
+const TIMEOUTS = { connectMs: 5_000, headersMs: 5_000, stallMs: 5_000, againMs: 5_000 };
 
 /** Pauses at each of its bytes, and has the mirror close when the first are there; what came is in `came`. */
 async function fetchPaused(t: Test, headers: string, close: (socket: Socket) => void) {

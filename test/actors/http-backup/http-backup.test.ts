@@ -41,7 +41,7 @@ async function scene(
   const backup = createHttpBackup({
     rules: compileHostRules(options.allow ?? ['127.0.0.1']),
     connections: options.connections ?? 2,
-    timeouts: { connectMs: 1000, headersMs: 1000, stallMs: options.stallMs ?? 1000 },
+    timeouts: { connectMs: 1000, headersMs: 1000, stallMs: options.stallMs ?? 1000, againMs: 1000 },
     userAgent: 'test',
     sink: {
       tell: (...message) => {
@@ -489,6 +489,22 @@ t.test('an answer that was not wanted keeps no connection, though its body does 
   t.match(await s.fetch(`${server.url}/good`), { kind: 'done' });
   const moved = await Promise.all([1, 2, 3].map((n) => s.fetch(`${server.url}/moved${n}`)));
   for (const outcome of moved) t.match(outcome, { kind: 'done', end: 1 });
+});
+
+t.test('what did not come before is waited for less long', async (t) => {
+  const s = await scene(t, { stallMs: 600_000 });
+  const server = await rawServer(t, (socket) =>
+    socket.on('data', (request) => {
+      // Both lengths are for the parser that stands in.
+      const lengths = request.includes('/lenient')
+        ? 'Content-Length: 9\r\nTransfer-Encoding: chunked'
+        : 'Content-Length: 9';
+      socket.write(`HTTP/1.1 200 OK\r\n${lengths}\r\n\r\n1\r\n`);
+    }),
+  );
+  for (const path of ['strict', 'lenient']) {
+    t.match(await s.fetch(`${server.url}/${path}`, { again: true }), { kind: 'failed', code: 'MIRROR_TIMEOUT' }, path);
+  }
 });
 
 t.test('interim answers and heads without an end are silence', async (t) => {

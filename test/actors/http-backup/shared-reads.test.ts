@@ -12,7 +12,7 @@ import { createExchanger } from '../../../src/actors/http-backup/exchange.ts';
 import { until } from '../../kernel/contract.ts';
 import { randomBytes } from '../../support/random.ts';
 
-const TIMEOUTS = { connectMs: 5_000, headersMs: 5_000, stallMs: 5_000 };
+const TIMEOUTS = { connectMs: 5_000, headersMs: 5_000, stallMs: 5_000, againMs: 5_000 };
 const BODY = randomBytes('shared reads', 1_000_000);
 
 /** A mirror whose answers the test writes: its connections in the order of their first requests, and who asks it. */

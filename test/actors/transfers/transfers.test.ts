@@ -487,6 +487,21 @@ t.test('headers go out when the size is known though the mirror is slow', async 
   await fetched(s, signedPlan(s.url('a'), data));
 });
 
+t.test('a mirror that falls silent twice in a row is given up sooner the second time', async (t) => {
+  const s = await scene(t, { timeouts: { headersMs: 600_000, stallMs: 3_000, againMs: 1_000 } });
+  const data = randomBytes('silent', 3 * MIB);
+  await s.publish('a', data);
+  s.web.rule(() => s.web.log.length === 1, { stallAt: MIB });
+  s.web.rule(
+    ({ headers }) => s.web.log.length > 1 && headers['range']?.startsWith(`bytes=${MIB}-`) === true,
+    {
+      hold: new Promise(() => undefined),
+    },
+    1,
+  );
+  t.match(await fetched(s, signedPlan(s.url('a'), data)), { size: data.length });
+});
+
 t.test('clients are counted, and the counts come back to none', async (t) => {
   const s = await scene(t);
   const data = randomBytes('count', 2 * MIB);
