@@ -3,7 +3,7 @@
  * never the other way round as far as the page cache goes; after a power loss the whole-file hash decides. What is
  * done to one file is done in the order in which it was asked for.
  */
-import { closeSync, fstatSync, ftruncateSync, openSync } from 'node:fs';
+import { closeSync, fstatSync, ftruncateSync, openSync, statSync } from 'node:fs';
 import { readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
@@ -32,6 +32,8 @@ export class Partials {
   readonly #deps: PartialsDeps;
   /** Bytes that each active transfer may still write or has written, by path. */
   readonly #reserved = new Map<string, number>();
+  /** Those of them that have room on the disk. */
+  readonly #granted = new Set<string>();
   /** Files of interrupted transfers with the bytes that they take, by path, longest interrupted first. */
   readonly #parked = new Map<string, number>();
   /** Paths of partial files that have a note: most files never get one, and need not be looked up. */
@@ -47,25 +49,38 @@ export class Partials {
     return sum(this.#reserved);
   }
 
+  /** Bytes that have room on the disk and do not take any yet. */
+  get pendingBytes(): number {
+    let bytes = 0;
+    for (const path of this.#granted) bytes += Math.max(0, (this.#reserved.get(path) ?? 0) - bytesOnDisk(path));
+    return bytes;
+  }
+
   /** Bytes of files that nobody works on. */
   get parkedBytes(): number {
     return sum(this.#parked);
   }
 
   /**
-   * Opens the file of a transfer once `makeRoom` has resolved; the transfer's bytes count as reserved from the moment
-   * before that until it is forgotten, discarded or parked.
+   * Opens the file of a transfer once `makeRoom` has resolved, which says when it has `granted` it; the transfer's bytes
+   * count as reserved from the moment before that until it is forgotten, discarded or parked.
    */
-  open(key: TransferKey, size: number, resume: boolean, makeRoom: () => Promise<void>): Promise<PartialFile> {
+  open(
+    key: TransferKey,
+    size: number,
+    resume: boolean,
+    makeRoom: (granted: () => void) => Promise<void>,
+  ): Promise<PartialFile> {
     return this.#inOrder(key, async (path) => {
       const parked = this.#parked.get(path);
       this.#parked.delete(path);
+      this.#forget(path);
       this.#reserved.set(path, size);
       try {
-        await makeRoom();
+        await makeRoom(() => this.#granted.add(path));
         return await this.#open(path, size, resume);
       } catch (error) {
-        this.#reserved.delete(path);
+        this.#forget(path);
         // It is there as before, to make room for others.
         if (parked !== undefined) this.#parked.set(path, parked);
         throw error;
@@ -83,7 +98,7 @@ export class Partials {
   async park(key: TransferKey, ranges: Ranges): Promise<void> {
     this.#release(key);
     await this.#inOrder(key, async (path) => {
-      this.#reserved.delete(path);
+      this.#forget(path);
       // Before the note, which a full disk has no room for: just then this file has to make room for others.
       this.#parked.set(path, RangeSet.from(ranges).bytes);
       await this.#writeNote(path, ranges);
@@ -95,7 +110,7 @@ export class Partials {
   take<T>(key: TransferKey, take: (path: string) => Promise<T>): Promise<T> {
     return this.#inOrder(key, async (path) => {
       const result = await take(path);
-      this.#reserved.delete(path);
+      this.#forget(path);
       await this.#removeNote(path);
       return result;
     });
@@ -104,7 +119,7 @@ export class Partials {
   discard(key: TransferKey): Promise<void> {
     this.#release(key);
     return this.#inOrder(key, async (path) => {
-      this.#reserved.delete(path);
+      this.#forget(path);
       await this.#remove(path);
     });
   }
@@ -154,7 +169,12 @@ export class Partials {
 
   /** At once, for others that need the room; once more in order, after an opening that is still under way. */
   #release(key: TransferKey): void {
-    this.#reserved.delete(this.#deps.layout.partial(key));
+    this.#forget(this.#deps.layout.partial(key));
+  }
+
+  #forget(path: string): void {
+    this.#reserved.delete(path);
+    this.#granted.delete(path);
   }
 
   #inOrder<T>(key: TransferKey, work: (path: string) => Promise<T>): Promise<T> {
@@ -225,6 +245,10 @@ export class Partials {
       return new RangeSet();
     }
   }
+}
+
+function bytesOnDisk(path: string): number {
+  return (statSync(path, { throwIfNoEntry: false })?.blocks ?? 0) * BLOCK_BYTES;
 }
 
 function sum(sizes: ReadonlyMap<string, number>): number {

@@ -2,7 +2,8 @@
  * Room for what comes: the quota, and the disk. What was interrupted goes before what is finished, and of that what was
  * used least recently.
  */
-import { rm, statfs } from 'node:fs/promises';
+import { statfsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 
 import type { Clock } from '../../core/clock.ts';
 import { DebtorrentError } from '../../core/errors.ts';
@@ -35,9 +36,16 @@ const FILES_MARGIN = 64;
 /** So many go at once when there are fewer. */
 const FILES_AT_ONCE = 64;
 
+/** What the file system has free, and when that was looked at. */
+interface Disk {
+  readonly checkedAt: number;
+  freeBytes: number;
+  freeFiles: number;
+}
+
 export class Room {
   readonly #deps: RoomDeps;
-  #disk = { checkedAt: 0, freeBytes: 0, freeFiles: 0 };
+  #disk: Disk = { checkedAt: 0, freeBytes: 0, freeFiles: 0 };
   /** What the file system says of the number of its files is true. */
   #countsFiles = true;
   #makingFiles: Promise<void> | undefined;
@@ -50,10 +58,11 @@ export class Room {
 
   /**
    * For `size` bytes, which are among the reserved ones already. A cache that is far over its quota, which may have been
-   * made smaller, gets no larger by them, and gets smaller meanwhile: nobody waits for thousands of files to go.
+   * made smaller, gets no larger by them, and gets smaller meanwhile: nobody waits for thousands of files to go. When there
+   * is room, `granted` is called before anybody else is given any.
    * @throws DebtorrentError STORE_FULL
    */
-  async make(size: number): Promise<void> {
+  async make(size: number, granted: () => void): Promise<void> {
     const { partials, limitBytes } = this.#deps;
     if (limitBytes > 0) {
       const reserved = partials.reservedBytes;
@@ -62,39 +71,36 @@ export class Room {
       await this.#evict(this.#bytes - Math.min(over, size));
       void this.keep();
     }
-    await this.makeOnDisk(size);
+    await this.makeOnDisk(size, granted);
   }
 
   /**
    * The disk's part of it, for who writes beside the store.
    * @throws DebtorrentError STORE_FULL
    */
-  async makeOnDisk(size: number): Promise<void> {
+  async makeOnDisk(size: number, granted?: () => void): Promise<void> {
     const wanted = size + DISK_MARGIN;
-    if ((await this.#look()).freeFiles < FILES_MARGIN && this.#countsFiles) {
+    if (this.#free().freeFiles < FILES_MARGIN && this.#countsFiles) {
       await (this.#makingFiles ??= this.#makeFiles().finally(() => (this.#makingFiles = undefined)));
     }
-    if ((await this.#look()).freeBytes < wanted) {
-      this.#disk.checkedAt = 0;
-      await this.#evict(this.#bytes - (wanted - (await this.#look()).freeBytes));
-      this.#disk.checkedAt = 0;
-      if ((await this.#look()).freeBytes < wanted) throw new DebtorrentError('STORE_FULL', `no room for ${size} bytes`);
+    if (this.#free().freeBytes < wanted) {
+      await this.#evict(this.#bytes - (wanted - this.#look().freeBytes));
+      if (this.#look().freeBytes < wanted) throw new DebtorrentError('STORE_FULL', `no room for ${size} bytes`);
     }
     // Until the next look, what is promised is taken.
     this.#disk.freeBytes -= size;
     this.#disk.freeFiles -= 1;
+    granted?.();
   }
 
   /** Removes some files for new ones. Where that gives no room the file system counts in a way of its own. */
   async #makeFiles(): Promise<void> {
     const { files } = this.#deps;
-    this.#disk.checkedAt = 0;
-    const { freeFiles } = await this.#look();
+    const { freeFiles } = this.#look();
     if (freeFiles >= FILES_MARGIN) return;
     const before = files.files;
     await this.#evict(Number.POSITIVE_INFINITY, FILES_AT_ONCE);
-    this.#disk.checkedAt = 0;
-    if ((await this.#look()).freeFiles <= freeFiles && files.files < before) this.#countsFiles = false;
+    if (this.#look().freeFiles <= freeFiles && files.files < before) this.#countsFiles = false;
   }
 
   /** Brings the cache back to its quota, as far as it is not in use; never rejects. */
@@ -143,14 +149,18 @@ export class Room {
     return ago >= 0 && ago <= PIN_MS;
   }
 
-  async #look(): Promise<{ readonly freeBytes: number; readonly freeFiles: number }> {
-    const { clock, layout } = this.#deps;
-    if (Math.abs(clock.now() - this.#disk.checkedAt) > DISK_CHECK_MS) {
-      const { bavail, bsize, files, ffree } = await statfs(layout.root);
-      // Some make room for files as they come, and say that there is none.
-      const freeFiles = files === 0 ? Number.POSITIVE_INFINITY : ffree;
-      this.#disk = { checkedAt: clock.now(), freeBytes: bavail * bsize, freeFiles };
-    }
+  #free(): Disk {
+    const late = Math.abs(this.#deps.clock.now() - this.#disk.checkedAt) > DISK_CHECK_MS;
+    return late ? this.#look() : this.#disk;
+  }
+
+  /** What others have been promised is not free, though they have not written it yet. */
+  #look(): Disk {
+    const { clock, layout, partials } = this.#deps;
+    const { bavail, bsize, files, ffree } = statfsSync(layout.root);
+    // Some make room for files as they come, and say that there is none.
+    const freeFiles = files === 0 ? Number.POSITIVE_INFINITY : ffree;
+    this.#disk = { checkedAt: clock.now(), freeBytes: bavail * bsize - partials.pendingBytes, freeFiles };
     return this.#disk;
   }
 }

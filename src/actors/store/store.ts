@@ -223,7 +223,7 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
     find: (sha256) => io(find(sha256)),
     openPartial: (key, size, resume) => {
       flushes.rush();
-      return io(partials.open(key, size ?? 0, resume, () => room.make(size ?? 0)));
+      return io(partials.open(key, size ?? 0, resume, (granted) => room.make(size ?? 0, granted)));
     },
     makeRoom: (size) => io(room.makeOnDisk(size).then(() => true as const)),
     checkpoint: (key, ranges) => quietly(partials.checkpoint(key, ranges), 'a partial file was not noted'),

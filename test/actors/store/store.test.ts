@@ -403,6 +403,30 @@ t.test('a directory that cannot be made is one clear error', async (t) => {
   );
 });
 
+t.test('room on a disk is promised once, also before it is written to', { skip: skipWithoutMount() }, async (t) => {
+  const root = await temporaryDirectory(t);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8M', 'tmpfs', root]);
+  t.teardown(() => execFileSync('umount', ['--lazy', root]));
+  const { ref } = await open(t, root);
+  const files = Array.from({ length: 10 }, (_, n) => keyOf(content(`file ${n}`)));
+  const begin = (key: TransferKey) => ref.ask('openPartial', key, 1_000_000, true);
+  const all = await Promise.allSettled(files.map(begin));
+  const [room, none] = ['fulfilled', 'rejected'].map((is) => files.filter((_, n) => all[n]?.status === is));
+  t.ok((room ?? []).length >= 6 && (room ?? []).length <= 7, `${room?.length} of 10`);
+  const [[first], [next]] = [room ?? [], none ?? []];
+  if (first === undefined || next === undefined) throw new Error('none of one kind');
+  await writeFile((await begin(first)).path, Buffer.alloc(1_000_000));
+  await rejectsWith(t, begin(next), 'STORE_FULL');
+  ref.tell('discardPartial', first);
+  // What is not needed any more is for others as soon as it is gone.
+  await until(() =>
+    begin(next).then(
+      () => true,
+      () => false,
+    ),
+  );
+});
+
 t.test('a full disk is STORE_FULL after what can go has gone', { skip: skipWithoutMount() }, async (t) => {
   const root = await temporaryDirectory(t);
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8M', 'tmpfs', root]);
