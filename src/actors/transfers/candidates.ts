@@ -18,6 +18,12 @@ export function faultOf(error: unknown): Fault {
   return { code, message, transient: true };
 }
 
+/** The mirrors' fault is not the only one where peers have brought a part and do not bring the rest. */
+export function afterPeers(fault: Fault, fromPeers: number): Fault {
+  if (fromPeers === 0) return fault;
+  return { ...fault, message: `no peer is left that gives the rest, and ${fault.message}` };
+}
+
 /** Faults that no other mirror can mend. */
 export const OWN_FAULTS: ReadonlySet<string> = new Set([
   'STORE_FULL',

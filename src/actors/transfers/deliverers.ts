@@ -2,10 +2,12 @@
 import type { MirrorUrl } from '../../core/ids.ts';
 
 export class Deliverers {
-  readonly #asked = new Map<MirrorUrl, MirrorUrl>();
+  readonly #asked = new Map<MirrorUrl, Set<MirrorUrl>>();
 
   add(sender: MirrorUrl, asked: MirrorUrl): void {
-    this.#asked.set(sender, asked);
+    const before = this.#asked.get(sender);
+    if (before === undefined) this.#asked.set(sender, new Set([asked]));
+    else before.add(asked);
   }
 
   /** What was there is written over. */
@@ -13,8 +15,10 @@ export class Deliverers {
     this.#asked.clear();
   }
 
-  get asked(): readonly MirrorUrl[] {
-    return [...new Set(this.#asked.values())];
+  /** Addresses that are to blame when the whole is wrong: all that led to the one sender, or the only one that was asked. */
+  get culprits(): readonly MirrorUrl[] {
+    const asked = new Set([...this.#asked.values()].flatMap((each) => [...each]));
+    return this.#asked.size === 1 || asked.size === 1 ? [...asked] : [];
   }
 
   /** For logs. */

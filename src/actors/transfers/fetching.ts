@@ -4,7 +4,7 @@
  */
 import type { SourceLabel } from '../../core/fetch-plan.ts';
 import { isWhole, type JobId } from '../source.ts';
-import { faultOf, type Fault } from './candidates.ts';
+import { afterPeers, faultOf, type Fault } from './candidates.ts';
 import type { Content } from './content.ts';
 import type { FetchingDeps, FetchingEvents, FetchingOptions } from './fetching-deps.ts';
 import { MirrorSide } from './mirror-side.ts';
@@ -136,13 +136,12 @@ export class Fetching {
       this.#arbitrate(this.#together);
       return;
     }
-    const { asked } = this.#mirror.deliverers;
-    const [url] = asked;
+    const { culprits } = this.#mirror.deliverers;
     const fault: Fault = { code: 'HASH_MISMATCH', message, transient: false };
-    if (this.#content.resumed || asked.length > 1 || url === undefined) {
+    if (this.#content.resumed || culprits.length === 0) {
       // Nobody can be blamed yet; the next try starts clean.
       this.#again(fault);
-    } else if (this.#mirror.blame(url, fault)) {
+    } else if (this.#mirror.blame(culprits, fault)) {
       this.#restart();
     } else {
       this.#restarted();
@@ -193,7 +192,7 @@ export class Fetching {
     } else if (together?.open === true && size !== undefined) {
       this.#pumpBoth(together, size);
     } else if (this.#mirror.exhausted) {
-      this.#end(this.#mirror.verdict());
+      this.#end(afterPeers(this.#mirror.verdict(), this.fromPeers));
     } else if (together?.conflict === true) {
       this.#restart();
     } else if ((together?.count ?? 0) === 0) {
@@ -206,7 +205,7 @@ export class Fetching {
       case 'going':
         break;
       case 'stuck':
-        this.#end(this.#mirror.verdict());
+        this.#end(afterPeers(this.#mirror.verdict(), this.fromPeers));
         break;
       case 'conflict':
         together.leavePeers();

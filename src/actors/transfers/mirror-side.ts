@@ -97,9 +97,10 @@ export class MirrorSide {
     return this.#candidates.verdict(this.#plan.url);
   }
 
-  /** Notes that the whole, which only this mirror delivered, is wrong; false when no other is left. */
-  blame(url: MirrorUrl, fault: Fault): boolean {
-    return this.#candidates.failed(url, fault) !== undefined;
+  /** Notes that the whole, to which all of these led, is wrong; false when no other is left. */
+  blame(urls: readonly MirrorUrl[], fault: Fault): boolean {
+    for (const url of urls) this.#candidates.failed(url, fault);
+    return !this.exhausted;
   }
 
   /** Mirrors give the file only from its beginning. */

@@ -431,6 +431,17 @@ t.test('a swarm that dies in the middle leaves the file to the mirror', async (t
   t.ok(s.web.copies('/a.deb') <= 0.95, `${s.web.copies('/a.deb')} copies`);
 });
 
+t.test('a swarm that dies in the middle while the mirror is down: both are named', async (t) => {
+  const data = randomBytes('both', 30 * MIB);
+  const s = await scene(t, data, honest(data, { delayMs: 2 }));
+  await s.web.down();
+  const all = read(s, s.plan);
+  all.catch(() => undefined);
+  await until(async () => ((await status(s)).transfers[0]?.from_peers ?? 0) >= 3 * MIB);
+  await s.peers.actor.stop();
+  await rejectsWith(t, all, 'MIRROR_UNREACHABLE', /no peer is left that gives the rest, and .*ECONNREFUSED/);
+});
+
 /** Two peers take turns at blocks; one of them alters one byte of each block that `bad` says. */
 function twoPeers(data: Buffer, bad: (start: number) => boolean): Script {
   return honest(data, {

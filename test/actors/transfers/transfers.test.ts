@@ -263,6 +263,19 @@ t.test('where a mirror redirects to another, the log names the one that sent wro
   t.equal(s.web.copies('/a.deb'), 0);
 });
 
+t.test('of addresses that lead to one place with wrong bytes none is asked again', async (t) => {
+  const s = await scene(t);
+  const bad = await startMirror(t);
+  const data = randomBytes('one place', 3 * MIB);
+  await bad.publish('b.deb', data);
+  for (const path of ['/one', '/two']) s.web.rule(path, { redirect: bad.url('b.deb') });
+  bad.web.rule('/b.deb', { alterAt: 1000 });
+  bad.web.rule('/b.deb', { alterAt: 1000, truncateAt: MIB }, 1);
+  await rejectsWith(t, fetched(s, signedPlan(s.url('one'), data, s.url('two'))), 'HASH_MISMATCH');
+  t.ok(s.web.requests('/two').length > 0);
+  t.equal(bad.web.copies('/b.deb'), 1);
+});
+
 t.test('another mirror mends what one altered; readers are told that what they have is void', async (t) => {
   const s = await scene(t);
   const good = await startMirror(t);
