@@ -29,6 +29,8 @@ export interface DivideInput {
    * mirror may have left it to them.
    */
   readonly soonestBesides: boolean;
+  /** Bytes of each, in whole pieces; PEER_JOB_BYTES unless given. */
+  readonly jobBytes?: number;
   /** Mirrors take also what peers have and were not asked for. */
   readonly mirrorHelps: boolean;
 }
@@ -46,21 +48,22 @@ export function divide(input: DivideInput): Division {
   return { peers, taken: union(have.ranges, atPeers, peers, elsewhere, mirrorHelps ? [] : available) };
 }
 
-function peerJobs({ size, have, available, slots, soonestBesides, ...rest }: DivideInput, busy: RangeSet): ByteRange[] {
-  const focus = Math.min(rest.focus, size);
+function peerJobs(input: DivideInput, busy: RangeSet): ByteRange[] {
+  const { size, have, available, slots, soonestBesides, jobBytes = PEER_JOB_BYTES } = input;
+  const focus = Math.min(input.focus, size);
   const gapsOf = (set: RangeSet) => [...set.missing(focus, size), ...set.missing(0, focus)];
   if (slots <= 0) {
     const [soonest] = soonestBesides ? gapsOf(have) : [];
     if (soonest === undefined || busy.covers(soonest.start, soonest.start + 1)) return [];
     const [gap] = gapsOf(busy);
     const [range] = gap === undefined ? [] : intersect([gap], available);
-    return range?.start === soonest.start ? [{ start: range.start, end: jobEnd(range.start, range.end) }] : [];
+    return range?.start === soonest.start ? [{ start: range.start, end: jobEnd(range, jobBytes) }] : [];
   }
   const jobs: ByteRange[] = [];
   for (const gap of gapsOf(busy)) {
     for (const range of intersect([gap], available)) {
       for (let { start } = range; start < range.end && jobs.length < slots;) {
-        const end = jobEnd(start, range.end);
+        const end = jobEnd({ start, end: range.end }, jobBytes);
         jobs.push({ start, end });
         start = end;
       }
@@ -71,8 +74,8 @@ function peerJobs({ size, have, available, slots, soonestBesides, ...rest }: Div
 }
 
 /** Ends at a piece, so that no piece is asked for in two jobs. */
-function jobEnd(start: number, end: number): number {
-  const cut = start + PEER_JOB_BYTES;
+function jobEnd({ start, end }: ByteRange, jobBytes: number): number {
+  const cut = start + jobBytes;
   return cut >= end ? end : Math.floor(cut / PIECE_BYTES) * PIECE_BYTES;
 }
 

@@ -160,6 +160,7 @@ export class Together {
       focus: this.#focus,
       slots: mayAsk ? Math.min(peers.slots, outrun ? 1 - peers.jobs.count : Infinity) : 0,
       soonestBesides: mayAsk && !outrun,
+      ...(outrun && { jobBytes: PIECE_BYTES }),
       mirrorHelps: !mirror.exhausted && (peers.benched || outpaced || this.#hedging.slow),
     });
     for (const range of ranges) peers.start(range);
