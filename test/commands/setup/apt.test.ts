@@ -1,7 +1,7 @@
 /** The real APT on what setup wrote: through a real daemon, and back. */
 import { readdirSync, readFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
-import { run, skipWithoutApt } from '../../support/process.ts';
+import { run, skipWithoutApt, until } from '../../support/process.ts';
 import { sha256 } from '../../support/random.ts';
 import { Scene } from '../../support/scene.ts';
 import { Machine } from './machine.ts';
@@ -121,7 +121,8 @@ for (const listen of ['[::1]:0', '127.0.0.2:0']) {
       const updated = await machine.apt('apt-get', 'update');
       t.equal(updated.code, 0, updated.output);
       t.notMatch(updated.output, /^(Err|Ign|W:|E:)/m);
-      t.ok(scene.daemon.logged('"msg":"request"').length > before, 'through the daemon');
+      // Its log is written some moments later.
+      await until('a request in the log', () => scene.daemon.logged('"msg":"request"').length > before);
     }
   });
 }
