@@ -5,6 +5,11 @@ export interface Clock {
   setTimeout(callback: () => void, ms: number): { clear(): void };
 }
 
+/** It was at most `ms` milliseconds ago. A time to come is of a clock that has been set back since, and is not recent. */
+export function isRecent(at: number, now: number, ms: number): boolean {
+  return at <= now && now - at <= ms;
+}
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   setTimeout(callback, ms) {

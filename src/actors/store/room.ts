@@ -5,7 +5,7 @@
 import { statfsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 
-import type { Clock } from '../../core/clock.ts';
+import { isRecent, type Clock } from '../../core/clock.ts';
 import { DebtorrentError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logging.ts';
 import type { InOrder } from './in-order.ts';
@@ -143,10 +143,8 @@ export class Room {
     }
   }
 
-  /** Used lately. A time to come is of a clock that has been set back since. */
   #pinned({ usedAt }: FileEntry): boolean {
-    const ago = this.#deps.clock.now() - usedAt;
-    return ago >= 0 && ago <= PIN_MS;
+    return isRecent(usedAt, this.#deps.clock.now(), PIN_MS);
   }
 
   #free(): Disk {

@@ -10,7 +10,7 @@ import { closeSync, futimesSync, mkdirSync, openSync, renameSync, statSync, type
 import { chmod, rm, stat, utimes } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-import { onwards, type Clock } from '../../core/clock.ts';
+import { isRecent, onwards, type Clock } from '../../core/clock.ts';
 import { DebtorrentError, storeError } from '../../core/errors.ts';
 import { parseSha256, type Sha256 } from '../../core/ids.ts';
 import type { Logger } from '../../core/logging.ts';
@@ -70,12 +70,6 @@ function isReadOnly(error: unknown): boolean {
 /** HTTP-date. */
 function modified(found: BigIntStats): string {
   return new Date(Number(found.mtimeMs)).toUTCString();
-}
-
-/** A time to come is of a clock that has been set back since. */
-function isRecent(checkedAt: number, now: number): boolean {
-  const ago = now - checkedAt;
-  return ago >= 0 && ago <= CHECKED_MS;
 }
 
 function moveTo(to: string, from: string): void {
@@ -180,7 +174,7 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
     // A file whose bytes may have changed keeps no fingerprint until somebody has hashed it.
     const checkedAt = known?.checkedAt ?? 0;
     files.put(sha256, { size, usedAt: now, fingerprint: verified ? fingerprint : undefined, checkedAt });
-    const checkAgain = !isRecent(checkedAt, now);
+    const checkAgain = !isRecent(checkedAt, now, CHECKED_MS);
     return { sha256, path, size, lastModified: modified(found), verified, checkAgain, fingerprint };
   }
 

@@ -192,7 +192,7 @@ export class Fetching {
     } else if (together?.open === true && size !== undefined) {
       this.#pumpBoth(together, size);
     } else if (this.#mirror.exhausted) {
-      this.#end(afterPeers(this.#mirror.verdict(), this.fromPeers));
+      this.#exhausted();
     } else if (together?.conflict === true) {
       this.#restart();
     } else if ((together?.count ?? 0) === 0) {
@@ -200,12 +200,16 @@ export class Fetching {
     }
   }
 
+  #exhausted(): void {
+    this.#end(afterPeers(this.#mirror.verdict(), this.fromPeers));
+  }
+
   #pumpBoth(together: Together, size: number): void {
     switch (together.pump(size)) {
       case 'going':
         break;
       case 'stuck':
-        this.#end(afterPeers(this.#mirror.verdict(), this.fromPeers));
+        this.#exhausted();
         break;
       case 'conflict':
         together.leavePeers();

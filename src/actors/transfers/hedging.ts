@@ -66,8 +66,12 @@ export class Hedging {
 
   /** And nobody else wants the file: peers are asked for little at a time, and a mirror for the rest. */
   get outrun(): boolean {
+    return this.#slow && this.#alone;
+  }
+
+  get #alone(): boolean {
     const { wanters, elsewhere } = this.#deps.peers;
-    return this.#slow && wanters + elsewhere.length === 0;
+    return wanters + elsewhere.length === 0;
   }
 
   /** It fetches what a peer fetches too. */
@@ -160,8 +164,7 @@ export class Hedging {
       // While others are fetching peers give what they get, and that they have no more says nothing.
       const looks = peers.elsewhere.length > 0 ? (soonest?.looks ?? 0) : this.#lasts;
       const lasting = looks > SLOW_LOOKS;
-      const alone = peers.wanters + peers.elsewhere.length === 0;
-      const rate = alone ? mirror.pace.hoped : mirror.pace.rate;
+      const rate = this.#alone ? mirror.pace.hoped : mirror.pace.rate;
       this.#slow = (lasting || this.outrun) && this.#pace.slowerThan(rate, peers.wanters);
       if (this.outrun) this.#leaveToMirror(soonest);
       if (soonest !== undefined && (stalled || this.#slow || this.#probes(now))) this.#begin(soonest);
@@ -183,8 +186,7 @@ export class Hedging {
   /** Nobody knows what the mirror would bring, and peers take long: it is tried out on what is needed soonest. */
   #probes(now: number): boolean {
     const { content, mirror, peers } = this.#deps;
-    const together = peers.wanters + peers.elsewhere.length > 0;
-    if (mirror.pace.rate !== undefined || mirror.troubled || together || this.#hedge !== undefined) return false;
+    if (mirror.pace.rate !== undefined || mirror.troubled || !this.#alone || this.#hedge !== undefined) return false;
     const rate = this.#pace.rate();
     const left = (content.size ?? 0) - content.have.bytes;
     const long = rate === undefined ? left > SOON_MS * (peers.pace ?? Infinity) : left > PROBE_MS * rate;
