@@ -10,6 +10,11 @@ const LARGEST_BYTES = 256 * 1024;
 const SMALLEST_BYTES = 32 * 1024;
 /** In the buffers of all answers together, until more than a thousand are being sent. */
 const TOTAL_BYTES = 32 * 1024 * 1024;
+/**
+ * In buffers that stay while nothing is being sent: a client that follows a file as it comes ends and begins with each
+ * part, and V8 looks for garbage in all of the heap after some dozens of new buffers.
+ */
+const KEPT_BYTES = 1024 * 1024;
 /** Answers with files that are being sent. */
 const CROWD = TOTAL_BYTES / LARGEST_BYTES;
 /** Time for it in each turn of the event loop, in milliseconds. */
@@ -26,7 +31,7 @@ export class SendShares {
   readonly #furthers = new Queue();
   #since = 0;
   #turn: NodeJS.Immediate | undefined;
-  #pool: Buffer[] = [];
+  readonly #pool: Buffer[] = [];
   #pooledBytes = 0;
 
   /** @param onCrowd is told when it becomes crowded, and when it is no more. */
@@ -41,8 +46,7 @@ export class SendShares {
   end(): void {
     if (--this.#sending < CROWD / 2 && this.#crowded) this.#onCrowd((this.#crowded = false));
     if (this.#sending > 0) return;
-    this.#pool = [];
-    this.#pooledBytes = 0;
+    while (this.#pooledBytes > KEPT_BYTES) this.#pooledBytes -= this.#pool.pop()?.length ?? 0;
   }
 
   /** So many are being sent that what waits for others on its connection had better wait without having begun. */

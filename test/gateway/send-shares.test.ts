@@ -89,3 +89,20 @@ t.test('a buffer is used again', async (t) => {
   t.equal(shares.buffer(), buffer);
   t.not(shares.buffer(), buffer);
 });
+
+t.test('a MiB of them is kept for the next answer when nothing is being sent', async (t) => {
+  const shares = new SendShares();
+  const sent = (count: number) => {
+    const buffers = Array.from({ length: count }, () => {
+      shares.begin();
+      return shares.buffer();
+    });
+    for (const buffer of buffers) shares.free(buffer);
+    for (const _ of buffers) shares.end();
+    return buffers;
+  };
+  const first = sent(8);
+  const again = sent(8);
+  t.equal(again.filter((buffer) => first.includes(buffer)).length, 4);
+  t.equal(again[0]?.length, 256 * 1024);
+});

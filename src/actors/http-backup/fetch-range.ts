@@ -99,6 +99,7 @@ async function oneHop(deps: FetchRangeDeps, job: RangeJob, url: MirrorUrl, cance
   const { exchanger, served, refused, leave } = await deps.slot(request);
   // Made when it is needed: an error costs its stack trace.
   const cancelled = () => new DebtorrentError('CANCELLED', 'the job was cancelled');
+  const endedWithoutHead = () => new DebtorrentError('MIRROR_PROTOCOL', 'the answer ended before its headers');
   return new Promise<Hop>((resolve, reject) => {
     let exchange: Exchange | undefined;
     let body: BodySink | undefined;
@@ -185,7 +186,7 @@ async function oneHop(deps: FetchRangeDeps, job: RangeJob, url: MirrorUrl, cance
         if (drained > DRAIN_BYTES) drop();
       },
       end() {
-        over(new DebtorrentError('MIRROR_PROTOCOL', 'the answer ended before its headers'), undefined);
+        over(undefined);
       },
       error(error) {
         // Nothing came over what may have been a connection that the mirror had just closed.
@@ -196,19 +197,19 @@ async function oneHop(deps: FetchRangeDeps, job: RangeJob, url: MirrorUrl, cance
           leave();
           settle({ again: true });
         } else {
-          over(error, error);
+          over(error);
         }
       },
     };
     /** The connection is free, or gone: the next one may have its place when what came is written. */
-    const over = (without: Error, fault: Error | undefined) => {
+    const over = (fault: Error | undefined) => {
       clearTimeout(draining);
       if (body !== undefined) {
         void finish(body, fault).then(leave);
         return;
       }
       leave();
-      settle(without);
+      settle(fault ?? endedWithoutHead());
     };
     const ask = () => {
       try {
@@ -217,7 +218,7 @@ async function oneHop(deps: FetchRangeDeps, job: RangeJob, url: MirrorUrl, cance
         const headers = requestHeaders(job, deps.userAgent);
         exchange = exchanger.open({ method, request, headers, again: job.again }, handler);
       } catch (error) {
-        over(error as Error, error as Error);
+        over(error as Error);
       }
     };
     ask();

@@ -18,16 +18,23 @@ let buffer: Buffer | undefined;
 export function hashNow(path: string, size: number): Sha256 {
   const fd = openSync(path, 'r');
   try {
-    const bytes = Buffer.allocUnsafe(size);
+    const hash = createHash('sha256');
     for (let position = 0; position < size;) {
-      const read = readSync(fd, bytes, position, size - position, position);
-      if (read === 0) throw new Error(`${path} ends at ${position} of ${size} bytes`);
-      position += read;
+      const slice = readSlice(fd, position, size);
+      if (slice.length === 0) throw new Error(`${path} ends at ${position} of ${size} bytes`);
+      hash.update(slice);
+      position += slice.length;
     }
-    return createHash('sha256').update(bytes).digest('hex') as Sha256;
+    return hash.digest('hex') as Sha256;
   } finally {
     closeSync(fd);
   }
+}
+
+/** What follows `position`, up to `end`: for the time of a call, before the next slice of any file. */
+function readSlice(fd: number, position: number, end: number): Buffer {
+  buffer ??= Buffer.allocUnsafeSlow(SLICE_BYTES);
+  return buffer.subarray(0, readSync(fd, buffer, 0, Math.min(SLICE_BYTES, end - position), position));
 }
 
 export class FrontierHash {
@@ -80,14 +87,12 @@ export class FrontierHash {
   }
 
   #slice(): void {
-    buffer ??= Buffer.allocUnsafeSlow(SLICE_BYTES);
     try {
       this.#fd ??= openSync(this.#path, 'r');
-      const want = Math.min(SLICE_BYTES, this.#end - this.#position);
-      const read = readSync(this.#fd, buffer, 0, want, this.#position);
-      if (read === 0) throw new Error('the file is shorter than it should be');
-      this.#hash.update(buffer.subarray(0, read));
-      this.#position += read;
+      const slice = readSlice(this.#fd, this.#position, this.#end);
+      if (slice.length === 0) throw new Error('the file is shorter than it should be');
+      this.#hash.update(slice);
+      this.#position += slice.length;
     } catch {
       // The hashing pool reads it again, and says what is wrong.
       this.#failed = true;
