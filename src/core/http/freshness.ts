@@ -12,6 +12,8 @@ const HEURISTIC_MIN_MS = 5_000;
 const HEURISTIC_MAX_MS = 3_600_000;
 /** Longer explicit lifetimes are cut: names of unsigned files get new content now and then, whatever was promised. */
 const LONGEST_MS = 365 * 86_400_000;
+/** Of an answer without Cache-Control. */
+const NONE: ReadonlyMap<string, string> = new Map();
 
 /** False: nothing may be kept beyond the clients that wait for it now (no-store, private, `Vary: *`). */
 export function isStorable(header: HeaderOf): boolean {
@@ -25,7 +27,7 @@ export function isStorable(header: HeaderOf): boolean {
  */
 export function freshnessOf(header: HeaderOf, now: number): number {
   const directives = parseCacheControl(header('cache-control'));
-  if (!isStorable(header) || directives.has('no-cache')) return 0;
+  if (directives.has('no-cache') || !isStorable(header)) return 0;
   const date = parseHttpDate(header('date'), now) ?? now;
   // section 4.2.3: a cache on the way may have kept it without saying so in Age
   const age = Math.max((deltaSeconds(header('age')) ?? 0) * 1000, now - date);
@@ -56,8 +58,9 @@ function lifetimeMs(header: HeaderOf, directives: ReadonlyMap<string, string>, d
 
 /** Directive names in lower case to their arguments; the first of two of a name counts. */
 function parseCacheControl(header: string | undefined): ReadonlyMap<string, string> {
+  if (header === undefined) return NONE;
   const directives = new Map<string, string>();
-  for (const match of (header ?? '').matchAll(/([A-Za-z0-9_-]+)(?:=(?:"([^"]*)"|([^\s,;"]*)))?[^,]*(?:,|$)/g)) {
+  for (const match of header.matchAll(/([A-Za-z0-9_-]+)(?:=(?:"([^"]*)"|([^\s,;"]*)))?[^,]*(?:,|$)/g)) {
     const name = match[1]?.toLowerCase() ?? '';
     if (!directives.has(name)) directives.set(name, match[2] ?? match[3] ?? '');
   }
