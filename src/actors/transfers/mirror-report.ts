@@ -44,6 +44,16 @@ export class MirrorReport {
     this.#timer ??= this.#deps.clock.setTimeout(() => this.#tell(pairs(this.#deps.fetching())), EVERY_MS);
   }
 
+  /**
+   * The transfer is over. What came last of a file that is right is told before that: of a small one it is all, and
+   * without it the file would pass for one that came from a peer, and be offered only when those who have left it to this
+   * machine have given it up.
+   */
+  end(verified: boolean): void {
+    if (verified && this.#timer !== undefined) this.#tell(pairs(this.#deps.fetching()));
+    this.stop();
+  }
+
   stop(): void {
     this.#timer?.clear();
   }

@@ -278,7 +278,7 @@ export class Together {
   /** The transfer is over; true when the want was open to its end, so that the swarm knows of the file. */
   over(verified: boolean): boolean {
     this.settled();
-    this.#report?.stop();
+    this.#report?.end(verified);
     const arbitration = this.#arbitration;
     if (verified) arbitration?.ban(this.#deps);
     // The whole was wrong, and what was to come again may be what was wrong of it.

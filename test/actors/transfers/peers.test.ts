@@ -141,6 +141,19 @@ t.test('when nobody has it the mirror is asked, and others are told what is take
   t.strictSame(s.peers.ended, [{ id: s.peers.sought[0]?.id, verified: true }]);
 });
 
+t.test(
+  'all of a file that came from the mirror is told before the file is over, however quickly it came',
+  async (t) => {
+    for (const size of [1, 300_000, 2 * MIB + 5]) {
+      const data = randomBytes(`quick ${size}`, size);
+      const s = await scene(t, data, honest(data, { view: () => NOBODY }));
+      t.match(await fetched(s, s.plan), { source: 'mirror' });
+      await until(() => s.peers.ended.length > 0);
+      t.strictSame(s.peers.mirrored.at(-1)?.have, [[0, size]], `${size} bytes`);
+    }
+  },
+);
+
 t.test('peers that do not answer hold nothing up', async (t) => {
   const data = randomBytes('silent', 300_000);
   let answer = () => undefined as void;

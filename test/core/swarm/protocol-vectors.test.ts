@@ -1,6 +1,8 @@
 /** docs/protocol-vectors.json, which was made by another program, holds for this implementation, in both directions. */
 import { readFileSync } from 'node:fs';
 import t from 'tap';
+import { decodeExchange, encodeExchange } from '../../../src/actors/swarm/link/exchange-message.ts';
+import { parseIndexName } from '../../../src/core/archive/index-name.ts';
 import { torrentId } from '../../../src/core/archive/torrent-id.ts';
 import type { InfoHash, Sha256 } from '../../../src/core/ids.ts';
 import { blindedList, blindId, commonTorrents } from '../../../src/core/swarm/blind.ts';
@@ -9,6 +11,7 @@ import { encodeFilesMessage } from '../../../src/core/swarm/encode-message.ts';
 import { decodeExtendedHandshake, encodeExtendedHandshake } from '../../../src/core/swarm/extended-handshake.ts';
 import { blindLanId, encodeLanAnnouncements, parseLanAnnouncement } from '../../../src/core/swarm/lan-announcement.ts';
 import type { FilesMessage } from '../../../src/core/swarm/messages.ts';
+import type { PeerAddress } from '../../../src/core/swarm/peer-address.ts';
 import { PIECE_BYTES } from '../../../src/core/swarm/pieces.ts';
 import { parseSwarmKey, tlsPsk } from '../../../src/core/swarm/psk.ts';
 import { pieceRoot, RootHasher } from '../../../src/core/swarm/tree.ts';
@@ -24,6 +27,7 @@ interface Vectors {
     readonly origin: string;
     readonly codename: string;
     readonly suite: string;
+    readonly index: string;
     readonly component: string;
     readonly architecture: string;
     readonly swarmKey?: string;
@@ -52,6 +56,7 @@ interface Vectors {
     readonly payload: string;
   }[];
   readonly messages: readonly { readonly message: Record<string, unknown>; readonly payload: string }[];
+  readonly peerExchange: readonly { readonly peers: readonly PeerAddress[]; readonly payload: string }[];
   readonly ignored: readonly { readonly why: string; readonly payload: string }[];
   readonly refused: readonly { readonly why: string; readonly payload: string }[];
   readonly pieceRoots: readonly { readonly size: number; readonly roots: readonly string[] }[];
@@ -90,8 +95,10 @@ function spelled(message: FilesMessage | undefined): unknown {
 }
 
 t.test('ids of torrents', async (t) => {
-  for (const { swarmKey, id, ...subject } of vectors.torrentIds) {
+  for (const { swarmKey, index, id, ...subject } of vectors.torrentIds) {
     t.equal(torrentId(subject, swarmKey === undefined ? undefined : bytes(swarmKey)), id);
+    const { component, architecture } = subject;
+    t.match(parseIndexName(index), { component, architecture }, index);
   }
 });
 
@@ -139,6 +146,13 @@ t.test('messages', async (t) => {
   }
   const types = new Set(vectors.messages.map(({ message }) => message['type']));
   t.equal(types.size, 9, 'each message has vectors');
+});
+
+t.test('peer exchange', async (t) => {
+  for (const { peers, payload } of vectors.peerExchange) {
+    t.equal(hex(encodeExchange(peers)), payload);
+    t.same(decodeExchange(bytes(payload)), peers);
+  }
 });
 
 t.test('messages that are ignored, and that are refused', async (t) => {
