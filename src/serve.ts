@@ -87,7 +87,7 @@ async function run(config: Config, ownLog: Logger, signalled: NextSignal): Promi
   const store = supervisor.ref<StoreProtocol>('fetch', 'store');
   const mirror = supervisor.ref<HttpBackupProtocol>('fetch', 'mirror');
   const parser = supervisor.ref<PackagesParserProtocol>('parser', 'parser');
-  const swarmKey = config.swarmKey === undefined ? undefined : readSwarmKey(config.swarmKey);
+  const swarmKey = config.swarmKey === undefined ? undefined : readSwarmKey(config.swarmKey, log);
   const peers = config.peerListen === 'off' ? undefined : supervisor.ref<PeersProtocol>('swarm', 'peers');
   /** What the swarm is told again when it has to start again. */
   let catalogue: CatalogueUpdate | undefined;
