@@ -2,7 +2,7 @@
 import type { CatalogueUpdate } from './core/archive/archive-state.ts';
 import type { Config } from './config/schema.ts';
 import { discreet } from './config/discreet-log.ts';
-import { requireKeyrings } from './config/keyring-files.ts';
+import { checkSettings } from './config/check-settings.ts';
 import { readSwarmKey } from './config/swarm-key.ts';
 import { createLog } from './config/log.ts';
 import { readVersion } from './config/version.ts';
@@ -80,7 +80,7 @@ async function run(config: Config, ownLog: Logger, signalled: NextSignal): Promi
   const log = discreet(noting(ownLog, recentErrors));
   const userAgent = `debtorrent/${version}`;
   const rules = compileHostRules(config.allowMirror);
-  requireKeyrings(config);
+  checkSettings(config, log);
   const supervisor = createSupervisor({ log });
   const switchboard = new Switchboard([['fetch', 'swarm']]);
   const transfers = supervisor.ref<TransfersProtocol>('fetch', 'transfers');
