@@ -2,7 +2,7 @@
 import type { CatalogueUpdate } from './core/archive/archive-state.ts';
 import type { Config } from './config/schema.ts';
 import { discreet } from './config/discreet-log.ts';
-import { requireKeyrings } from './config/keyring-files.ts';
+import { checkSettings } from './config/check-settings.ts';
 import { readSwarmKey } from './config/swarm-key.ts';
 import { createLog } from './config/log.ts';
 import { readVersion } from './config/version.ts';
@@ -80,14 +80,14 @@ async function run(config: Config, ownLog: Logger, signalled: NextSignal): Promi
   const log = discreet(noting(ownLog, recentErrors));
   const userAgent = `debtorrent/${version}`;
   const rules = compileHostRules(config.allowMirror);
-  requireKeyrings(config);
+  checkSettings(config, log);
   const supervisor = createSupervisor({ log });
   const switchboard = new Switchboard([['fetch', 'swarm']]);
   const transfers = supervisor.ref<TransfersProtocol>('fetch', 'transfers');
   const store = supervisor.ref<StoreProtocol>('fetch', 'store');
   const mirror = supervisor.ref<HttpBackupProtocol>('fetch', 'mirror');
   const parser = supervisor.ref<PackagesParserProtocol>('parser', 'parser');
-  const swarmKey = config.swarmKey === undefined ? undefined : readSwarmKey(config.swarmKey);
+  const swarmKey = config.swarmKey === undefined ? undefined : readSwarmKey(config.swarmKey, log);
   const peers = config.peerListen === 'off' ? undefined : supervisor.ref<PeersProtocol>('swarm', 'peers');
   /** What the swarm is told again when it has to start again. */
   let catalogue: CatalogueUpdate | undefined;

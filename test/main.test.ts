@@ -57,6 +57,20 @@ t.test('bad configuration: one line with the key and the value, exit 2', async (
   t.match(await debtorrent('status', '--listen=127.0.0.1:0'), { code: 2 });
 });
 
+t.test('an address that this machine does not have, or not yet: one line, exit 1', async (t) => {
+  // systemd starts a service again after 1, and not after 2
+  const flags = ['--config=/dev/null', `--cache-dir=${t.testdir()}`, '--log-level=silent', '--lan=off'];
+  for (const addresses of [
+    ['--listen=192.0.2.1:9', '--peer-listen=off'],
+    ['--listen=127.0.0.1:0', '--peer-listen=192.0.2.1:9'],
+  ])
+    t.match(await debtorrent('serve', ...flags, ...addresses), {
+      code: 1,
+      stdout: '',
+      output: /^debtorrent: cannot listen [^\n]*192\.0\.2\.1:9[^\n]*\n$/,
+    });
+});
+
 t.test('without a home only what works on the cache has to be told where it is', async (t) => {
   const bare = (...args: string[]) => run(process.execPath, [MAIN, ...args], { env: { PATH: '/usr/bin:/bin' } });
   for (const command of [['serve'], ['seed', '/etc/hosts']])

@@ -65,7 +65,7 @@ const ROWS = {
   peer: repeatable(peerAddress, 'HOST:PORT', 'none', 'a fixed peer'),
   tracker: repeatable(trackerUrl, 'URL', 'none', 'an http or udp tracker'),
   lan: single(onOff, 'on|off', 'on', 'discovery of peers on the local network'),
-  dht: single(onOff, 'on|off', 'off', 'discovery of peers in the DHT'),
+  dht: single(onOff, 'on|off', 'off', 'discovery of peers in the DHT; a private swarm is not looked for there'),
   'dht-bootstrap': repeatable(peerAddress, 'HOST:PORT', 'none', 'a node to enter the DHT by'),
   'swarm-key': optional(path, 'FILE', 'none', 'the key of a private swarm', true),
   'upload-limit': single(rate, 'RATE', '0', 'bytes a second to peers; 0 is no limit'),
@@ -74,7 +74,7 @@ const ROWS = {
     mirrorPattern,
     'GLOB',
     "the hosts of Debian's and Ubuntu's archives",
-    'a host or host:port to fetch from; * is any public host, private addresses have to be named',
+    'a host or host:port to fetch from; * is any public host, private addresses have to be named (also as 192.168.1.*)',
   ),
   'alternate-mirror': repeatable(
     alternateMirror,
@@ -86,7 +86,7 @@ const ROWS = {
     integer(1, 64),
     'N',
     '4',
-    'connections to each mirror; files that wait long for one get more',
+    'connections to each mirror, 1 to 64; files that wait long for one get more',
   ),
   keyring: repeatable(path, 'FILE', 'those APT trusts on this machine', 'signatures of archives', true),
   'public-keyring': repeatable(

@@ -29,16 +29,19 @@ export interface Listeners {
   close(): Promise<void>;
 }
 
-/** How long a client may take to send a request, in milliseconds. */
+/** How long is waited for a client, in milliseconds. */
 export interface RequestTimes {
+  /** For its request. */
   readonly headersMs: number;
   /** With its body, which no request that is served has. */
   readonly requestMs: number;
   /** Between two looks for those that are late. */
   readonly checkMs: number;
+  /** Until one that has closed its side and takes nothing is dropped: it may have gone, and nothing else says so. */
+  readonly halfClosedMs: number;
 }
 
-const TIMES: RequestTimes = { headersMs: 20_000, requestMs: 60_000, checkMs: 30_000 };
+const TIMES: RequestTimes = { headersMs: 20_000, requestMs: 60_000, checkMs: 30_000, halfClosedMs: 60_000 };
 const MAX_HEADER_BYTES = 16 * 1024;
 const MAX_CONNECTIONS = 4096;
 /** Requests of one connection that are worked on at once; APT sends 10, the APT method up to 1000. */
@@ -120,6 +123,10 @@ function makeServer(deps: ListenersDeps, handedOver: Set<Duplex>, times: Request
     noDelay: true,
     insecureHTTPParser: false,
   });
+  // Who has sent all that it asks for may close its side and read the answers (RFC 9112 section 9.6), as `nc -N` does.
+  // Whether it reads is seen by what is written to it.
+  Object.assign(server, { httpAllowHalfOpen: true });
+  server.on('connection', (socket) => socket.once('end', () => socket.setTimeout(times.halfClosedMs)));
   server.maxConnections = MAX_CONNECTIONS;
   server.timeout = IDLE_MS;
   /** Requests of each connection that are being answered. */

@@ -1,11 +1,13 @@
 /** What clients do with their connections leaves none of them behind. */
 import { connect, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 
 import t from 'tap';
 
+import { listen } from '../../src/gateway/listeners.ts';
 import { until } from '../kernel/contract.ts';
 import { randomBytes } from '../support/random.ts';
-import { exchange, requestText } from '../support/raw-http.ts';
+import { AnswerParser, exchange, requestText } from '../support/raw-http.ts';
 import { startGateway, type GatewayScene } from './fixtures/gateway-scene.ts';
 
 /** Of this process: both ends of each connection that is open. */
@@ -14,7 +16,10 @@ function openSockets(): number {
 }
 
 /** A client that notices the end and leaves its own half open. */
-function halfOpen(s: GatewayScene, text: string): Promise<{ socket: Socket; answer: Promise<string> }> {
+function halfOpen(
+  s: Pick<GatewayScene, 'listeners'>,
+  text: string,
+): Promise<{ socket: Socket; answer: Promise<string> }> {
   const socket = connect({ port: s.listeners.port, host: '127.0.0.1', allowHalfOpen: true });
   socket.on('error', () => undefined);
   let read = '';
@@ -89,7 +94,7 @@ t.test('a stop does not wait for who was refused', async (t) => {
 });
 
 t.test('a request that never becomes whole, byte by byte', async (t) => {
-  const s = await startGateway(t, { times: { headersMs: 100, requestMs: 200, checkMs: 50 } });
+  const s = await startGateway(t, { times: { headersMs: 100, requestMs: 200, checkMs: 50, halfClosedMs: 60_000 } });
   await s.publish('large', randomBytes('large', 4 * 1024 * 1024));
   s.web.rule('/large', { stallAt: 1024 * 1024 });
   const get = requestText('GET', `/${s.web.host}/large`, s.host);
@@ -106,4 +111,74 @@ t.test('a request that never becomes whole, byte by byte', async (t) => {
     await until(() => socket.destroyed);
     clearInterval(drip);
   }
+});
+
+t.test('who closes its side after its requests is answered, and then the connection is closed', async (t) => {
+  const s = await startGateway(t);
+  const large = randomBytes('large', 3 * 1024 * 1024);
+  await s.publish('large', large);
+  await s.publish('small', Buffer.from('small'));
+  const of = (name: string) => requestText('GET', `/${s.web.host}/${name}`, s.host);
+  const before = openSockets();
+  for (const [what, text, statuses] of [
+    ['one', of('large'), [200]],
+    [
+      'pipelined',
+      of('large') + of('none') + of('small') + requestText('GET', '/healthz', s.host),
+      [200, 404, 200, 200],
+    ],
+    ['and what is no request', `${of('small')}GARBAGE\r\n\r\n`, [200, 400]],
+    ['and half a request', `${of('small')}GET / HT`, [200, 400]],
+    ['none', '', []],
+  ] as const) {
+    let release = () => undefined as void;
+    const hold = new Promise<void>((resolve) => (release = resolve));
+    const undo = s.web.rule(/./, { hold });
+    const { socket, answer } = await halfOpen(s, text);
+    socket.end();
+    const hear = new Promise((resolve) => setTimeout(resolve, 100));
+    await hear.then(release); // its end has been heard of before the mirror answers
+    const parser = new AnswerParser();
+    parser.push(Buffer.from(await answer, 'latin1'));
+    parser.end();
+    undo();
+    t.same(
+      parser.answers.map(({ status, complete }) => ({ status, complete })),
+      statuses.map((status) => ({ status, complete: true })),
+      what,
+    );
+    if (text.includes('/large ')) t.ok(parser.answers[0]?.body.equals(large));
+    await until(() => socket.destroyed);
+  }
+  await until(() => openSockets() <= before);
+});
+
+t.test('who has closed its side and may have gone is not waited for without end', async (t) => {
+  const times = { headersMs: 60_000, requestMs: 60_000, checkMs: 60_000, halfClosedMs: 200 };
+  const s = await startGateway(t, { times });
+  await s.publish('held', Buffer.from('held'));
+  s.web.rule('/held', { hold: new Promise(() => undefined) });
+  const before = openSockets();
+  const { socket, answer } = await halfOpen(s, requestText('GET', `/${s.web.host}/held`, s.host));
+  socket.end();
+  t.equal(await answer, '', 'dropped before the mirror is given up');
+  const gone = await halfOpen(s, requestText('GET', `/${s.web.host}/held`, s.host));
+  gone.socket.destroy();
+  await until(() => openSockets() <= before + 1);
+});
+
+t.test('a tunnel whose client has closed its side goes on', async (t) => {
+  const times = { headersMs: 60_000, requestMs: 60_000, checkMs: 60_000, halfClosedMs: 20 };
+  const deps = {
+    request: () => t.fail('no request'),
+    refused: () => t.fail('nothing to refuse'),
+    connect(_: unknown, socket: Duplex) {
+      socket.resume().once('timeout', () => setImmediate(() => socket.end('late')));
+    },
+  };
+  const listeners = await listen(deps, { host: '127.0.0.1', port: 0 }, undefined, times);
+  t.teardown(() => listeners.close());
+  const { socket, answer } = await halfOpen({ listeners }, 'CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n');
+  socket.end();
+  t.equal(await answer, 'late');
 });

@@ -57,7 +57,13 @@ export class Viewers {
     res.write(`retry: ${RETRY_MS}\n\n`);
     const viewer: Viewer = { res, sent: new Map(), heardAt: this.#deps.clock.now() };
     this.#viewers.add(viewer);
+    // A window that is closed ends its side; an answer without an end is for nobody who has done so.
+    const { socket } = res.req;
+    const left = () => res.end();
+    if (socket.readableEnded) left();
+    else socket.once('end', left);
     res.once('close', () => {
+      socket.off('end', left);
       this.#viewers.delete(viewer);
       if (this.#viewers.size > 0) return;
       this.#timer?.clear();

@@ -1,6 +1,7 @@
 /** Who watches the page costs one picture a second in all, and a bounded number of connections. */
+import { once } from 'node:events';
 import { createServer, request, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { connect, type AddressInfo } from 'node:net';
 
 import t, { type Test } from 'tap';
 
@@ -161,4 +162,30 @@ t.test('a picture that cannot be made is tried again; the end ends all streams',
   await ended;
   t.equal(clock.timers, 0);
   t.equal(s.viewers.count, 0);
+});
+
+t.test('a window that was closed leaves its place at once, also where clients may close their side', async (t) => {
+  const clock = new ManualClock();
+  const viewers = new Viewers({ clock, picture: () => Promise.resolve(new Map([['one', 'there']])) });
+  let added = 0;
+  const server = createServer((req, res) => {
+    const add = () => {
+      viewers.add(res);
+      added += 1;
+    };
+    if (req.url === '/late') req.socket.once('end', () => setImmediate(add));
+    else add();
+  });
+  Object.assign(server, { httpAllowHalfOpen: true });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  for (const path of ['/', '/late']) {
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    const ended = once(socket, 'end');
+    socket.resume().end(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`);
+    await ended;
+    await until('it has left', () => viewers.count === 0);
+  }
+  t.equal(added, 2);
 });

@@ -88,7 +88,7 @@ export interface Acceptor {
 
 /**
  * `::` takes IPv4 too; where the machine has no IPv6 it means all of IPv4.
- * @throws DebtorrentError PORT_TAKEN; PEER_LISTEN when the address is none of this machine
+ * @throws DebtorrentError PORT_TAKEN; STORE_IO for an address that is none of this machine, which it may yet become
  */
 export async function listenOn(host: string, port: number, on: Acceptor): Promise<Server> {
   try {
@@ -98,7 +98,7 @@ export async function listenOn(host: string, port: number, on: Acceptor): Promis
     if (host === '::' && (code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL')) return listenOn('0.0.0.0', port, on);
     const what = formatAuthority(host, port);
     throw new DebtorrentError(
-      code === 'EADDRINUSE' ? 'PORT_TAKEN' : 'CONFIG_INVALID',
+      code === 'EADDRINUSE' ? 'PORT_TAKEN' : 'STORE_IO',
       `cannot listen for peers on ${what}: ${code === 'EADDRINUSE' ? 'it is in use' : (error as Error).message}`,
       { cause: error },
     );
