@@ -2,7 +2,7 @@
  * The directory of transfers: one for each file that is being fetched, shared by all who ask for it. It decides
  * whether the cache can answer, whether the mirror must be asked first, or whether a transfer has to start.
  */
-import { onwards, type Clock } from '../../core/clock.ts';
+import type { DatedClock } from '../../core/clock.ts';
 import { DebtorrentError } from '../../core/errors.ts';
 import { firstId } from '../../core/first-id.ts';
 import { transferKey, type FetchPlan } from '../../core/fetch-plan.ts';
@@ -28,7 +28,7 @@ export interface TransfersDeps {
   /** Absent where there are no swarms: everything comes from mirrors then. */
   readonly peers?: PeersRef | undefined;
   readonly hashing: Hashing;
-  readonly clock: Clock;
+  readonly clock: DatedClock;
   readonly log: Logger;
   readonly connections: number;
   finalPath(sha256: Sha256): string;
@@ -59,7 +59,7 @@ export function createTransfers(deps: TransfersDeps): Transfers {
   const byKey = new Map<TransferKey, Transfer>();
   const byId = new Map<TransferId, Transfer>();
   const byJob = new Map<JobId, Transfer>();
-  const health = new MirrorHealth(onwards(clock).now);
+  const health = new MirrorHealth(clock.now);
   const directory = deps.peers && new PeerDirectory(deps.peers);
   void directory?.begin();
   /** Cached files whose hash is being checked before their name is looked at. */
@@ -174,7 +174,7 @@ export function createTransfers(deps: TransfersDeps): Transfers {
     const file = record && (await store.ask('find', record.sha256));
     if (record === undefined || file === undefined || file.size !== record.size) return start(plan, from);
     if (!(await isRight(file))) return start(plan, from);
-    if (plan.revalidate === 'heuristic' && record.freshUntil > clock.now()) {
+    if (plan.revalidate === 'heuristic' && record.freshUntil > clock.date()) {
       return fromName(file, record);
     }
     return start(plan, from, { file, check: 'mirror', record });
