@@ -4,12 +4,13 @@
  * long goes, and what was used longest ago when there are too many.
  */
 import { statSync } from 'node:fs';
-import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import * as v from 'valibot';
 
 import { parseSha256, type MirrorUrl } from '../../core/ids.ts';
+import { replaceFile, UNFINISHED } from '../replace-file.ts';
 import type { InOrder } from './in-order.ts';
 import type { Layout } from './layout.ts';
 import type { NameRecord } from './protocol.ts';
@@ -53,7 +54,7 @@ export class Names {
   /** Removes what a killed daemon was writing. */
   async recover(): Promise<void> {
     for (const name of await readdir(this.#layout.names)) {
-      if (name.endsWith('.tmp')) await rm(join(this.#layout.names, name), { force: true });
+      if (name.endsWith(UNFINISHED)) await rm(join(this.#layout.names, name), { force: true });
     }
   }
 
@@ -80,8 +81,7 @@ export class Names {
     this.#written++;
     return this.#inOrder.run(path, async () => {
       await mkdir(this.#layout.names, { recursive: true, mode: 0o700 });
-      await writeFile(`${path}.tmp`, JSON.stringify(record), { mode: 0o600 });
-      await rename(`${path}.tmp`, path);
+      await replaceFile(path, JSON.stringify(record));
     });
   }
 

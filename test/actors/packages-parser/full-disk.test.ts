@@ -51,7 +51,7 @@ t.test('a full disk', { skip }, async (t) => {
     const { bavail, bsize } = statfsSync(dir);
     writeFileSync(others, Buffer.alloc(Math.max(0, bavail * bsize - left)));
   };
-  const unfinished = (): string[] => readdirSync(dir).filter((name) => name.endsWith('.new'));
+  const unfinished = (): string[] => readdirSync(dir).filter((name) => name.endsWith('.tmp'));
   await s.release();
   await s.use(s.meta(`${PACKAGES}.gz`));
 
