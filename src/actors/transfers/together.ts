@@ -2,7 +2,6 @@
  * Peers and mirrors at work on one file: who takes what, what others are told of it, and who is to blame when the whole
  * turns out wrong.
  */
-import type { Clock } from '../../core/clock.ts';
 import { RangeSet } from '../../core/range-set.ts';
 import type { JobId } from '../source.ts';
 import { Arbitration } from './arbitration.ts';
@@ -16,7 +15,7 @@ import { Outpaced } from './outpaced.ts';
 import { Patience } from './patience.ts';
 import type { PeerDirectory } from './peer-directory.ts';
 import { PeerSide } from './peer-side.ts';
-import { divide, intersect, PIECE_BYTES, union, without } from './source-plan.ts';
+import { divide, intersect, PIECE_BYTES } from './source-plan.ts';
 
 export interface TogetherHost {
   /** What comes is wanted. */
@@ -48,16 +47,13 @@ export class Together {
   readonly #deps: TogetherDeps;
   readonly #content: Content;
   readonly #focus: number;
-  readonly #clock: Clock;
   readonly #mirror: MirrorSide;
   readonly #host: TogetherHost;
   readonly #peers: PeerSide;
   readonly #hedging: Hedging;
   readonly #patience: Patience;
   readonly #outpaced: Outpaced;
-  #report: MirrorReport | undefined;
-  /** What came from mirrors. */
-  #mirrored: RangeSet;
+  readonly #report: MirrorReport;
   #arbitration: Arbitration | undefined;
   /** Others took a part of the file from the mirror. */
   #divided = false;
@@ -67,11 +63,8 @@ export class Together {
     this.#deps = deps;
     this.#content = content;
     this.#focus = focus;
-    this.#clock = deps.clock;
     this.#mirror = mirror;
     this.#host = host;
-    // Until now there were only mirrors, and what an earlier transfer left.
-    this.#mirrored = content.resumed ? new RangeSet() : content.have.clone();
     this.#peers = new PeerSide(deps, plan, content, {
       get active() {
         return host.active;
@@ -96,6 +89,17 @@ export class Together {
         host.progressed();
       },
     });
+    this.#report = new MirrorReport(
+      {
+        peers: deps.directory.ref,
+        clock: deps.clock,
+        want: () => this.#peers.want,
+        fetching: () => mirror.jobs.ranges(content.size ?? 0),
+        contested: () => this.#hedging.contested,
+      },
+      // Until now there were only mirrors, and what an earlier transfer left.
+      content.resumed ? new RangeSet() : content.have.clone(),
+    );
     const timed = { clock: deps.clock, peers: this.#peers, ready: () => host.ready() };
     this.#patience = new Patience({ ...timed, content });
     this.#outpaced = new Outpaced({ ...timed, mirror });
@@ -123,19 +127,7 @@ export class Together {
 
   /** Asks who has the file, if there is anybody to ask; resolves when that is known or takes too long. */
   seek(): Promise<void> | undefined {
-    const answer = this.#peers.seek(this.#focus);
-    const { want } = this.#peers;
-    if (answer === undefined || want === undefined) return undefined;
-    this.#report = new MirrorReport(
-      {
-        peers: this.#deps.directory.ref,
-        clock: this.#clock,
-        fetching: () => this.#mirror.jobs.ranges(this.#content.size ?? 0),
-        have: () => this.#ownBytes(),
-      },
-      want,
-    );
-    return answer;
+    return this.#peers.seek(this.#focus);
   }
 
   /** Links have come or gone. */
@@ -179,7 +171,7 @@ export class Together {
         share: 1 / (peers.wanters + 1),
       });
     }
-    this.#report?.jobsChanged();
+    this.#report.jobsChanged();
     return 'going';
   }
 
@@ -210,11 +202,8 @@ export class Together {
   }
 
   mirrorWrote(start: number, end: number): void {
-    this.#mirrored.add(start, end);
-    if (this.open) {
-      this.#report?.progressed();
-      this.#leave();
-    }
+    this.#report.wrote(start, end);
+    if (this.open) this.#leave();
     this.#hedging.settle();
     if (this.#arbitration !== undefined) this.#compare(this.#arbitration);
     else if (this.#peers.came.bytes > 0) this.#content.follow('peers');
@@ -244,22 +233,19 @@ export class Together {
   restart(): void {
     this.#peers.jobs.cancelAll();
     this.#peers.came = new RangeSet();
-    this.#mirrored = new RangeSet();
     this.#hedging.reset();
     this.#patience.stop();
-    this.#report?.progressed();
+    this.#report.forget();
   }
 
   /** What came from mirrors is written over: nobody else is to take it meanwhile. */
   overwritten(): void {
-    this.#mirrored = new RangeSet();
-    this.#report?.progressed();
+    this.#report.forget();
   }
 
   /** From now on there are only mirrors. */
   leavePeers(): void {
-    this.#report?.stop();
-    this.#report = undefined;
+    this.#report.stop();
     this.#peers.off();
   }
 
@@ -278,7 +264,7 @@ export class Together {
   /** The transfer is over; true when the want was open to its end, so that the swarm knows of the file. */
   over(verified: boolean): boolean {
     this.settled();
-    this.#report?.stop();
+    this.#report.stop();
     const arbitration = this.#arbitration;
     if (verified) arbitration?.ban(this.#deps);
     // The whole was wrong, and what was to come again may be what was wrong of it.
@@ -291,10 +277,5 @@ export class Together {
   #compare(arbitration: Arbitration): void {
     const differing = arbitration.compare(this.#content.have);
     if (intersect(differing, this.#content.released.ranges).length > 0) this.#host.spoilt();
-  }
-
-  /** Those that came from mirrors and that nobody else wrote to. */
-  #ownBytes(): RangeSet {
-    return union(without(this.#mirrored.ranges, union(this.#hedging.contested)));
   }
 }
