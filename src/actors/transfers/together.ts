@@ -138,6 +138,7 @@ export class Together {
   /** Starts what makes sense now at both. */
   pump(size: number): Pumped {
     const [peers, mirror] = [this.#peers, this.#mirror];
+    const { available, elsewhere, wanters } = peers.offered;
     const outpaced = this.#outpaced.by(size);
     const mayAsk = (!peers.benched && !outpaced) || mirror.exhausted;
     this.#leave(outpaced);
@@ -147,8 +148,8 @@ export class Together {
       have: this.#content.have,
       atMirrors: mirror.jobs.ranges(size),
       atPeers: peers.jobs.ranges,
-      available: peers.available,
-      elsewhere: peers.elsewhere,
+      available,
+      elsewhere,
       focus: this.#focus,
       slots: mayAsk ? Math.min(peers.slots, outrun ? 1 - peers.jobs.count : Infinity) : 0,
       soonestBesides: mayAsk && !outrun,
@@ -167,8 +168,8 @@ export class Together {
       // these crawl, and all wait for what comes over them.
       mirror.pump(taken, {
         align: PIECE_BYTES,
-        most: this.#bite(peers.elsewhere.length > 0),
-        share: 1 / (peers.wanters + 1),
+        most: this.#bite(elsewhere.length > 0),
+        share: 1 / (wanters + 1),
       });
     }
     this.#report.jobsChanged();
@@ -189,8 +190,8 @@ export class Together {
    * is behind takes the rest from who has it.
    */
   #leave(outpaced = this.#outpaced.by(this.#content.size ?? 0)): void {
-    const { available, elsewhere, benched } = this.#peers;
-    const holders = benched || outpaced || this.#hedging.slow ? [] : available;
+    const { available, elsewhere } = this.#peers.offered;
+    const holders = this.#peers.benched || outpaced || this.#hedging.slow ? [] : available;
     if (elsewhere.length === 0 && holders.length === 0) return;
     this.#mirror.leave((job) => !this.#hedging.isHedge(job.id) && this.#leaving.leaves(job, elsewhere, holders));
   }
