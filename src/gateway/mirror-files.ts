@@ -206,7 +206,6 @@ export class MirrorFiles {
       return sendArriving(this.#deps, client, file, signed);
     }
     if (file.size <= MAX_REMEMBERED_BYTES) {
-      // What has been written a moment ago is in the page cache: reading it here is quicker than asking a thread to.
       const bytes =
         (file.source === 'cache' ? undefined : readNow(file)) ??
         (await readLater(file.path, file.size)) ??

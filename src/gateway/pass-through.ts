@@ -5,6 +5,7 @@
  */
 import { createHash, type Hash } from 'node:crypto';
 
+import { MAX_FILE_BYTES } from '../core/archive/deb822-bytes.ts';
 import { Cancellation } from '../core/cancellation.ts';
 import type { DatedClock } from '../core/clock.ts';
 import { DebtorrentError } from '../core/errors.ts';
@@ -36,7 +37,6 @@ export interface PassThroughDeps {
  * takes nothing must not hold those of the others. With this many, what waits for clients is half a GiB.
  */
 export const PASSED_CONNECTIONS = 128;
-const MAX_BYTES = 64 * 1024 ** 3;
 /** Bytes that wait for the client until the mirror is paused, and until it goes on. */
 const HIGH_WATER = 4 * 1024 * 1024;
 const LOW_WATER = HIGH_WATER / 2;
@@ -73,7 +73,7 @@ export async function passThrough(
           },
         },
       },
-      { id: 0, url, path: '', start: 0, maxSize: MAX_BYTES, ...(plan.size !== undefined && { size: plan.size }) },
+      { id: 0, url, path: '', start: 0, maxSize: MAX_FILE_BYTES, ...(plan.size !== undefined && { size: plan.size }) },
       cancellation,
     );
     if (outcome.kind === 'done') {

@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../../core/clock.ts';
 import type { RangeSet, ByteRange } from '../../core/range-set.ts';
+import { PIECE_BYTES } from '../../core/swarm/pieces.ts';
 import type { JobId } from '../source.ts';
 import type { Content } from './content.ts';
 import { hedgeStep } from './hedge-step.ts';
@@ -12,7 +13,6 @@ import type { RunningPeerJob } from './peer-jobs.ts';
 import { SOON_MS } from './outpaced.ts';
 import { PeerPace, SLOW_MS, stalledMs } from './peer-pace.ts';
 import type { PeerSide } from './peer-side.ts';
-import { PIECE_BYTES } from './source-plan.ts';
 
 export interface HedgingDeps {
   readonly clock: Clock;

@@ -3,6 +3,7 @@
  * turns out wrong.
  */
 import { RangeSet } from '../../core/range-set.ts';
+import { PIECE_BYTES } from '../../core/swarm/pieces.ts';
 import type { JobId } from '../source.ts';
 import { Arbitration } from './arbitration.ts';
 import type { Content } from './content.ts';
@@ -15,7 +16,7 @@ import { Outpaced } from './outpaced.ts';
 import { Patience } from './patience.ts';
 import type { PeerDirectory } from './peer-directory.ts';
 import { PeerSide } from './peer-side.ts';
-import { divide, intersect, PIECE_BYTES } from './source-plan.ts';
+import { divide, intersect } from './source-plan.ts';
 
 export interface TogetherHost {
   /** What comes is wanted. */

@@ -2,6 +2,7 @@
  * The directory of transfers: one for each file that is being fetched, shared by all who ask for it. It decides
  * whether the cache can answer, whether the mirror must be asked first, or whether a transfer has to start.
  */
+import { MAX_FILE_BYTES } from '../../core/archive/deb822-bytes.ts';
 import type { DatedClock } from '../../core/clock.ts';
 import { DebtorrentError } from '../../core/errors.ts';
 import { firstId } from '../../core/first-id.ts';
@@ -45,8 +46,6 @@ const TROUBLED_MS = 20_000;
 /** Nobody waits longer than this for what headers need; the gateway's patience ends a little later. */
 const OPEN_MS = 110_000;
 const HEAD_DEADLINE_MS = 30_000;
-/** Largest file that is taken without a signed size, in bytes. */
-const MAX_UNSIGNED_BYTES = 64 * 1024 ** 3;
 
 export interface Transfers {
   readonly behaviour: Behaviour<TransfersProtocol & SourceSinkProtocol & PeersSinkProtocol>;
@@ -78,7 +77,7 @@ export function createTransfers(deps: TransfersDeps): Transfers {
     clock,
     log,
     connections: deps.connections,
-    maxSize: MAX_UNSIGNED_BYTES,
+    maxSize: MAX_FILE_BYTES,
     sha256: (path, size) => deps.hashing.sha256(path, size),
     sha256Along: (path, size, mark) => deps.hashing.sha256Along(path, size, mark),
     nextJobId: () => nextJobId++,
@@ -224,7 +223,7 @@ export function createTransfers(deps: TransfersDeps): Transfers {
   async function head(url: MirrorUrl): Promise<FileHead> {
     const outcome = await deps.mirror
       .within(HEAD_DEADLINE_MS)
-      .ask('fetch', { id: nextJobId++, headersOnly: true, url, path: '', start: 0, maxSize: MAX_UNSIGNED_BYTES });
+      .ask('fetch', { id: nextJobId++, headersOnly: true, url, path: '', start: 0, maxSize: MAX_FILE_BYTES });
     if (outcome.kind === 'failed') throw new DebtorrentError(outcome.code, `${url}: ${outcome.message}`);
     if (outcome.kind !== 'done') throw new DebtorrentError('MIRROR_PROTOCOL', `${url}: ${outcome.kind}`);
     const { size, lastModified, etag, contentType } = outcome.info;
