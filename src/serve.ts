@@ -109,25 +109,26 @@ async function run(config: Config, ownLog: Logger, signalled: NextSignal): Promi
     transfers,
     parser,
     log,
-    now: Date.now,
+    now: systemClock.now,
+    date: systemClock.date,
     planner: {
       catalogue: view.catalogue,
       alternates: config.alternateMirror,
       catalogueChanged: (ms) => view.changed(ms),
-      now: Date.now,
+      now: systemClock.now,
     },
     passThrough: {
       exchanger: () => exchanger.get(),
       rules,
       userAgent,
       limit: new TokenBucket({ rate: config.downloadLimit }),
-      now: Date.now,
+      date: systemClock.date,
       received: (host, bytes) => passed.add(host, bytes),
     },
   });
   const layout = layoutOf(config.cacheDir);
   const history = new History(Date.now(), await loadHistory(layout.history, log));
-  const observer = new Observer({ transfers, store, mirror, passed, peers, now: Date.now });
+  const observer = new Observer({ transfers, store, mirror, passed, peers, clock: systemClock });
   const listening = () => listeners?.address ?? formatAuthority(config.listen.host, config.listen.port);
   const reporter = new Reporter({
     version,

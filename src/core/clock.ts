@@ -1,37 +1,26 @@
 /** Time as a collaborator, so that tests can hold it still. */
 export interface Clock {
-  /** Milliseconds since the epoch. */
+  /** Milliseconds. They pass one after the other, also while the machine's clock is set: for how long something takes. */
   now(): number;
   setTimeout(callback: () => void, ms: number): { clear(): void };
 }
 
-/** It was at most `ms` milliseconds ago. A time to come is of a clock that has been set back since, and is not recent. */
-export function isRecent(at: number, now: number, ms: number): boolean {
-  return at <= now && now - at <= ms;
+/** The same with what the machine's clock says, which may be set at any moment: for dates that others wrote or read. */
+export interface DatedClock extends Clock {
+  /** Milliseconds since the epoch. */
+  date(): number;
 }
 
-export const systemClock: Clock = {
-  now: () => Date.now(),
+/** A date of at most `ms` milliseconds ago. One to come is of a clock that has been set back since, and is not recent. */
+export function isRecent(at: number, date: number, ms: number): boolean {
+  return at <= date && date - at <= ms;
+}
+
+export const systemClock: DatedClock = {
+  now: () => performance.timeOrigin + performance.now(),
+  date: () => Date.now(),
   setTimeout(callback, ms) {
     const timer = setTimeout(callback, ms);
     return { clear: () => clearTimeout(timer) };
   },
 };
-
-/**
- * The same, but one that goes on from where it was when the clock is set back: for what is waited for, which would be
- * waited for that much longer.
- */
-export function onwards(clock: Clock): Clock {
-  let seen = clock.now();
-  let lost = 0;
-  return {
-    now() {
-      const now = clock.now();
-      lost += Math.max(0, seen - now);
-      seen = now;
-      return now + lost;
-    },
-    setTimeout: (callback, ms) => clock.setTimeout(callback, ms),
-  };
-}

@@ -25,10 +25,10 @@ export class MemoryCache {
   #bytes = 0;
 
   /** The file that the URL stands for, unless the catalogue or its freshness says to look again. */
-  get(url: MirrorUrl, generation: number, now: number): RememberedFile | undefined {
+  get(url: MirrorUrl, generation: number, date: number): RememberedFile | undefined {
     const entry = this.#entries.get(url);
     if (entry === undefined) return undefined;
-    if (entry.generation !== generation || entry.file.freshUntil <= now) {
+    if (entry.generation !== generation || entry.file.freshUntil <= date) {
       this.delete(url);
       return undefined;
     }

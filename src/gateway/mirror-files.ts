@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 
+import type { DatedClock } from '../core/clock.ts';
 import { asDebtorrentError, DebtorrentError } from '../core/errors.ts';
 import { checkHost } from '../actors/http-backup/dns-guard.ts';
 import type { FetchPlan } from '../core/fetch-plan.ts';
@@ -33,14 +34,13 @@ import {
   type Sending,
 } from './send-file.ts';
 
-export interface MirrorFilesDeps {
+export interface MirrorFilesDeps extends Pick<DatedClock, 'now' | 'date'> {
   readonly rules: HostRules;
   readonly planner: Omit<PlannerDeps, 'uses'>;
   readonly transfers: ActorRef<TransfersProtocol>;
   readonly parser: ActorRef<PackagesParserProtocol>;
   readonly passThrough: PassThroughDeps;
   readonly log: Logger;
-  now(): number;
 }
 
 /** A Release is at most some hundred kilobytes; from a very slow mirror it is passed on as it comes. */
@@ -75,8 +75,8 @@ export class MirrorFiles {
 
   /** True when the answer was in memory and has been sent. */
   serveFromMemory(client: ClientExchange, url: MirrorUrl): boolean {
-    const { planner, now } = this.#deps;
-    const remembered = this.#memory.get(url, planner.catalogue.generation, now());
+    const { planner, date } = this.#deps;
+    const remembered = this.#memory.get(url, planner.catalogue.generation, date());
     if (remembered === undefined) return false;
     const { file, bytes, headers, signed, askAgain } = remembered;
     if ((expectedBy(client) ?? file.sha256) !== file.sha256) return false;
@@ -206,7 +206,6 @@ export class MirrorFiles {
       return sendArriving(this.#deps, client, file, signed);
     }
     if (file.size <= MAX_REMEMBERED_BYTES) {
-      // What has been written a moment ago is in the page cache: reading it here is quicker than asking a thread to.
       const bytes =
         (file.source === 'cache' ? undefined : readNow(file)) ??
         (await readLater(file.path, file.size)) ??
@@ -264,7 +263,7 @@ export class MirrorFiles {
   }
 
   #sendBytes(client: ClientExchange, file: WholeFile, bytes: Buffer, signed: boolean): void {
-    const extent = sendFileHead(client, this.#described(client, file), signed, this.#deps.now());
+    const extent = sendFileHead(client, this.#described(client, file), signed, this.#deps.date());
     if (extent === undefined) return;
     const end = extent.end ?? bytes.length;
     const body = extent.start === 0 && end === bytes.length ? bytes : bytes.subarray(extent.start, end);

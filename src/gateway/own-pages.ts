@@ -1,7 +1,7 @@
 /** The daemon's own addresses: /, /status.json, /status.events, /metrics, /healthz, /readyz. */
 import { hostname } from 'node:os';
 
-import type { Clock } from '../core/clock.ts';
+import type { DatedClock } from '../core/clock.ts';
 import { asDebtorrentError, DebtorrentError } from '../core/errors.ts';
 import { formatAuthority, parseAuthority } from '../core/http/authority.ts';
 import type { HostRules } from '../core/host-rules.ts';
@@ -25,7 +25,7 @@ export interface OwnPagesDeps {
   readonly reporter: Reporter;
   readonly metrics: Metrics;
   readonly history: History;
-  readonly clock: Clock;
+  readonly clock: DatedClock;
   /** `ADDR:PORT` where clients are served. */
   listening(): string;
   ready(): boolean;
@@ -141,7 +141,7 @@ export class OwnPages {
   async #facts(): Promise<PageFacts> {
     const { version, history, reporter, clock } = this.#deps;
     const report = await reporter.lately(SHARED_MS).catch((error: unknown) => asDebtorrentError(error).message);
-    return { name: hostname(), version, history, now: clock.now(), report };
+    return { name: hostname(), version, history, now: clock.date(), report };
   }
 
   #usage(client: ClientExchange): UseFacts {

@@ -5,7 +5,9 @@
  */
 import { createHash, type Hash } from 'node:crypto';
 
+import { MAX_FILE_BYTES } from '../core/archive/deb822-bytes.ts';
 import { Cancellation } from '../core/cancellation.ts';
+import type { DatedClock } from '../core/clock.ts';
 import { DebtorrentError } from '../core/errors.ts';
 import type { HostRules } from '../core/host-rules.ts';
 import type { FetchPlan } from '../core/fetch-plan.ts';
@@ -26,7 +28,7 @@ export interface PassThroughDeps {
   readonly rules: HostRules;
   readonly userAgent: string;
   readonly limit?: TokenBucket | undefined;
-  now(): number;
+  readonly date: DatedClock['date'];
   received(host: string, bytes: number): void;
 }
 
@@ -35,7 +37,6 @@ export interface PassThroughDeps {
  * takes nothing must not hold those of the others. With this many, what waits for clients is half a GiB.
  */
 export const PASSED_CONNECTIONS = 128;
-const MAX_BYTES = 64 * 1024 ** 3;
 /** Bytes that wait for the client until the mirror is paused, and until it goes on. */
 const HIGH_WATER = 4 * 1024 * 1024;
 const LOW_WATER = HIGH_WATER / 2;
@@ -62,7 +63,7 @@ export async function passThrough(
       {
         ...deps,
         slot: async () => ({ exchanger, leave: () => undefined }),
-        createWriter: (options) => (writer = new ClientWriter(client, plan, options, deps.now)),
+        createWriter: (options) => (writer = new ClientWriter(client, plan, options, deps.date)),
         sink: {
           tell: (kind, ...args) => {
             if (kind !== 'started') return true;
@@ -72,7 +73,7 @@ export async function passThrough(
           },
         },
       },
-      { id: 0, url, path: '', start: 0, maxSize: MAX_BYTES, ...(plan.size !== undefined && { size: plan.size }) },
+      { id: 0, url, path: '', start: 0, maxSize: MAX_FILE_BYTES, ...(plan.size !== undefined && { size: plan.size }) },
       cancellation,
     );
     if (outcome.kind === 'done') {
@@ -98,7 +99,7 @@ class ClientWriter implements BodyWriter {
   readonly #client: ClientExchange;
   readonly #plan: FetchPlan;
   readonly #options: BodyWriterOptions;
-  readonly #now: () => number;
+  readonly #date: DatedClock['date'];
   #end = 0;
   #from = 0;
   #until = Number.POSITIVE_INFINITY;
@@ -115,11 +116,11 @@ class ClientWriter implements BodyWriter {
   #sending: Promise<void> = Promise.resolve();
   error: Error | undefined;
 
-  constructor(client: ClientExchange, plan: FetchPlan, options: BodyWriterOptions, now: () => number) {
+  constructor(client: ClientExchange, plan: FetchPlan, options: BodyWriterOptions, date: DatedClock['date']) {
     this.#client = client;
     this.#plan = plan;
     this.#options = options;
-    this.#now = now;
+    this.#date = date;
   }
 
   get end(): number {
@@ -151,7 +152,7 @@ class ClientWriter implements BodyWriter {
       contentType: info.contentType,
       source: 'mirror' as const,
     };
-    const extent = sendFileHead(this.#client, head, this.#plan.sha256 !== undefined, this.#now());
+    const extent = sendFileHead(this.#client, head, this.#plan.sha256 !== undefined, this.#date());
     this.#headersOnly = extent === undefined;
     this.#from = extent?.start ?? 0;
     this.#until = extent?.end ?? Number.POSITIVE_INFINITY;

@@ -5,6 +5,7 @@
 import { asDebtorrentError, DebtorrentError, type ErrorCode } from '../core/errors.ts';
 import { evaluateConditions } from '../core/http/conditional.ts';
 import { contentRange, evaluateRange, unsatisfiedRange } from '../core/http/range.ts';
+import type { DatedClock } from '../core/clock.ts';
 import { ReadyMark } from '../core/ready-mark.ts';
 import type { ActorRef } from '../kernel/protocol.ts';
 import type { ArrivingFile, FileHead, TransfersProtocol, WholeFile } from '../actors/transfers/protocol.ts';
@@ -15,7 +16,7 @@ import { ReadableFile } from './readable-file.ts';
 
 export interface SendFileDeps {
   readonly transfers: ActorRef<TransfersProtocol>;
-  now(): number;
+  readonly date: DatedClock['date'];
 }
 
 /** With these an answer goes on past the store. */
@@ -140,7 +141,7 @@ export async function sendWhole(
   signed: boolean,
 ): Promise<void> {
   try {
-    const extent = sendFileHead(client, file, signed, deps.now());
+    const extent = sendFileHead(client, file, signed, deps.date());
     if (extent === undefined) return;
     const sent = await sendRange(client, readable, extent.start, extent.end ?? file.size);
     if (sent) client.end();
@@ -189,11 +190,11 @@ export async function sendArriving(
     if (readable === undefined) return 'gone';
     const ready = new ReadyMark(file.ready);
     if (file.sha256 === undefined && client.promised === undefined) {
-      const start = startOf(client, file, signed, deps.now());
+      const start = startOf(client, file, signed, deps.date());
       if (ready.end < start && !(await comesSoon(deps, file, start))) client.wholeOnly = true;
       if (client.gone) return 'sent';
     }
-    const extent = sendFileHead(client, file, signed, deps.now());
+    const extent = sendFileHead(client, file, signed, deps.date());
     if (extent === undefined) return 'sent';
     // With a hash, what comes now is the same file, and the client has nothing of it, from before neither.
     const clean = () => client.bytes === 0 && extent.start === 0 && file.sha256 !== undefined;

@@ -1,4 +1,5 @@
 /** HEAD: of what is known it needs no mirror, and of what is not no transfer. */
+import type { DatedClock } from '../core/clock.ts';
 import { asDebtorrentError } from '../core/errors.ts';
 import type { FetchPlan } from '../core/fetch-plan.ts';
 import type { ActorRef } from '../kernel/protocol.ts';
@@ -9,7 +10,7 @@ import { sendFileHead } from './send-file.ts';
 
 export interface ServeHeadDeps {
   readonly transfers: ActorRef<TransfersProtocol>;
-  now(): number;
+  readonly date: DatedClock['date'];
 }
 
 /** Longer than a transfer needs to give up on a mirror that is down, in milliseconds. */
@@ -17,11 +18,11 @@ export const OPEN_MS = 120_000;
 
 /** False: go on as for GET. */
 export async function serveHead(deps: ServeHeadDeps, client: ClientExchange, plan: FetchPlan): Promise<boolean> {
-  const { transfers, now } = deps;
+  const { transfers, date } = deps;
   // a store that fails does not keep it from being answered
   const cached = plan.sha256 && (await transfers.ask('cached', plan.sha256).catch(() => undefined));
   if (cached !== undefined && cached.size === (plan.size ?? cached.size)) {
-    sendFileHead(client, cached, true, now());
+    sendFileHead(client, cached, true, date());
     return true;
   }
   if (plan.trust === 'none' || plan.size === undefined) {
@@ -34,10 +35,10 @@ export async function serveHead(deps: ServeHeadDeps, client: ClientExchange, pla
       });
     if (head === undefined) return false;
     const known = { ...head, sha256: plan.sha256, source: 'mirror' as const };
-    sendFileHead(client, known, plan.sha256 !== undefined, now());
+    sendFileHead(client, known, plan.sha256 !== undefined, date());
     return true;
   }
   const known = { size: plan.size, sha256: plan.sha256, lastModified: undefined, etag: undefined };
-  sendFileHead(client, { ...known, contentType: undefined, source: 'mirror' }, true, now());
+  sendFileHead(client, { ...known, contentType: undefined, source: 'mirror' }, true, date());
   return true;
 }

@@ -59,7 +59,7 @@ class ChildSupervisor implements Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
-    this.#clock = options.clock ?? { now: kernelClock.now, setTimeout: systemClock.setTimeout };
+    this.#clock = options.clock ?? systemClock;
     this.failed = new Promise((resolve) => (this.#fail = resolve));
   }
 

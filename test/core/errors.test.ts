@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import { asDebtorrentError, DebtorrentError, ERRORS } from '../../src/core/errors.ts';
+import { asDebtorrentError, DebtorrentError, ERRORS, storeError } from '../../src/core/errors.ts';
 
 t.test('docs/ERRORS.md has each error, as it is', async (t) => {
   const text = readFileSync(new URL('../../../docs/ERRORS.md', import.meta.url), 'utf8');
@@ -31,4 +31,11 @@ t.test('whatever is thrown becomes an error with a code', async (t) => {
   t.equal(asDebtorrentError(expected), expected);
   t.match(asDebtorrentError(new TypeError('oops')), { code: 'INTERNAL', message: 'oops' });
   t.match(asDebtorrentError('text'), { code: 'INTERNAL', message: 'text' });
+});
+
+t.test('a full disk and a used-up quota are no room, all else is a fault of the store', async (t) => {
+  const failed = (code: string) => storeError(Object.assign(new Error(`${code}: it failed`), { code }), 'write: ');
+  t.match(failed('ENOSPC'), { code: 'STORE_FULL', message: 'write: ENOSPC: it failed' });
+  t.match(failed('EDQUOT'), { code: 'STORE_FULL' });
+  t.match(failed('EACCES'), { code: 'STORE_IO' });
 });

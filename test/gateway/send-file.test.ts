@@ -71,7 +71,7 @@ async function serve(t: Test, progress: readonly Progress[], known = true, follo
     };
   };
   const answer = async (client: ClientExchange): Promise<void> => {
-    const deps = { transfers: transfers.ref, now: () => Date.now() };
+    const deps = { transfers: transfers.ref, date: () => Date.now() };
     for (const file of [await arriving(0, Buffer.alloc(data.length)), await arriving(1, data)]) {
       const done = await sendArriving(deps, client, file, known);
       sent.push(done);

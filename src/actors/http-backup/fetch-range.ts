@@ -3,6 +3,7 @@
  * the partial file and says how it ended. One try: what to do after a failure is the transfer's decision.
  */
 import type { Cancellation } from '../../core/cancellation.ts';
+import type { DatedClock } from '../../core/clock.ts';
 import { DebtorrentError } from '../../core/errors.ts';
 import { mirrorRequest, type MirrorRequest } from '../../core/http/mirror-url.ts';
 import type { HostRules } from '../../core/host-rules.ts';
@@ -35,7 +36,7 @@ export interface FetchRangeDeps {
   readonly rules: HostRules;
   readonly sink: Pick<ActorRef<SourceSinkProtocol>, 'tell'>;
   readonly userAgent: string;
-  now(): number;
+  readonly date: DatedClock['date'];
   /** Where bodies go; into the job's partial file unless given. */
   readonly createWriter?: (options: BodyWriterOptions) => BodyWriter;
   /** On bytes of bodies that were accepted. */
@@ -152,7 +153,7 @@ async function oneHop(deps: FetchRangeDeps, job: RangeJob, url: MirrorUrl, cance
           withoutBody({ again: true }, length);
           return;
         }
-        const answer = readAnswer(job, status, headers, deps.now());
+        const answer = readAnswer(job, status, headers, deps.date());
         if ('outcome' in answer) {
           withoutBody(answer, job.headersOnly === true ? 0 : length);
           return;
@@ -172,7 +173,7 @@ async function oneHop(deps: FetchRangeDeps, job: RangeJob, url: MirrorUrl, cance
           },
           createWriter: deps.createWriter ?? ((options) => new RangeWriter(options)),
           wrote: (start, end) => deps.sink.tell('wrote', job.id, start, end),
-          spend: (bytes) => deps.limit?.spend(bytes, deps.now()) ?? 0,
+          spend: (bytes) => deps.limit?.spend(bytes, deps.date()) ?? 0,
         });
         deps.sink.tell('started', job.id, answer.body.info, url);
       },

@@ -3,6 +3,7 @@
  * each. It also answers what only a mirror knows, the size of a file that nobody has asked for yet.
  */
 import { Cancellation } from '../../core/cancellation.ts';
+import { isRecent, type DatedClock } from '../../core/clock.ts';
 import { asDebtorrentError, type ErrorCode } from '../../core/errors.ts';
 import { mirrorRequest, type MirrorRequest } from '../../core/http/mirror-url.ts';
 import type { HostRules } from '../../core/host-rules.ts';
@@ -39,7 +40,7 @@ export interface HttpBackupDeps {
   readonly limit?: TokenBucket | undefined;
   readonly sink: Pick<ActorRef<SourceSinkProtocol>, 'tell'>;
   readonly ca?: (() => string[]) | undefined;
-  now(): number;
+  readonly date: DatedClock['date'];
 }
 
 export interface HttpBackup {
@@ -94,7 +95,7 @@ export function createHttpBackup(deps: HttpBackupDeps): HttpBackup {
     entry.failing = outcome.kind === 'failed' && outcome.transient;
     if (outcome.kind !== 'failed') return;
     entry.errors += 1;
-    if (outcome.transient) entry.last_error = { code: outcome.code, at: deps.now() };
+    if (outcome.transient) entry.last_error = { code: outcome.code, at: deps.date() };
   }
 
   /** A place in the queue of the mirror that is asked: not of the one that may have redirected to it. */
@@ -152,9 +153,9 @@ export function createHttpBackup(deps: HttpBackupDeps): HttpBackup {
     job?.cancellation.cancel();
   }
 
-  /** What was good since is noted by `failing`. Also after the clock was set back. */
+  /** What was good since is noted by `failing`. */
   function failsLately({ failing, last_error: last }: Figures): boolean {
-    return failing && last !== null && Math.abs(deps.now() - last.at) < FAILING_MS;
+    return failing && last !== null && isRecent(last.at, deps.date(), FAILING_MS);
   }
 
   return {

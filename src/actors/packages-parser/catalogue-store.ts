@@ -4,13 +4,14 @@
  * moment, what is there can be loaded. What is damaged is left out, with a warning; it can be made again.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ArchiveState, IndexState, SegmentFile } from '../../core/archive/archive-state.ts';
 import { segmentsOf } from '../../core/archive/archive-state.ts';
 import { Segment } from '../../core/archive/segment.ts';
 import { storeError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logging.ts';
+import { replaceFile, UNFINISHED } from '../replace-file.ts';
 import type { RememberedUse } from './remembered-uses.ts';
 
 export interface PersistedArchive {
@@ -42,6 +43,8 @@ export interface SavedCatalogue {
 const FORMAT = 'debtorrent catalogue 1';
 const STATE = 'state.json';
 const SEGMENT = /^[0-9a-f]{40}\.seg$/;
+/** Besides files that were to be replaced, which earlier versions wrote as `.new`. */
+const LEFT_BEHIND = /^(?:verify|unpack)-|\.new$/;
 const MAX_STATE_BYTES = 64 * 1024 * 1024;
 const MAX_SEGMENT_BYTES = 1024 * 1024 * 1024;
 
@@ -121,7 +124,7 @@ export class CatalogueStore {
   /** Deletes what no state names and what a killed process left unfinished. */
   async #sweep(): Promise<void> {
     for (const name of await readdir(this.dir)) {
-      const isOurs = SEGMENT.test(name) || name.endsWith('.new') || /^(?:verify|unpack)-/.test(name);
+      const isOurs = SEGMENT.test(name) || name.endsWith(UNFINISHED) || LEFT_BEHIND.test(name);
       if (!isOurs || this.#settled.has(name as SegmentFile)) continue;
       await rm(join(this.dir, name), { force: true }).catch(() => undefined);
     }
@@ -166,22 +169,8 @@ export class CatalogueStore {
     }
   }
 
-  async #write(name: string, data: Buffer): Promise<void> {
-    const target = join(this.dir, name);
-    const file = await open(`${target}.new`, 'w');
-    try {
-      try {
-        await file.writeFile(data);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      await rename(`${target}.new`, target);
-    } catch (error) {
-      // On a full disk each try of another name would leave one.
-      await rm(`${target}.new`, { force: true }).catch(() => undefined);
-      throw error;
-    }
+  #write(name: string, data: Buffer): Promise<void> {
+    return replaceFile(join(this.dir, name), data, { flushed: true });
   }
 }
 

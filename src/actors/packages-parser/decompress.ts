@@ -11,7 +11,7 @@ import { open, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createGunzip } from 'node:zlib';
 import type { Compression } from '../../core/archive/index-name.ts';
-import { DebtorrentError } from '../../core/errors.ts';
+import { DebtorrentError, storeError } from '../../core/errors.ts';
 import { isMissing } from './run-program.ts';
 
 export interface DecompressOptions {
@@ -163,8 +163,7 @@ async function namelessFile(dir: string): Promise<FileHandle> {
     await rm(path);
     return file;
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code === 'ENOSPC' ? 'STORE_FULL' : 'STORE_IO';
-    throw new DebtorrentError(code, `no room to decompress the index: ${messageOf(error)}`);
+    throw storeError(error, 'the index cannot be decompressed: ');
   }
 }
 

@@ -4,9 +4,10 @@
  * of them changes. Keys that only sqv may know are in a file of their own.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Logger } from '../../core/logging.ts';
+import { replaceFile } from '../replace-file.ts';
 import { isSources, keysInSources } from './inline-keys.ts';
 import { Turnstile } from './load-queue.ts';
 import { isKeybox, readKeys, sortKeys } from './openpgp-keys.ts';
@@ -162,8 +163,7 @@ export class KeyringSource {
     try {
       // Whoever clears the cache by hand may take the directory away, too, in which Releases are verified next.
       await mkdir(dirname(target), { recursive: true, mode: 0o700 });
-      await writeFile(`${target}.new`, keys);
-      await rename(`${target}.new`, target);
+      await replaceFile(target, keys);
       return true;
     } catch (error) {
       this.#deps.log.warn({ path: target, err: error }, 'the keyrings cannot be put together');

@@ -6,7 +6,7 @@ import type { ArchiveKey, ArchiveState } from '../../core/archive/archive-state.
 import { archiveKey } from '../../core/archive/archive-state.ts';
 import { torrentId } from '../../core/archive/torrent-id.ts';
 import { locate } from '../../core/archive/location.ts';
-import { onwards, type Clock } from '../../core/clock.ts';
+import type { DatedClock } from '../../core/clock.ts';
 import { asDebtorrentError } from '../../core/errors.ts';
 import type { MirrorUrl } from '../../core/ids.ts';
 import type { Logger } from '../../core/logging.ts';
@@ -56,7 +56,7 @@ export interface PackagesParserDeps {
   readonly swarmKey?: Uint8Array;
   /** Names of programs, for tests. */
   readonly programs?: { readonly gpgv?: string; readonly sqv?: string };
-  readonly clock: Clock;
+  readonly clock: DatedClock;
   readonly log: Logger;
 }
 
@@ -110,11 +110,10 @@ export async function createPackagesParser(deps: PackagesParserDeps): Promise<Pa
   const indexes = new IndexKeeper({ table, store, uses, publisher, fetcher, room, clock, log, signal });
   const intake = new ReleaseIntake({ table, check, store, uses, indexes, publisher, fetcher, log });
   const confirmed = new Map<ArchiveKey, number>();
-  const passing = onwards(clock);
 
   /** Once in a while for each archive, however many clients ask. */
   function isDue(key: ArchiveKey): boolean {
-    const now = passing.now();
+    const now = clock.now();
     const last = confirmed.get(key);
     if (last !== undefined && now - last < CONFIRM_MS) return false;
     confirmed.delete(key);

@@ -1,7 +1,7 @@
 /** From the bytes of a Release to what may be believed of it: read, verified, parsed, not expired. */
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
-import type { Clock } from '../../core/clock.ts';
+import type { DatedClock } from '../../core/clock.ts';
 import { DebtorrentError } from '../../core/errors.ts';
 import type { Sha256 } from '../../core/ids.ts';
 import { isExpired, isFromFuture, MAX_RELEASE_BYTES, parseRelease, type Release } from '../../core/archive/release.ts';
@@ -16,7 +16,7 @@ export interface ReleaseCheckDeps {
   readonly checkValidUntil: boolean;
   /** Which private swarm torrents belong to: their ids are of that swarm alone. */
   readonly swarm?: string | undefined;
-  readonly clock: Clock;
+  readonly clock: Pick<DatedClock, 'date'>;
 }
 
 export interface CheckedRelease {
@@ -74,13 +74,13 @@ export class ReleaseCheck {
       const date = new Date(release.date).toISOString();
       throw new DebtorrentError('RELEASE_NOT_YET_VALID', `the Release file is dated ${date}, in the future`);
     }
-    if (!checkValidUntil || !isExpired(release, clock.now())) return;
+    if (!checkValidUntil || !isExpired(release, clock.date())) return;
     const until = new Date(release.validUntil ?? 0).toISOString();
     throw new DebtorrentError('RELEASE_EXPIRED', `the Release file was valid until ${until}`);
   }
 
   isFromFuture(release: { readonly date: number }): boolean {
-    return isFromFuture(release, this.#deps.clock.now());
+    return isFromFuture(release, this.#deps.clock.date());
   }
 }
 

@@ -8,6 +8,7 @@
  *     names/<hash>.json     what an URL without a signed hash last led to
  *     catalogue/            the packages parser's state
  *     history.json          sums of what was served and saved, which the gateway keeps
+ *     verified.json         fingerprints of finished files whose hash was checked, and when
  *     pid                   the process that has the directory
  *     seeded/               what `debtorrent seed` put into files/ and the store has not counted yet
  */

@@ -35,11 +35,11 @@ export class LeastRecentlyUsed {
     this.#bytes += entry.size;
   }
 
-  use(sha256: Sha256, now: number): FileEntry | undefined {
+  use(sha256: Sha256, date: number): FileEntry | undefined {
     const entry = this.#entries.get(sha256);
     if (entry === undefined) return undefined;
     this.#entries.delete(sha256);
-    entry.usedAt = now;
+    entry.usedAt = date;
     this.#entries.set(sha256, entry);
     return entry;
   }

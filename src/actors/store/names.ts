@@ -4,12 +4,13 @@
  * long goes, and what was used longest ago when there are too many.
  */
 import { statSync } from 'node:fs';
-import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import * as v from 'valibot';
 
 import { parseSha256, type MirrorUrl } from '../../core/ids.ts';
+import { replaceFile, UNFINISHED } from '../replace-file.ts';
 import type { InOrder } from './in-order.ts';
 import type { Layout } from './layout.ts';
 import type { NameRecord } from './protocol.ts';
@@ -53,7 +54,7 @@ export class Names {
   /** Removes what a killed daemon was writing. */
   async recover(): Promise<void> {
     for (const name of await readdir(this.#layout.names)) {
-      if (name.endsWith('.tmp')) await rm(join(this.#layout.names, name), { force: true });
+      if (name.endsWith(UNFINISHED)) await rm(join(this.#layout.names, name), { force: true });
     }
   }
 
@@ -80,8 +81,7 @@ export class Names {
     this.#written++;
     return this.#inOrder.run(path, async () => {
       await mkdir(this.#layout.names, { recursive: true, mode: 0o700 });
-      await writeFile(`${path}.tmp`, JSON.stringify(record), { mode: 0o600 });
-      await rename(`${path}.tmp`, path);
+      await replaceFile(path, JSON.stringify(record));
     });
   }
 
@@ -90,21 +90,21 @@ export class Names {
     return this.#inOrder.run(path, () => rm(path, { force: true }));
   }
 
-  /** Removes what is too old or one too many, if it is time to look; `now` in milliseconds since the epoch. */
-  async prune(now: number): Promise<void> {
-    const due = now - this.#prunedAt >= PRUNE_MS || this.#written >= PRUNE_WRITES;
+  /** Removes what is too old or one too many, if it is time to look; `date` in milliseconds since the epoch. */
+  async prune(date: number): Promise<void> {
+    const due = date - this.#prunedAt >= PRUNE_MS || this.#written >= PRUNE_WRITES;
     if (!due || this.#pruning) return;
-    this.#prunedAt = now;
+    this.#prunedAt = date;
     this.#written = 0;
     this.#pruning = true;
     try {
-      await this.#prune(now);
+      await this.#prune(date);
     } finally {
       this.#pruning = false;
     }
   }
 
-  async #prune(now: number): Promise<void> {
+  async #prune(date: number): Promise<void> {
     const paths = (await readdir(this.#layout.names)).filter((name) => name.endsWith('.json'));
     const records: { readonly path: string; readonly usedAt: number }[] = [];
     for (const [at, name] of paths.entries()) {
@@ -114,7 +114,7 @@ export class Names {
       if (usedAt !== undefined) records.push({ path, usedAt });
     }
     records.sort((a, b) => b.usedAt - a.usedAt);
-    const kept = records.findIndex(({ usedAt }) => usedAt < now - KEEP_MS);
+    const kept = records.findIndex(({ usedAt }) => usedAt < date - KEEP_MS);
     for (const { path, usedAt } of records.slice(Math.min(kept < 0 ? records.length : kept, this.#keepRecords))) {
       await this.#inOrder.run(path, async () => {
         // It may have been used meanwhile.

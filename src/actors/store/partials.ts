@@ -4,13 +4,14 @@
  * done to one file is done in the order in which it was asked for.
  */
 import { closeSync, fstatSync, ftruncateSync, openSync, statSync } from 'node:fs';
-import { readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { readFile, readdir, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
 import { SMALL_FILE_BYTES } from '../../core/job-size.ts';
 import { RangeSet } from '../../core/range-set.ts';
 import { parseSha256, type TransferKey } from '../../core/ids.ts';
 import type { Logger } from '../../core/logging.ts';
+import { replaceFile } from '../replace-file.ts';
 import type { InOrder } from './in-order.ts';
 import type { Layout } from './layout.ts';
 import type { PartialFile } from './protocol.ts';
@@ -203,16 +204,8 @@ export class Partials {
   }
 
   async #writeNote(path: string, ranges: Ranges): Promise<void> {
-    const note = `${path}.json`;
     this.#noted.add(path);
-    try {
-      await writeFile(`${note}.tmp`, JSON.stringify(ranges), { mode: 0o600 });
-      await rename(`${note}.tmp`, note);
-    } catch (error) {
-      // A full disk makes an empty one.
-      await rm(`${note}.tmp`, { force: true });
-      throw error;
-    }
+    await replaceFile(`${path}.json`, JSON.stringify(ranges));
   }
 
   /**

@@ -4,11 +4,12 @@
  * change time cannot be set by programs, so any later write shows.
  */
 import type { BigIntStats } from 'node:fs';
-import { readFile, readdir, rename, stat, writeFile } from 'node:fs/promises';
+import { readFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { parseSha256, type Sha256 } from '../../core/ids.ts';
 import type { Logger } from '../../core/logging.ts';
+import { replaceFile } from '../replace-file.ts';
 import type { Layout } from './layout.ts';
 import type { FileEntry, LeastRecentlyUsed } from './lru.ts';
 
@@ -77,7 +78,5 @@ export async function saveVerified(layout: Layout, files: LeastRecentlyUsed): Pr
   for (const [sha256, { fingerprint, checkedAt }] of files) {
     if (fingerprint !== undefined) data[sha256] = `${fingerprint} ${checkedAt}`;
   }
-  const temporary = `${layout.verified}.tmp`;
-  await writeFile(temporary, JSON.stringify(data), { mode: 0o600 });
-  await rename(temporary, layout.verified);
+  await replaceFile(layout.verified, JSON.stringify(data));
 }

@@ -5,7 +5,7 @@
 import { statfsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 
-import { isRecent, type Clock } from '../../core/clock.ts';
+import { isRecent, type DatedClock } from '../../core/clock.ts';
 import { DebtorrentError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logging.ts';
 import type { InOrder } from './in-order.ts';
@@ -18,7 +18,7 @@ export interface RoomDeps {
   readonly files: LeastRecentlyUsed;
   readonly partials: Partials;
   readonly inOrder: InOrder;
-  readonly clock: Clock;
+  readonly clock: DatedClock;
   readonly log: Logger;
   /** Bytes; 0 is no limit. */
   readonly limitBytes: number;
@@ -45,7 +45,7 @@ interface Disk {
 
 export class Room {
   readonly #deps: RoomDeps;
-  #disk: Disk = { checkedAt: 0, freeBytes: 0, freeFiles: 0 };
+  #disk: Disk = { checkedAt: Number.NEGATIVE_INFINITY, freeBytes: 0, freeFiles: 0 };
   /** What the file system says of the number of its files is true. */
   #countsFiles = true;
   #makingFiles: Promise<void> | undefined;
@@ -144,11 +144,11 @@ export class Room {
   }
 
   #pinned({ usedAt }: FileEntry): boolean {
-    return isRecent(usedAt, this.#deps.clock.now(), PIN_MS);
+    return isRecent(usedAt, this.#deps.clock.date(), PIN_MS);
   }
 
   #free(): Disk {
-    const late = Math.abs(this.#deps.clock.now() - this.#disk.checkedAt) > DISK_CHECK_MS;
+    const late = this.#deps.clock.now() - this.#disk.checkedAt > DISK_CHECK_MS;
     return late ? this.#look() : this.#disk;
   }
 

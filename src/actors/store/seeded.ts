@@ -8,7 +8,7 @@ import { join } from 'node:path';
 
 import * as v from 'valibot';
 
-import type { Clock } from '../../core/clock.ts';
+import type { DatedClock } from '../../core/clock.ts';
 import { parseSha256, type Sha256 } from '../../core/ids.ts';
 import type { Logger } from '../../core/logging.ts';
 import type { Layout } from './layout.ts';
@@ -47,7 +47,7 @@ export function writeNote(
 export interface SeededDeps {
   readonly layout: Layout;
   readonly files: LeastRecentlyUsed;
-  readonly clock: Clock;
+  readonly clock: DatedClock;
   readonly log: Logger;
   /** Files have been added. */
   readonly counted: () => void;
@@ -92,7 +92,7 @@ export class Seeded {
 
   #takeNote(path: string): void {
     const { layout, files, clock } = this.#deps;
-    const now = clock.now();
+    const date = clock.date();
     for (const [sha256, fingerprint] of readNote(path)) {
       const found = statSync(layout.file(sha256), { bigint: true, throwIfNoEntry: false });
       if (found === undefined || !found.isFile()) continue;
@@ -100,7 +100,7 @@ export class Seeded {
       const verified = actual === fingerprint ? actual : undefined;
       // What is known of a file that took its place is not worse.
       if (verified === undefined && files.get(sha256) !== undefined) continue;
-      files.put(sha256, { size: Number(found.size), usedAt: now, fingerprint: verified, checkedAt: now });
+      files.put(sha256, { size: Number(found.size), usedAt: date, fingerprint: verified, checkedAt: date });
     }
     rmSync(path, { force: true });
   }

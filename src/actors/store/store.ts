@@ -10,7 +10,7 @@ import { closeSync, futimesSync, mkdirSync, openSync, renameSync, statSync, type
 import { chmod, rm, stat, utimes } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-import { isRecent, onwards, type Clock } from '../../core/clock.ts';
+import { isRecent, type DatedClock } from '../../core/clock.ts';
 import { DebtorrentError, storeError } from '../../core/errors.ts';
 import { parseSha256, type Sha256 } from '../../core/ids.ts';
 import type { Logger } from '../../core/logging.ts';
@@ -31,7 +31,7 @@ export interface StoreDeps {
   readonly root: string;
   /** Bytes; 0 is no limit. */
   readonly limitBytes: number;
-  readonly clock: Clock;
+  readonly clock: DatedClock;
   readonly log: Logger;
 }
 
@@ -49,12 +49,12 @@ const SAVE_MS = 60_000;
 /** Whoever asks what there is waits so long for the directory to be read; a large one takes longer. */
 const RECOVERY_WAIT_MS = 500;
 
-/** Opens a finished file, which gets the mirror's date as its time of change. `now` in milliseconds. */
-function openDated(path: string, now: number, lastModified: string | undefined): number {
+/** Opens a finished file, which gets the mirror's date as its time of change. `date` is today's, in milliseconds. */
+function openDated(path: string, date: number, lastModified: string | undefined): number {
   const fd = openSync(path, 'r+');
   try {
     const modified = lastModified === undefined ? Number.NaN : Date.parse(lastModified);
-    futimesSync(fd, now / 1000, (Number.isFinite(modified) && modified >= 0 ? modified : now) / 1000);
+    futimesSync(fd, date / 1000, (Number.isFinite(modified) && modified >= 0 ? modified : date) / 1000);
     return fd;
   } catch (error) {
     closeSync(fd);
@@ -90,7 +90,7 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
   const inOrder = new InOrder();
   const names = new Names(layout, inOrder);
   const partials = new Partials({ layout, log, inOrder });
-  const flushes = new FlushQueue(onwards(clock));
+  const flushes = new FlushQueue(clock);
   let dirty = false;
   let recovered = false;
 
@@ -120,7 +120,7 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
       recovered = true;
       seeded.take();
       void room.keep();
-      quietly(names.prune(clock.now()), 'old names were not removed');
+      quietly(names.prune(clock.date()), 'old names were not removed');
     },
     (error: unknown) => log.warn({ err: error }, 'reading the cache directory failed'),
   );
@@ -143,7 +143,7 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
     seeded.take();
     // What was in use while the cache was over its quota.
     void room.keep();
-    quietly(names.prune(clock.now()), 'old names were not removed');
+    quietly(names.prune(clock.date()), 'old names were not removed');
     void save();
     timer = clock.setTimeout(tick, SAVE_MS);
   }
@@ -159,22 +159,22 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
       files.delete(sha256);
       return undefined;
     }
-    const now = clock.now();
+    const date = clock.date();
     const size = Number(found.size);
     if (files.get(sha256) === undefined) seeded.take();
-    const known = files.use(sha256, now);
+    const known = files.use(sha256, date);
     let fingerprint = fingerprintOf(found);
     const verified = known !== undefined && known.fingerprint === fingerprint;
-    if (now - Number(found.atimeMs) > TOUCH_MS) {
-      const touched = utimes(path, now / 1000, Number(found.mtimeMs) / 1000).then(() => stat(path, { bigint: true }));
+    if (date - Number(found.atimeMs) > TOUCH_MS) {
+      const touched = utimes(path, date / 1000, Number(found.mtimeMs) / 1000).then(() => stat(path, { bigint: true }));
       // Where it can only be read it stays as it is.
       fingerprint = await touched.then(fingerprintOf, () => fingerprint);
       dirty = true;
     }
     // A file whose bytes may have changed keeps no fingerprint until somebody has hashed it.
     const checkedAt = known?.checkedAt ?? 0;
-    files.put(sha256, { size, usedAt: now, fingerprint: verified ? fingerprint : undefined, checkedAt });
-    const checkAgain = !isRecent(checkedAt, now, CHECKED_MS);
+    files.put(sha256, { size, usedAt: date, fingerprint: verified ? fingerprint : undefined, checkedAt });
+    const checkAgain = !isRecent(checkedAt, date, CHECKED_MS);
     return { sha256, path, size, lastModified: modified(found), verified, checkAgain, fingerprint };
   }
 
@@ -182,8 +182,8 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
   function remember(sha256: Sha256, found: BigIntStats): StoredFile {
     const size = Number(found.size);
     const fingerprint = fingerprintOf(found);
-    const now = clock.now();
-    files.put(sha256, { size, usedAt: now, fingerprint, checkedAt: now });
+    const date = clock.date();
+    files.put(sha256, { size, usedAt: date, fingerprint, checkedAt: date });
     dirty = true;
     const [path, lastModified] = [layout.file(sha256), modified(found)];
     return { sha256, path, size, lastModified, verified: true, checkAgain: false, fingerprint };
@@ -198,7 +198,7 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
   ): Promise<StoredFile> {
     const to = layout.file(sha256);
     // Not before its turn: until then clients wait for other files.
-    await flushes.flush(() => openDated(from, clock.now(), lastModified), size, urgent);
+    await flushes.flush(() => openDated(from, clock.date(), lastModified), size, urgent);
     return inOrder.run(to, async () => {
       moveTo(to, from);
       return remember(sha256, statSync(to, { bigint: true }));

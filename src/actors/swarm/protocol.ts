@@ -111,7 +111,7 @@ export interface PeersProtocol {
    * provenance rule lets it offer those pieces before the whole file is verified. Whole states, not changes.
    */
   mirrored(id: WantId, fetching: Ranges, have: Ranges): void;
-  /** The want is over. Verified: the file at `path` (later at `finalPath`) is right and may be offered whole. */
+  /** The want is over. Verified: its file is right and may be offered whole. */
   over(id: WantId, verified: boolean): void;
   /** A shareable file has been verified that no want was opened for. */
   verified(sha256: Sha256, size: number, path: string, finalPath: string): void;

@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../../core/clock.ts';
 import type { RangeSet, ByteRange } from '../../core/range-set.ts';
+import { PIECE_BYTES } from '../../core/swarm/pieces.ts';
 import type { JobId } from '../source.ts';
 import type { Content } from './content.ts';
 import { hedgeStep } from './hedge-step.ts';
@@ -12,7 +13,6 @@ import type { RunningPeerJob } from './peer-jobs.ts';
 import { SOON_MS } from './outpaced.ts';
 import { PeerPace, SLOW_MS, stalledMs } from './peer-pace.ts';
 import type { PeerSide } from './peer-side.ts';
-import { PIECE_BYTES } from './source-plan.ts';
 
 export interface HedgingDeps {
   readonly clock: Clock;
@@ -66,12 +66,7 @@ export class Hedging {
 
   /** And nobody else wants the file: peers are asked for little at a time, and a mirror for the rest. */
   get outrun(): boolean {
-    return this.#slow && this.#alone;
-  }
-
-  get #alone(): boolean {
-    const { wanters, elsewhere } = this.#deps.peers;
-    return wanters + elsewhere.length === 0;
+    return this.#slow && this.#deps.peers.offered.alone;
   }
 
   /** It fetches what a peer fetches too. */
@@ -95,9 +90,9 @@ export class Hedging {
 
   /** Looks without a byte of what is needed soonest until the mirror is asked for it. */
   get #patientLooks(): number {
-    const { wanters, jobs } = this.#deps.peers;
+    const { offered, jobs } = this.#deps.peers;
     const looks = this.#stalledLooks;
-    const coming = wanters > 0 && jobs.all().some(({ idleLooks }) => idleLooks <= looks);
+    const coming = offered.wanters > 0 && jobs.all().some(({ idleLooks }) => idleLooks <= looks);
     return coming ? TOGETHER_TIMES * looks : looks;
   }
 
@@ -162,10 +157,10 @@ export class Hedging {
       const stalled = soonest !== undefined && soonest.idleLooks > this.#patientLooks;
       this.#lasts = soonest === undefined ? 0 : this.#lasts + 1;
       // While others are fetching peers give what they get, and that they have no more says nothing.
-      const looks = peers.elsewhere.length > 0 ? (soonest?.looks ?? 0) : this.#lasts;
+      const looks = peers.offered.elsewhere.length > 0 ? (soonest?.looks ?? 0) : this.#lasts;
       const lasting = looks > SLOW_LOOKS;
-      const rate = this.#alone ? mirror.pace.hoped : mirror.pace.rate;
-      this.#slow = (lasting || this.outrun) && this.#pace.slowerThan(rate, peers.wanters);
+      const rate = peers.offered.alone ? mirror.pace.hoped : mirror.pace.rate;
+      this.#slow = (lasting || this.outrun) && this.#pace.slowerThan(rate, peers.offered.wanters);
       if (this.outrun) this.#leaveToMirror(soonest);
       if (soonest !== undefined && (stalled || this.#slow || this.#probes(now))) this.#begin(soonest);
       // A mirror that has only the whole cannot take a part of it.
@@ -186,10 +181,11 @@ export class Hedging {
   /** Nobody knows what the mirror would bring, and peers take long: it is tried out on what is needed soonest. */
   #probes(now: number): boolean {
     const { content, mirror, peers } = this.#deps;
-    if (mirror.pace.rate !== undefined || mirror.troubled || !this.#alone || this.#hedge !== undefined) return false;
+    if (mirror.pace.rate !== undefined || mirror.troubled || !peers.offered.alone || this.#hedge !== undefined)
+      return false;
     const rate = this.#pace.rate();
     const left = (content.size ?? 0) - content.have.bytes;
-    const long = rate === undefined ? left > SOON_MS * (peers.pace ?? Infinity) : left > PROBE_MS * rate;
+    const long = rate === undefined ? left > SOON_MS * (peers.offered.pace ?? Infinity) : left > PROBE_MS * rate;
     if (!long || now < this.#probeAt) return false;
     this.#probeAt = now + this.#probeMs;
     this.#probeMs *= 2;

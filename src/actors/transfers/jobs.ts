@@ -38,7 +38,7 @@ export interface RunningMirrorJob extends MirrorJobState {
 }
 
 /** A source may take as long as it moves; this only keeps an ask from being endless. */
-const JOB_DEADLINE_MS = 12 * 3_600_000;
+export const JOB_DEADLINE_MS = 12 * 3_600_000;
 const CANCELLED: RangeOutcome = {
   kind: 'failed',
   code: 'CANCELLED',

@@ -5,7 +5,7 @@
  */
 import { BEGUN_PART } from '../../core/swarm/fetching-together.ts';
 import type { ByteRange, RangeSet } from '../../core/range-set.ts';
-import { PIECE_BYTES } from './source-plan.ts';
+import { PIECE_BYTES } from '../../core/swarm/pieces.ts';
 
 export interface MirrorJobState {
   readonly start: number;

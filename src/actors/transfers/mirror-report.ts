@@ -1,11 +1,12 @@
 /**
- * Tells peers what this machine takes from the mirror: at once when other pieces are taken, otherwise now and then. The
- * state is read when it is told, so no more is made of it than is told.
+ * What came from mirrors in one transfer, and what peers are told of it and of what is on its way from there: at once when
+ * other pieces are taken, otherwise now and then. The state is read when it is told, so no more is made of it than is told.
  */
 import type { Clock } from '../../core/clock.ts';
-import type { ByteRange, RangeSet } from '../../core/range-set.ts';
+import { RangeSet, type ByteRange } from '../../core/range-set.ts';
 import type { Ranges, WantId } from '../swarm/protocol.ts';
 import type { PeersRef } from './peer-directory.ts';
+import { union, without } from './source-plan.ts';
 
 /** What has come meanwhile is told at most this often, in milliseconds. */
 const EVERY_MS = 100;
@@ -13,35 +14,46 @@ const EVERY_MS = 100;
 export interface MirrorReportDeps {
   readonly peers: PeersRef;
   readonly clock: Clock;
+  /** Of this transfer; undefined as long as nobody is told anything. */
+  want(): WantId | undefined;
   /** Under way at mirrors. */
   fetching(): readonly ByteRange[];
-  /** What came from mirrors and from nobody else. */
-  have(): RangeSet;
+  /** What peers wrote to as well: nobody vouches for it. */
+  contested(): readonly ByteRange[];
 }
 
 export class MirrorReport {
   readonly #deps: MirrorReportDeps;
-  readonly #want: WantId;
+  #mirrored: RangeSet;
   #told = '[]';
   #timer: { clear(): void } | undefined;
 
-  constructor(deps: MirrorReportDeps, want: WantId) {
+  /** @param mirrored what came from mirrors until now */
+  constructor(deps: MirrorReportDeps, mirrored: RangeSet) {
     this.#deps = deps;
-    this.#want = want;
+    this.#mirrored = mirrored;
+  }
+
+  /** Bytes have come from a mirror. */
+  wrote(start: number, end: number): void {
+    this.#mirrored.add(start, end);
+    this.#soon();
+  }
+
+  /** What came is void, or is written over: nobody else is to take it meanwhile. */
+  forget(): void {
+    this.#mirrored = new RangeSet();
+    this.#soon();
   }
 
   /** Jobs may have begun or ended. */
   jobsChanged(): void {
+    if (this.#deps.want() === undefined) return;
     const fetching = pairs(this.#deps.fetching());
     const text = JSON.stringify(fetching);
     if (text === this.#told) return;
     this.#told = text;
     this.#tell(fetching);
-  }
-
-  /** Bytes have come. */
-  progressed(): void {
-    this.#timer ??= this.#deps.clock.setTimeout(() => this.#tell(pairs(this.#deps.fetching())), EVERY_MS);
   }
 
   /**
@@ -51,17 +63,26 @@ export class MirrorReport {
    */
   end(verified: boolean): void {
     if (verified && this.#timer !== undefined) this.#tell(pairs(this.#deps.fetching()));
-    this.stop();
+    this.#stop();
   }
 
-  stop(): void {
+  #stop(): void {
     this.#timer?.clear();
+    this.#timer = undefined;
+  }
+
+  #soon(): void {
+    if (this.#deps.want() === undefined) return;
+    this.#timer ??= this.#deps.clock.setTimeout(() => this.#tell(pairs(this.#deps.fetching())), EVERY_MS);
   }
 
   #tell(fetching: Ranges): void {
-    this.#timer?.clear();
-    this.#timer = undefined;
-    this.#deps.peers.tell('mirrored', this.#want, fetching, this.#deps.have().toJSON());
+    this.#stop();
+    const { peers, want, contested } = this.#deps;
+    const id = want();
+    if (id === undefined) return;
+    const own = union(without(this.#mirrored.ranges, union(contested())));
+    peers.tell('mirrored', id, fetching, own.toJSON());
   }
 }
 

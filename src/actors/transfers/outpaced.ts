@@ -12,7 +12,7 @@ import { PEER_JOB_BYTES } from './source-plan.ts';
 export interface OutpacedDeps {
   readonly clock: Clock;
   readonly mirror: Pick<MirrorSide, 'pace' | 'troubled' | 'exhausted'>;
-  readonly peers: Pick<PeerSide, 'pace' | 'wanters' | 'elsewhere' | 'received' | 'jobs'>;
+  readonly peers: Pick<PeerSide, 'offered' | 'received' | 'jobs'>;
   /** Peers are asked after all. */
   ready(): void;
 }
@@ -34,11 +34,12 @@ export class Outpaced {
   /** A file of so many bytes is left to the mirror. */
   by(size: number): boolean {
     const { clock, mirror, peers, ready } = this.#deps;
-    const { pace, wanters, elsewhere, received, jobs } = peers;
+    const { offered, received, jobs } = peers;
+    const { pace } = offered;
     const { rate } = mirror.pace;
     if (this.#over || pace === undefined || rate === undefined || size > PEER_JOB_BYTES) return false;
     // Who fetches the same saves the mirror a copy; and one that fails helps nobody.
-    if (wanters + elsewhere.length + received + jobs.count > 0 || mirror.troubled || mirror.exhausted) return false;
+    if (!offered.alone || received + jobs.count > 0 || mirror.troubled || mirror.exhausted) return false;
     if (size / pace <= SOON_MS || pace >= leastPace(rate, 0)) return false;
     this.#timer ??= clock.setTimeout(
       () => {

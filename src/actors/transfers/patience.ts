@@ -30,7 +30,7 @@ export class Patience {
 
   /** Others may have been left something to take. */
   watch(): void {
-    if (this.#timer !== undefined || this.#deps.peers.elsewhere.length === 0) return;
+    if (this.#timer !== undefined || this.#deps.peers.offered.elsewhere.length === 0) return;
     // Leaving off to promise for a moment gains nobody time.
     this.#note();
     this.#wait();
@@ -59,10 +59,10 @@ export class Patience {
     // Stopped meanwhile.
     if (this.#timer !== timer) return;
     this.#timer = undefined;
-    if (peers.elsewhere.length === 0) return;
+    if (peers.offered.elsewhere.length === 0) return;
     this.#note();
     if (!alive) peers.off();
-    else if (clock.now() - this.#movedAt >= LONGEST_MS) peers.forgetElsewhere();
+    else if (clock.now() - this.#movedAt >= LONGEST_MS) peers.offered.forgetElsewhere();
     else {
       this.#wait();
       return;

@@ -4,6 +4,7 @@ import { asDebtorrentError } from '../../core/errors.ts';
 import { RangeSet, type ByteRange } from '../../core/range-set.ts';
 import type { JobId } from '../source.ts';
 import type { PeerJob, PeerOutcome, WantId } from '../swarm/protocol.ts';
+import { JOB_DEADLINE_MS } from './jobs.ts';
 import type { PeerDirectory } from './peer-directory.ts';
 
 export interface PeerJobsDeps {
@@ -34,8 +35,6 @@ export type PeerJobEnd =
   /** It was cancelled and did not end in time: it may still write. */
   | { readonly kind: 'lost' };
 
-/** Peers may take as long as they move; this only keeps an ask from being endless. */
-const JOB_DEADLINE_MS = 12 * 3_600_000;
 /**
  * A cancelled job ends within this time, in milliseconds. On a machine that is very busy the swarm's thread is seconds
  * late, and to give it up for lost costs all that has come of the file.

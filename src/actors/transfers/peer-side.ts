@@ -1,5 +1,5 @@
 /**
- * The peers' part of one transfer: its want, what peers can do for it now, the ranges they are asked for. A transfer
+ * The peers' part of one transfer: its want, and the ranges that peers are asked for. A transfer
  * without them goes on with mirrors, so nothing here fails it.
  */
 import type { Clock } from '../../core/clock.ts';
@@ -10,10 +10,10 @@ import { RangeSet, type ByteRange } from '../../core/range-set.ts';
 import type { JobId } from '../source.ts';
 import type { Contribution, PeerView, WantId } from '../swarm/protocol.ts';
 import type { Content } from './content.ts';
+import { Offered } from './offered.ts';
 import { PeerAnswers } from './peer-answers.ts';
 import type { PeerDirectory } from './peer-directory.ts';
 import { PeerJobs, type PeerJobEnd, type PeerJobsDeps, type RunningPeerJob } from './peer-jobs.ts';
-import { within, without } from './source-plan.ts';
 
 export interface PeerSideDeps extends PeerJobsDeps {
   readonly directory: PeerDirectory;
@@ -45,6 +45,7 @@ const MAX_FAILURES = 8;
 const GONE = new Set<string>(['ACTOR_STOPPED', 'ACTOR_FAILED', 'INTERNAL']);
 
 export class PeerSide {
+  readonly offered = new Offered();
   readonly #deps: PeerSideDeps;
   readonly #host: PeerHost;
   readonly #plan: FetchPlan;
@@ -53,13 +54,6 @@ export class PeerSide {
   #state: 'idle' | 'open' | 'off' = 'idle';
   #want: WantId | undefined;
   readonly #answers: PeerAnswers;
-  #available: ByteRange[] = [];
-  #elsewhere: ByteRange[] = [];
-  #waitedInVain = false;
-  #wanters = 0;
-  #pace: number | undefined;
-  /** Where jobs failed since the view was told. */
-  readonly #barred = new RangeSet();
   #received = 0;
   #failures = 0;
   #benchMs = FIRST_BENCH_MS;
@@ -93,24 +87,6 @@ export class PeerSide {
     return this.#received;
   }
 
-  get available(): readonly ByteRange[] {
-    return without(this.#available, this.#barred);
-  }
-
-  get elsewhere(): readonly ByteRange[] {
-    return this.#elsewhere;
-  }
-
-  /** Machines that want the file too. */
-  get wanters(): number {
-    return this.#state === 'open' ? this.#wanters : 0;
-  }
-
-  /** Bytes a millisecond that those bring who have it, as far as that is known. */
-  get pace(): number | undefined {
-    return this.#pace;
-  }
-
   /** What they have, and take, is not known of all of them yet, and may be any moment. */
   get late(): boolean {
     return this.#state === 'open' && this.#answers.awaited;
@@ -137,7 +113,7 @@ export class PeerSide {
       return undefined;
     }
     this.#state = 'open';
-    const id = (this.#want = directory.openWant((view) => this.#offered(view)));
+    const id = (this.#want = directory.openWant((view) => this.#heard(view)));
     const { path } = this.#content;
     const ms = directory.patience;
     const answered = this.#answers.asked(ms, () => {
@@ -150,7 +126,7 @@ export class PeerSide {
       .then(
         (view) => {
           directory.answered(true);
-          this.#offered(view);
+          this.#heard(view);
         },
         (error: unknown) => {
           directory.answered(false);
@@ -167,8 +143,7 @@ export class PeerSide {
   /** Links have come or gone; true when that makes a difference now. */
   neighboursLeft(): boolean {
     if (this.#state !== 'open' || this.#deps.directory.near(this.#plan.torrents)) return false;
-    this.#available = [];
-    this.#elsewhere = [];
+    this.offered.clear();
     return true;
   }
 
@@ -193,12 +168,6 @@ export class PeerSide {
       this.#host.ready();
     }, this.#benchMs);
     this.#benchMs = Math.min(this.#benchMs * 2, MAX_BENCH_MS);
-  }
-
-  /** What others were to take from the mirror does not come: nothing of the file is left to them any more. */
-  forgetElsewhere(): void {
-    this.#waitedInVain = true;
-    this.#elsewhere = [];
   }
 
   /** Milliseconds until peers send something of what they are asked for, as a rule. */
@@ -231,8 +200,7 @@ export class PeerSide {
     this.#bench?.clear();
     this.#bench = undefined;
     this.#answers.stop();
-    this.#available = [];
-    this.#elsewhere = [];
+    this.offered.clear();
     const { want } = this;
     this.#state = 'off';
     if (want === undefined) return;
@@ -240,21 +208,11 @@ export class PeerSide {
     this.#deps.directory.ref.tell('over', want, verified);
   }
 
-  #offered(view: PeerView): void {
-    if (this.#state !== 'open') return;
-    this.#setView(view);
-    this.#host.ready();
-  }
-
-  #setView(view: PeerView): void {
+  #heard(view: PeerView): void {
     if (this.#state !== 'open') return;
     this.#answers.came(view.unanswered);
-    const { size = 0 } = this.#plan;
-    this.#available = within(view.available, size);
-    this.#elsewhere = this.#waitedInVain ? [] : within(view.elsewhere, size);
-    this.#wanters = view.wanters;
-    this.#pace = view.pace;
-    this.#barred.remove(0, Number.MAX_SAFE_INTEGER);
+    this.offered.take(view, this.#plan.size ?? 0);
+    this.#host.ready();
   }
 
   #count(fresh: number, start: number, end: number): void {
@@ -281,7 +239,7 @@ export class PeerSide {
         break;
       case 'failed':
         this.#deps.log.debug({ code: end.code, reason: end.message }, 'peers did not give a range');
-        this.#barred.add(job.start, job.end);
+        this.offered.bar(job);
         this.#failures += 1;
         if (GONE.has(end.code) || this.#failures >= MAX_FAILURES) this.off();
         break;

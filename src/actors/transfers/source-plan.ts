@@ -1,12 +1,10 @@
 /** Divides what is missing of a file between peers and mirrors. Pure. */
 import { RangeSet, type ByteRange } from '../../core/range-set.ts';
+import { PIECE_BYTES } from '../../core/swarm/pieces.ts';
 import type { Ranges } from '../swarm/protocol.ts';
 
-const MIB = 1024 * 1024;
-/** Pieces of files, as peers offer them (docs/PROTOCOL.md), in bytes. */
-export const PIECE_BYTES = MIB;
 /** Largest range that peers are asked for at once, in bytes. */
-export const PEER_JOB_BYTES = 4 * MIB;
+export const PEER_JOB_BYTES = 4 * PIECE_BYTES;
 
 type List = readonly ByteRange[];
 

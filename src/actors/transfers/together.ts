@@ -2,8 +2,8 @@
  * Peers and mirrors at work on one file: who takes what, what others are told of it, and who is to blame when the whole
  * turns out wrong.
  */
-import type { Clock } from '../../core/clock.ts';
 import { RangeSet } from '../../core/range-set.ts';
+import { PIECE_BYTES } from '../../core/swarm/pieces.ts';
 import type { JobId } from '../source.ts';
 import { Arbitration } from './arbitration.ts';
 import type { Content } from './content.ts';
@@ -16,7 +16,7 @@ import { Outpaced } from './outpaced.ts';
 import { Patience } from './patience.ts';
 import type { PeerDirectory } from './peer-directory.ts';
 import { PeerSide } from './peer-side.ts';
-import { divide, intersect, PIECE_BYTES, union, without } from './source-plan.ts';
+import { divide, intersect } from './source-plan.ts';
 
 export interface TogetherHost {
   /** What comes is wanted. */
@@ -48,16 +48,13 @@ export class Together {
   readonly #deps: TogetherDeps;
   readonly #content: Content;
   readonly #focus: number;
-  readonly #clock: Clock;
   readonly #mirror: MirrorSide;
   readonly #host: TogetherHost;
   readonly #peers: PeerSide;
   readonly #hedging: Hedging;
   readonly #patience: Patience;
   readonly #outpaced: Outpaced;
-  #report: MirrorReport | undefined;
-  /** What came from mirrors. */
-  #mirrored: RangeSet;
+  readonly #report: MirrorReport;
   #arbitration: Arbitration | undefined;
   /** Others took a part of the file from the mirror. */
   #divided = false;
@@ -67,11 +64,8 @@ export class Together {
     this.#deps = deps;
     this.#content = content;
     this.#focus = focus;
-    this.#clock = deps.clock;
     this.#mirror = mirror;
     this.#host = host;
-    // Until now there were only mirrors, and what an earlier transfer left.
-    this.#mirrored = content.resumed ? new RangeSet() : content.have.clone();
     this.#peers = new PeerSide(deps, plan, content, {
       get active() {
         return host.active;
@@ -96,6 +90,17 @@ export class Together {
         host.progressed();
       },
     });
+    this.#report = new MirrorReport(
+      {
+        peers: deps.directory.ref,
+        clock: deps.clock,
+        want: () => this.#peers.want,
+        fetching: () => mirror.jobs.ranges(content.size ?? 0),
+        contested: () => this.#hedging.contested,
+      },
+      // Until now there were only mirrors, and what an earlier transfer left.
+      content.resumed ? new RangeSet() : content.have.clone(),
+    );
     const timed = { clock: deps.clock, peers: this.#peers, ready: () => host.ready() };
     this.#patience = new Patience({ ...timed, content });
     this.#outpaced = new Outpaced({ ...timed, mirror });
@@ -123,19 +128,7 @@ export class Together {
 
   /** Asks who has the file, if there is anybody to ask; resolves when that is known or takes too long. */
   seek(): Promise<void> | undefined {
-    const answer = this.#peers.seek(this.#focus);
-    const { want } = this.#peers;
-    if (answer === undefined || want === undefined) return undefined;
-    this.#report = new MirrorReport(
-      {
-        peers: this.#deps.directory.ref,
-        clock: this.#clock,
-        fetching: () => this.#mirror.jobs.ranges(this.#content.size ?? 0),
-        have: () => this.#ownBytes(),
-      },
-      want,
-    );
-    return answer;
+    return this.#peers.seek(this.#focus);
   }
 
   /** Links have come or gone. */
@@ -146,6 +139,7 @@ export class Together {
   /** Starts what makes sense now at both. */
   pump(size: number): Pumped {
     const [peers, mirror] = [this.#peers, this.#mirror];
+    const { available, elsewhere, wanters } = peers.offered;
     const outpaced = this.#outpaced.by(size);
     const mayAsk = (!peers.benched && !outpaced) || mirror.exhausted;
     this.#leave(outpaced);
@@ -155,8 +149,8 @@ export class Together {
       have: this.#content.have,
       atMirrors: mirror.jobs.ranges(size),
       atPeers: peers.jobs.ranges,
-      available: peers.available,
-      elsewhere: peers.elsewhere,
+      available,
+      elsewhere,
       focus: this.#focus,
       slots: mayAsk ? Math.min(peers.slots, outrun ? 1 - peers.jobs.count : Infinity) : 0,
       soonestBesides: mayAsk && !outrun,
@@ -175,11 +169,11 @@ export class Together {
       // these crawl, and all wait for what comes over them.
       mirror.pump(taken, {
         align: PIECE_BYTES,
-        most: this.#bite(peers.elsewhere.length > 0),
-        share: 1 / (peers.wanters + 1),
+        most: this.#bite(elsewhere.length > 0),
+        share: 1 / (wanters + 1),
       });
     }
-    this.#report?.jobsChanged();
+    this.#report.jobsChanged();
     return 'going';
   }
 
@@ -197,8 +191,8 @@ export class Together {
    * is behind takes the rest from who has it.
    */
   #leave(outpaced = this.#outpaced.by(this.#content.size ?? 0)): void {
-    const { available, elsewhere, benched } = this.#peers;
-    const holders = benched || outpaced || this.#hedging.slow ? [] : available;
+    const { available, elsewhere } = this.#peers.offered;
+    const holders = this.#peers.benched || outpaced || this.#hedging.slow ? [] : available;
     if (elsewhere.length === 0 && holders.length === 0) return;
     this.#mirror.leave((job) => !this.#hedging.isHedge(job.id) && this.#leaving.leaves(job, elsewhere, holders));
   }
@@ -210,11 +204,8 @@ export class Together {
   }
 
   mirrorWrote(start: number, end: number): void {
-    this.#mirrored.add(start, end);
-    if (this.open) {
-      this.#report?.progressed();
-      this.#leave();
-    }
+    this.#report.wrote(start, end);
+    if (this.open) this.#leave();
     this.#hedging.settle();
     if (this.#arbitration !== undefined) this.#compare(this.#arbitration);
     else if (this.#peers.came.bytes > 0) this.#content.follow('peers');
@@ -244,22 +235,19 @@ export class Together {
   restart(): void {
     this.#peers.jobs.cancelAll();
     this.#peers.came = new RangeSet();
-    this.#mirrored = new RangeSet();
     this.#hedging.reset();
     this.#patience.stop();
-    this.#report?.progressed();
+    this.#report.forget();
   }
 
   /** What came from mirrors is written over: nobody else is to take it meanwhile. */
   overwritten(): void {
-    this.#mirrored = new RangeSet();
-    this.#report?.progressed();
+    this.#report.forget();
   }
 
   /** From now on there are only mirrors. */
   leavePeers(): void {
-    this.#report?.stop();
-    this.#report = undefined;
+    this.#report.end(false);
     this.#peers.off();
   }
 
@@ -278,7 +266,7 @@ export class Together {
   /** The transfer is over; true when the want was open to its end, so that the swarm knows of the file. */
   over(verified: boolean): boolean {
     this.settled();
-    this.#report?.end(verified);
+    this.#report.end(verified);
     const arbitration = this.#arbitration;
     if (verified) arbitration?.ban(this.#deps);
     // The whole was wrong, and what was to come again may be what was wrong of it.
@@ -291,10 +279,5 @@ export class Together {
   #compare(arbitration: Arbitration): void {
     const differing = arbitration.compare(this.#content.have);
     if (intersect(differing, this.#content.released.ranges).length > 0) this.#host.spoilt();
-  }
-
-  /** Those that came from mirrors and that nobody else wrote to. */
-  #ownBytes(): RangeSet {
-    return union(without(this.#mirrored.ranges, union(this.#hedging.contested)));
   }
 }

@@ -3,6 +3,7 @@
  * It lives until the file is in the store or no source is left, whoever waits for it meanwhile. Its bytes can be read
  * as they come, but for the last block, which waits for the SHA-256 of the whole.
  */
+import type { DatedClock } from '../../core/clock.ts';
 import { DebtorrentError } from '../../core/errors.ts';
 import type { FetchPlan } from '../../core/fetch-plan.ts';
 import type { Sha256 } from '../../core/ids.ts';
@@ -21,6 +22,7 @@ import { ReadyBytes } from './ready-bytes.ts';
 import { fromName, fromSources, fromStore } from './whole-file.ts';
 
 export interface TransferDeps extends ContentDeps, Omit<FetchingDeps, 'register' | 'now'> {
+  readonly clock: DatedClock;
   register(id: JobId, transfer: Transfer): void;
   finalPath(sha256: Sha256): string;
   hashFailed(): void;
@@ -213,7 +215,7 @@ export class Transfer {
       return;
     }
     const { file } = this.#cached;
-    const record = { ...this.#cached.record, freshUntil: this.#deps.clock.now() + info.freshMs };
+    const record = { ...this.#cached.record, freshUntil: this.#deps.clock.date() + info.freshMs };
     this.#deps.store.tell('putName', record);
     this.#succeed(fromName(file, record));
   }
@@ -247,7 +249,7 @@ export class Transfer {
       path: this.#content.path,
       finalPath: this.#deps.finalPath(actual),
       source: this.#source(),
-      freshUntil: this.#deps.clock.now() + freshMs,
+      freshUntil: this.#deps.clock.date() + freshMs,
     });
     if (!this.#fetching.verified()) tellPeers(this.#deps, this.plan, file);
     this.#kept = this.#keep(file);

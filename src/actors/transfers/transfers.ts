@@ -2,7 +2,8 @@
  * The directory of transfers: one for each file that is being fetched, shared by all who ask for it. It decides
  * whether the cache can answer, whether the mirror must be asked first, or whether a transfer has to start.
  */
-import { onwards, type Clock } from '../../core/clock.ts';
+import { MAX_FILE_BYTES } from '../../core/archive/deb822-bytes.ts';
+import type { DatedClock } from '../../core/clock.ts';
 import { DebtorrentError } from '../../core/errors.ts';
 import { firstId } from '../../core/first-id.ts';
 import { transferKey, type FetchPlan } from '../../core/fetch-plan.ts';
@@ -28,7 +29,7 @@ export interface TransfersDeps {
   /** Absent where there are no swarms: everything comes from mirrors then. */
   readonly peers?: PeersRef | undefined;
   readonly hashing: Hashing;
-  readonly clock: Clock;
+  readonly clock: DatedClock;
   readonly log: Logger;
   readonly connections: number;
   finalPath(sha256: Sha256): string;
@@ -45,8 +46,6 @@ const TROUBLED_MS = 20_000;
 /** Nobody waits longer than this for what headers need; the gateway's patience ends a little later. */
 const OPEN_MS = 110_000;
 const HEAD_DEADLINE_MS = 30_000;
-/** Largest file that is taken without a signed size, in bytes. */
-const MAX_UNSIGNED_BYTES = 64 * 1024 ** 3;
 
 export interface Transfers {
   readonly behaviour: Behaviour<TransfersProtocol & SourceSinkProtocol & PeersSinkProtocol>;
@@ -59,7 +58,7 @@ export function createTransfers(deps: TransfersDeps): Transfers {
   const byKey = new Map<TransferKey, Transfer>();
   const byId = new Map<TransferId, Transfer>();
   const byJob = new Map<JobId, Transfer>();
-  const health = new MirrorHealth(onwards(clock).now);
+  const health = new MirrorHealth(clock.now);
   const directory = deps.peers && new PeerDirectory(deps.peers);
   void directory?.begin();
   /** Cached files whose hash is being checked before their name is looked at. */
@@ -78,7 +77,7 @@ export function createTransfers(deps: TransfersDeps): Transfers {
     clock,
     log,
     connections: deps.connections,
-    maxSize: MAX_UNSIGNED_BYTES,
+    maxSize: MAX_FILE_BYTES,
     sha256: (path, size) => deps.hashing.sha256(path, size),
     sha256Along: (path, size, mark) => deps.hashing.sha256Along(path, size, mark),
     nextJobId: () => nextJobId++,
@@ -174,7 +173,7 @@ export function createTransfers(deps: TransfersDeps): Transfers {
     const file = record && (await store.ask('find', record.sha256));
     if (record === undefined || file === undefined || file.size !== record.size) return start(plan, from);
     if (!(await isRight(file))) return start(plan, from);
-    if (plan.revalidate === 'heuristic' && record.freshUntil > clock.now()) {
+    if (plan.revalidate === 'heuristic' && record.freshUntil > clock.date()) {
       return fromName(file, record);
     }
     return start(plan, from, { file, check: 'mirror', record });
@@ -224,7 +223,7 @@ export function createTransfers(deps: TransfersDeps): Transfers {
   async function head(url: MirrorUrl): Promise<FileHead> {
     const outcome = await deps.mirror
       .within(HEAD_DEADLINE_MS)
-      .ask('fetch', { id: nextJobId++, headersOnly: true, url, path: '', start: 0, maxSize: MAX_UNSIGNED_BYTES });
+      .ask('fetch', { id: nextJobId++, headersOnly: true, url, path: '', start: 0, maxSize: MAX_FILE_BYTES });
     if (outcome.kind === 'failed') throw new DebtorrentError(outcome.code, `${url}: ${outcome.message}`);
     if (outcome.kind !== 'done') throw new DebtorrentError('MIRROR_PROTOCOL', `${url}: ${outcome.kind}`);
     const { size, lastModified, etag, contentType } = outcome.info;

@@ -39,10 +39,6 @@ export class Waiters {
     this.#onReader = onReader;
   }
 
-  get count(): number {
-    return this.#waiting.size;
-  }
-
   /** Where readers are. */
   get positions(): number[] {
     const since = this.#clock.now() - BACK_MS;
@@ -60,17 +56,17 @@ export class Waiters {
     if (back?.position === position) this.#readers = this.#readers.map((each) => (each === back ? reader : each));
     else this.#readers = [...this.#readers.filter((each) => each !== back), reader];
     this.#onReader();
-    await this.wait(position);
+    await this.#wait(position);
     reader.wokenAt = this.#clock.now();
   }
 
   /** Resolves when there is news of any kind, or after `ms` milliseconds, or some seconds. */
   news(ms?: number): Promise<void> {
-    return this.wait(NO_PLACE, ms);
+    return this.#wait(NO_PLACE, ms);
   }
 
   /** Resolves when woken or after `ms` milliseconds, at most LONGEST_WAIT_MS. */
-  wait(position: number, ms = LONGEST_WAIT_MS): Promise<void> {
+  #wait(position: number, ms = LONGEST_WAIT_MS): Promise<void> {
     return new Promise((resolve) => {
       const waiter: Waiter = {
         position,

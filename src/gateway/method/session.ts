@@ -17,8 +17,9 @@ import {
   type WantFailure,
 } from '../../core/method/control.ts';
 import { FetchOrder } from '../../core/method/fetch-order.ts';
-import { asDebtorrentError, DebtorrentError } from '../../core/errors.ts';
+import { asDebtorrentError, DebtorrentError, type ErrorCode } from '../../core/errors.ts';
 import type { MirrorUrl, Sha256 } from '../../core/ids.ts';
+import { STORE_FAULTS } from '../send-file.ts';
 
 export interface SessionDeps {
   /** @throws DebtorrentError when the target is no file of a mirror. */
@@ -38,7 +39,7 @@ const FIGURES_MS = 1_000;
 /** What a slow reader has not taken; a method that does not read is cut off. */
 const MAX_UNSENT_BYTES = 4 * 1024 * 1024;
 /** The request itself deals with these: it passes by a store that is full. */
-const NO_ANSWER = new Set(['STORE_FULL', 'STORE_IO', 'ACTOR_STOPPED', 'ACTOR_FAILED', 'ASK_TIMEOUT']);
+const NO_ANSWER = new Set<ErrorCode>([...STORE_FAULTS, 'ASK_TIMEOUT']);
 
 export class MethodSession {
   readonly #deps: SessionDeps;

@@ -2,11 +2,12 @@
  * Keeps the sums of the history in the cache directory, so that what was saved is not forgotten at a restart. A file
  * that is missing, damaged or of another version is none: figures are no reason not to start.
  */
-import { readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 
 import * as v from 'valibot';
 
 import type { Logger } from '../../core/logging.ts';
+import { replaceFile } from '../../actors/replace-file.ts';
 import { MAX_DAYS, MAX_HOURS, type SavedHistory } from './history.ts';
 
 const MAX_BYTES = 256 * 1024;
@@ -41,8 +42,6 @@ export async function loadHistory(path: string, log: Logger): Promise<SavedHisto
 }
 
 /** Rejects when it cannot be written. */
-export async function saveHistory(path: string, history: SavedHistory): Promise<void> {
-  const temporary = `${path}.new`;
-  await writeFile(temporary, `${JSON.stringify({ version: 1, ...history })}\n`, { mode: 0o600 });
-  await rename(temporary, path);
+export function saveHistory(path: string, history: SavedHistory): Promise<void> {
+  return replaceFile(path, `${JSON.stringify({ version: 1, ...history })}\n`);
 }

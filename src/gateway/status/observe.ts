@@ -2,6 +2,7 @@
  * Asks every part of the daemon how it is. What the status page, its stream, /status.json and /metrics are made from, and
  * what the APT method is told.
  */
+import type { DatedClock } from '../../core/clock.ts';
 import type { DaemonFigures } from '../../core/method/control.ts';
 import type { HttpBackupProtocol, MirrorStats } from '../../actors/http-backup/http-backup.ts';
 import type { StoreProtocol, StoreStats } from '../../actors/store/protocol.ts';
@@ -18,7 +19,7 @@ export interface ObserverDeps {
   readonly passed: PassedBytes;
   /** Absent when peers are off. */
   readonly peers?: ActorRef<PeersProtocol> | undefined;
-  now(): number;
+  readonly clock: Pick<DatedClock, 'now' | 'date'>;
 }
 
 export interface Observation {
@@ -44,6 +45,7 @@ const NO_PEERS: PeersStatus = {
 export class Observer {
   readonly #deps: ObserverDeps;
   #last: Observation | undefined;
+  #lastAt = 0;
   /** As the swarms said last. */
   #counted = NO_PEERS.totals;
   #asking: Promise<Observation> | undefined;
@@ -57,7 +59,7 @@ export class Observer {
     // what was counted stays: a counter that falls to nothing and comes back counts all of it twice where it is summed up
     const silent = { ...NO_PEERS, totals: this.#counted };
     const swarm = this.peers().catch(() => silent);
-    const { passed } = this.#deps;
+    const { passed, clock } = this.#deps;
     const [transfers, cache, mirrors, peers] = await Promise.all([
       this.#transfers(),
       this.#store(),
@@ -65,8 +67,9 @@ export class Observer {
       swarm,
     ]);
     this.#counted = peers.totals;
+    this.#lastAt = clock.now();
     this.#last = {
-      at: this.#deps.now(),
+      at: clock.date(),
       ...transfers,
       cache,
       mirrors: passed.with(mirrors),
@@ -78,8 +81,7 @@ export class Observer {
 
   /** As it was at most so many milliseconds ago: whoever looks in that time shares one round of questions. */
   lately(ms: number): Promise<Observation> {
-    // A time to come is of a clock that has been set back since.
-    if (this.#last !== undefined && Math.abs(this.#deps.now() - this.#last.at) < ms) return Promise.resolve(this.#last);
+    if (this.#last !== undefined && this.#deps.clock.now() - this.#lastAt < ms) return Promise.resolve(this.#last);
     this.#asking ??= this.now().finally(() => (this.#asking = undefined));
     return this.#asking;
   }

@@ -50,7 +50,7 @@ export class Recorder {
   async #step(): Promise<void> {
     // A part that does not answer now is counted when it does again.
     await this.#deps.sample().catch(() => undefined);
-    if (Math.abs(this.#deps.clock.now() - this.#savedAt) >= SAVE_MS) await this.#save();
+    if (this.#deps.clock.now() - this.#savedAt >= SAVE_MS) await this.#save();
   }
 
   async #save(): Promise<void> {

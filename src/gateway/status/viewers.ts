@@ -94,7 +94,7 @@ export class Viewers {
     if (res.writableLength > MAX_BEHIND_BYTES) return;
     const now = this.#deps.clock.now();
     const news = [...sections].filter(([name, text]) => sent.get(name) !== text);
-    if (news.length === 0 && Math.abs(now - viewer.heardAt) < SILENCE_MS) return;
+    if (news.length === 0 && now - viewer.heardAt < SILENCE_MS) return;
     for (const [name, text] of news) sent.set(name, text);
     // JSON has no line ends of its own, so that it is one data line. Scripts are not told of comments, but of no news.
     res.write(`data: ${JSON.stringify(Object.fromEntries(news))}\n\n`);

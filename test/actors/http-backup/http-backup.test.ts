@@ -32,7 +32,7 @@ let nextId = 1;
 
 async function scene(
   t: Test,
-  options: { allow?: string[]; connections?: number; ca?: string; now?: () => number; stallMs?: number } = {},
+  options: { allow?: string[]; connections?: number; ca?: string; date?: () => number; stallMs?: number } = {},
 ): Promise<Scene> {
   const path = join(await temporaryDirectory(t), 'partial');
   await writeFile(path, '');
@@ -50,7 +50,7 @@ async function scene(
       },
     },
     ca: ca === undefined ? undefined : () => [ca],
-    now: options.now ?? Date.now,
+    date: options.date ?? Date.now,
   });
   t.teardown(() => backup.stop());
   return {
@@ -125,8 +125,8 @@ t.test('a whole file is written, hashed on the way and reported', async (t) => {
 });
 
 t.test('a mirror fails until something good comes, or for two minutes', async (t) => {
-  let now = 1_000_000;
-  const s = await scene(t, { now: () => now });
+  let date = 1_000_000;
+  const s = await scene(t, { date: () => date });
   const { web, files } = await startMirror(t);
   const failing = async () => (await s.backup.behaviour.stats())[0]?.failing;
   await writeFile(join(files, 'a'), randomBytes('a', 100_000));
@@ -136,9 +136,9 @@ t.test('a mirror fails until something good comes, or for two minutes', async (t
 
   await broken();
   t.equal(await failing(), true);
-  now += 119_000;
+  date += 119_000;
   t.equal(await failing(), true);
-  now += 2000;
+  date += 2000;
   t.equal(await failing(), false, 'nobody has asked it since');
 
   await broken();

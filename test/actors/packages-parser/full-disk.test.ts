@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { systemClock, type Clock } from '../../../src/core/clock.ts';
+import { systemClock, type DatedClock } from '../../../src/core/clock.ts';
 import { Archive } from '../../support/archive.ts';
 import { makeKeys } from '../../support/keys.ts';
 import { skipWithout, until } from '../../support/process.ts';
@@ -14,7 +14,7 @@ const skip = skipWithout('gpg', 'gpgv') || skipWithoutMount();
 const PACKAGES = 'main/binary-amd64/Packages';
 
 /** What comes after half a minute comes after 300 ms; an index that failed is not tried again beside the next Release. */
-const quickClock: Clock = {
+const quickClock: DatedClock = {
   ...systemClock,
   setTimeout: (call, ms) => systemClock.setTimeout(call, ms === 30_000 ? 300 : ms),
 };
@@ -51,7 +51,7 @@ t.test('a full disk', { skip }, async (t) => {
     const { bavail, bsize } = statfsSync(dir);
     writeFileSync(others, Buffer.alloc(Math.max(0, bavail * bsize - left)));
   };
-  const unfinished = (): string[] => readdirSync(dir).filter((name) => name.endsWith('.new'));
+  const unfinished = (): string[] => readdirSync(dir).filter((name) => name.endsWith('.tmp'));
   await s.release();
   await s.use(s.meta(`${PACKAGES}.gz`));
 

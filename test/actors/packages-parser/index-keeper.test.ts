@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { systemClock } from '../../../src/core/clock.ts';
 import { DebtorrentError } from '../../../src/core/errors.ts';
 import { Archive, type ArchiveOptions, type PublishOptions } from '../../support/archive.ts';
 import { makeKeys } from '../../support/keys.ts';
@@ -220,7 +221,7 @@ t.test('indexes', { skip }, async (t) => {
   t.test('a mirror that is down: the fault is told, and it is tried again by itself', async (t) => {
     const timers: (() => void)[] = [];
     const clock = {
-      now: Date.now,
+      ...systemClock,
       setTimeout(callback: () => void) {
         timers.push(callback);
         return { clear: () => undefined };

@@ -103,7 +103,7 @@ t.test('Releases', { skip }, async (t) => {
       const s = await scene(t, {}, { date: new Date(Date.now() + 2 * DAY) });
       t.match(await s.release(), { adopted: false, code: 'RELEASE_NOT_YET_VALID' });
       let ahead = 3 * DAY;
-      const clock = { ...systemClock, now: () => Date.now() + ahead };
+      const clock = { ...systemClock, date: () => Date.now() + ahead };
       await s.restart({ clock });
       t.match(await s.release(), { adopted: true });
       ahead = 0;
@@ -117,7 +117,7 @@ t.test('Releases', { skip }, async (t) => {
 
   t.test('a Release from the future that was saved is dropped at the start', async (t) => {
     const s = await scene(t, {}, { date: new Date(Date.now() + 2 * DAY) });
-    await s.restart({ clock: { ...systemClock, now: () => Date.now() + 3 * DAY } });
+    await s.restart({ clock: { ...systemClock, date: () => Date.now() + 3 * DAY } });
     t.match(await s.release(), { adopted: true });
     await s.use(s.meta('main/binary-amd64/Packages.xz'));
     await s.restart();
@@ -158,7 +158,7 @@ t.test('Releases', { skip }, async (t) => {
   t.test('which rejected Releases clients may go by in place of the adopted one', async (t) => {
     const s = await scene(t, {}, { validUntil: new Date(Date.now() + 3_600_000) });
     let clock = systemClock;
-    await s.restart({ clock: { ...systemClock, now: () => clock.now() } });
+    await s.restart({ clock: { ...systemClock, date: () => clock.date() } });
     t.match(await s.release(), { adopted: true });
     s.archive.publish({ signing: 'unknown' });
     t.match(await s.release(), { code: 'SIGNATURE_UNKNOWN_KEY', diverges: true });
@@ -170,7 +170,7 @@ t.test('Releases', { skip }, async (t) => {
     t.match(await s.release(), { code: 'RELEASE_MALFORMED', diverges: false }, 'nor this');
     s.archive.publish({ validUntil: new Date(Date.now() + 3_600_000) });
     t.match(await s.release(), { adopted: true });
-    clock = { ...systemClock, now: () => Date.now() + 7_200_000 };
+    clock = { ...systemClock, date: () => Date.now() + 7_200_000 };
     t.match(await s.release(), { code: 'RELEASE_EXPIRED', diverges: false }, 'it is the adopted one');
   });
 

@@ -162,12 +162,15 @@ t.test('restarts', { skip }, async (t) => {
     const s = await scene(t);
     await s.stop();
     const kept = segments(s);
-    for (const name of [`${'0'.repeat(40)}.seg`, 'state.json.new', 'verify-1-0', 'unpack-1']) {
+    for (const name of [`${'0'.repeat(40)}.seg`, 'state.json.tmp', 'trusted.gpg.new', 'verify-1-0', 'unpack-1']) {
       writeFileSync(join(s.catalogueDir, name), 'rest');
     }
     await s.start();
     t.strictSame(segments(s), kept);
-    await until('nothing else is left', () => !readdirSync(s.catalogueDir).some((n) => /new$|^verify|^unpack/.test(n)));
+    await until(
+      'nothing else is left',
+      () => !readdirSync(s.catalogueDir).some((n) => /new$|tmp$|^verify|^unpack/.test(n)),
+    );
   });
 
   t.test('segments of earlier Releases are deleted', async (t) => {

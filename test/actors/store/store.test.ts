@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path';
 
 import t, { type Test } from 'tap';
 
-import { systemClock, type Clock } from '../../../src/core/clock.ts';
+import { systemClock, type DatedClock } from '../../../src/core/clock.ts';
 import type { MirrorUrl, Sha256, TransferKey } from '../../../src/core/ids.ts';
 import { spawn } from '../../../src/kernel/actor.ts';
 import type { ActorRef } from '../../../src/kernel/protocol.ts';
@@ -24,7 +24,7 @@ interface Opened {
   stop(): Promise<void>;
 }
 
-async function open(t: Test, root: string, limitBytes = 0, clock: Clock = systemClock): Promise<Opened> {
+async function open(t: Test, root: string, limitBytes = 0, clock: DatedClock = systemClock): Promise<Opened> {
   const log = new Recorder();
   const store = await openStore({ root, limitBytes, clock, log });
   const actor = spawn<StoreProtocol>({ name: 'store', behaviour: store.behaviour, log, stop: () => store.stop() });
@@ -53,12 +53,15 @@ async function put(ref: ActorRef<StoreProtocol>, data: Buffer, lastModified?: st
 }
 
 /** A clock that runs ahead of the system's by what it is told. */
-function aheadClock(): Clock & { skip(ms: number): void } {
-  let ahead = 0;
+/** Time passes at once when it is skipped; to skip back is to set the date back. */
+function aheadClock(): DatedClock & { skip(ms: number): void } {
+  let [passed, ahead] = [0, 0];
   return {
     ...systemClock,
-    now: () => Date.now() + ahead,
+    now: () => systemClock.now() + passed,
+    date: () => systemClock.date() + ahead,
     skip: (ms) => {
+      passed += Math.max(ms, 0);
       ahead += ms;
     },
   };
@@ -143,7 +146,7 @@ t.test('whoever asks what there is right after a start is told of all that earli
     await writeFile(path, 'x');
   }
   // However slow the disk is: the time that is waited at most does not run out.
-  const endless: Clock = { ...systemClock, setTimeout: () => ({ clear: () => undefined }) };
+  const endless: DatedClock = { ...systemClock, setTimeout: () => ({ clear: () => undefined }) };
   const { ref } = await open(t, root, 0, endless);
   t.match(await ref.ask('stats'), { files: 300, bytes: 300 });
 });
@@ -539,9 +542,8 @@ t.test('what was checked a day ago is to be checked again, also after a restart'
 });
 
 t.test('what waits to be flushed does not wait longer when the clock is set back', async (t) => {
-  const manual = new ManualClock();
-  let set = Date.now();
-  const clock: Clock = { now: () => manual.now() + set, setTimeout: (call, ms) => manual.setTimeout(call, ms) };
+  const clock = new ManualClock();
+  clock.ahead = Date.now();
   const { ref } = await open(t, await temporaryDirectory(t), 0, clock);
   const data = content('waits');
   const { path } = await ref.ask('openPartial', keyOf(data), data.length, true);
@@ -549,9 +551,9 @@ t.test('what waits to be flushed does not wait longer when the clock is set back
   let kept = false;
   void ref.ask('commit', keyOf(data), hashOf(data), data.length, undefined).then(() => (kept = true));
   t.match(await ref.ask('stats'), { files: 1 });
-  set -= 3_600_000;
+  clock.ahead -= 3_600_000;
   await until(() => {
-    manual.advance(50);
+    clock.advance(50);
     return kept;
   });
   t.match(await ref.ask('find', hashOf(data)), { verified: true });
@@ -561,7 +563,7 @@ t.test('fingerprints that could not be saved are saved later', async (t) => {
   const root = await temporaryDirectory(t);
   const { verified } = layoutOf(root);
   const log = new Recorder();
-  const clock: Clock = { ...systemClock, setTimeout: (call, ms) => systemClock.setTimeout(call, ms / 600) };
+  const clock: DatedClock = { ...systemClock, setTimeout: (call, ms) => systemClock.setTimeout(call, ms / 600) };
   const store = await openStore({ root, limitBytes: 0, clock, log });
   const actor = spawn<StoreProtocol>({ name: 'store', behaviour: store.behaviour, log, stop: () => store.stop() });
   t.teardown(() => actor.stop());
@@ -629,7 +631,7 @@ t.test('a file that is written to while it is checked is not verified by that', 
 });
 
 /** What the store does once a minute is done when `passMinute` is called. */
-function minuteClock(base: Clock): Clock & { passMinute(): void } {
+function minuteClock(base: DatedClock): DatedClock & { passMinute(): void } {
   let everyMinute = () => {};
   return {
     ...base,

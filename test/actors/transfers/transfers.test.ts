@@ -488,6 +488,22 @@ t.test('connections that break together are one failure', async (t) => {
   release();
 });
 
+t.test('a mirror has as long as ever when the clock is set forward while somebody waits', async (t) => {
+  const s = await scene(t);
+  const data = randomBytes('set', MIB);
+  await s.publish('a', data);
+  let release = () => undefined as void;
+  s.web.rule('/a', { hold: new Promise<void>((resolve) => (release = resolve)) });
+  const opened = s.transfers.ref.ask('open', namedPlan(s.url('a')), 0);
+  await until(() => s.web.log.length === 1);
+  const { now } = Date;
+  t.teardown(() => (Date.now = now));
+  Date.now = () => now() + 3_600_000;
+  // By then it has been looked once more whether the mirror has had its time.
+  setTimeout(release, 1_500);
+  t.match(await opened, { size: MIB });
+});
+
 t.test('headers go out when the size is known though the mirror is slow', async (t) => {
   const s = await scene(t);
   const data = randomBytes('slow', MIB);

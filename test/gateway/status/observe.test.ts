@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap';
 
+import { systemClock, type DatedClock } from '../../../src/core/clock.ts';
 import { DebtorrentError } from '../../../src/core/errors.ts';
 import type { HttpBackupProtocol } from '../../../src/actors/http-backup/http-backup.ts';
 import type { StoreProtocol } from '../../../src/actors/store/protocol.ts';
@@ -14,6 +15,7 @@ import { RecentErrors } from '../../../src/gateway/status/recent-errors.ts';
 import { Reporter } from '../../../src/gateway/status/report.ts';
 import { spawn } from '../../../src/kernel/actor.ts';
 import type { ActorRef } from '../../../src/kernel/protocol.ts';
+import { ManualClock } from '../../kernel/fixtures/manual-clock.ts';
 import { Recorder } from '../../kernel/fixtures/recorder.ts';
 
 const BANNED = { address: '192.0.2.7:9989', client: '', down_bytes: 5, up_bytes: 0, banned: true };
@@ -26,7 +28,7 @@ const SWARM: PeersStatus = {
 };
 
 /** Parts of a daemon that answer these questions and no others; `swarm` says what its swarms do. */
-function observe(t: Test, swarm: () => PeersStatus): Observer {
+function observe(t: Test, swarm: () => PeersStatus, clock: DatedClock = systemClock): Observer {
   const log = new Recorder();
   function part<P>(name: string, behaviour: object): ActorRef<P> {
     const actor = spawn({ name, behaviour, log });
@@ -41,7 +43,7 @@ function observe(t: Test, swarm: () => PeersStatus): Observer {
     mirror: part<HttpBackupProtocol>('mirror', { stats: () => [] }),
     passed: new PassedBytes(),
     peers: part<PeersProtocol>('peers', { status: swarm }),
-    now: Date.now,
+    clock,
   });
 }
 
@@ -79,13 +81,14 @@ t.test('a peer that is banned is none of those that APT is told of', async (t) =
   t.match(await observer.figures(), { peers: 1 });
 });
 
-t.test('what was seen before the clock was set back is not shown until that time comes again', async (t) => {
-  const { now } = Date;
-  let behind = 0;
-  Date.now = () => now() - behind;
-  t.teardown(() => (Date.now = now));
-  const observer = observe(t, () => SWARM);
+t.test('what was seen is shown for the time it is recent, whatever the clock is set to', async (t) => {
+  const clock = new ManualClock();
+  const observer = observe(t, () => SWARM, clock);
   const before = await observer.lately(500);
-  behind = 3_600_000;
-  t.not(await observer.lately(500), before);
+  clock.ahead = 3_600_000;
+  clock.advance(499);
+  t.equal(await observer.lately(500), before);
+  clock.ahead = -3_600_000;
+  clock.advance(1);
+  t.match(await observer.lately(500), { at: 500 - 3_600_000 });
 });

@@ -1,14 +1,14 @@
 import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import t from 'tap';
+import t, { type Test } from 'tap';
 
 import { systemClock } from '../../../../src/core/clock.ts';
 import type { DebtorrentError } from '../../../../src/core/errors.ts';
 import { RangeSet } from '../../../../src/core/range-set.ts';
 import { BLOCK_BYTES } from '../../../../src/core/swarm/pieces.ts';
 import { BlockPool } from '../../../../src/actors/swarm/block-pool.ts';
-import { FileWriter } from '../../../../src/actors/swarm/download/file-writer.ts';
+import { FileWriter, type FileWriterOptions } from '../../../../src/actors/swarm/download/file-writer.ts';
 import { KEPT_BYTES, MAX_BYTES, MemoryBudget } from '../../../../src/actors/swarm/download/memory-budget.ts';
 import { randomBytes, randomNumbers } from '../../../support/random.ts';
 
@@ -19,6 +19,19 @@ const changing = () => {
   let quick = false;
   return { allows: () => (quick = !quick), took: () => undefined };
 };
+
+/** On a quick disk, of a file that nothing goes wrong with, unless said otherwise. */
+function writerOf(t: Test, options: Pick<FileWriterOptions, 'path' | 'size' | 'budget'> & Partial<FileWriterOptions>) {
+  return new FileWriter({
+    unflushed: { bytes: 0 },
+    clock: systemClock,
+    blocks: new BlockPool(),
+    inPlace: QUICK,
+    wrote: () => undefined,
+    failed: (error) => t.fail(error.message),
+    ...options,
+  });
+}
 
 for (const [disk, inPlace] of [
   ['a quick', QUICK],
@@ -31,17 +44,8 @@ for (const [disk, inPlace] of [
     const data = randomBytes('blocks', blocks * BLOCK_BYTES);
     const path = join(t.testdir({ file: 'what was there before' }), 'file');
     const there = new RangeSet();
-    const writer = new FileWriter({
-      path,
-      size: data.length,
-      unflushed: { bytes: 0 },
-      budget,
-      clock: systemClock,
-      blocks: new BlockPool(),
-      inPlace,
-      wrote: (start, end) => there.add(start, end),
-      failed: (error) => t.fail(error.message),
-    });
+    const wrote = (start: number, end: number) => there.add(start, end);
+    const writer = writerOf(t, { path, size: data.length, budget, inPlace, wrote });
     const random = randomNumbers('order');
     const order = Array.from({ length: blocks }, (_, block) => ({ block, key: random() })).toSorted(
       (a, b) => a.key - b.key,
@@ -65,17 +69,7 @@ t.test('a small file is written before the call returns', (t) => {
   const budget = new MemoryBudget(() => undefined);
   const path = join(t.testdir(), 'file');
   let wrote = 0;
-  const writer = new FileWriter({
-    path,
-    size: 1000,
-    unflushed: { bytes: 0 },
-    budget,
-    clock: systemClock,
-    blocks: new BlockPool(),
-    inPlace: QUICK,
-    wrote: (start, end) => (wrote += end - start),
-    failed: (error) => t.fail(error.message),
-  });
+  const writer = writerOf(t, { path, size: 1000, budget, wrote: (start, end) => (wrote += end - start) });
   budget.reserve(1000, true);
   writer.push(0, randomBytes('small', 1000));
   t.equal(wrote, 1000);
@@ -93,13 +87,10 @@ for (const [disk, inPlace] of [
     const directory = t.testdir();
     writeFileSync(join(directory, 'not-a-directory'), '');
     const errors: DebtorrentError[] = [];
-    const writer = new FileWriter({
+    const writer = writerOf(t, {
       path: join(directory, 'not-a-directory', 'file'),
       size: 100 * BLOCK_BYTES,
-      unflushed: { bytes: 0 },
       budget,
-      clock: systemClock,
-      blocks: new BlockPool(),
       inPlace,
       wrote: () => t.fail('nothing can be written'),
       failed: (error) => errors.push(error),
@@ -137,17 +128,8 @@ t.test('a long file is flushed while it comes, whoever writes it, and closed whe
   const unflushed = { bytes: 0 };
   let wrote = 0;
   for (const first of [0, blocks]) {
-    const writer = new FileWriter({
-      path,
-      size: 2 * blocks * BLOCK_BYTES,
-      unflushed,
-      budget,
-      clock: systemClock,
-      blocks: new BlockPool(),
-      inPlace: QUICK,
-      wrote: (start, end) => (wrote += end - start),
-      failed: (error) => t.fail(error.message),
-    });
+    const counted = (start: number, end: number) => (wrote += end - start);
+    const writer = writerOf(t, { path, size: 2 * blocks * BLOCK_BYTES, budget, unflushed, wrote: counted });
     const block = randomBytes('block', BLOCK_BYTES);
     for (let at = first; at < first + blocks; at++) {
       budget.reserve(BLOCK_BYTES, false);
