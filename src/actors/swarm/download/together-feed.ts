@@ -61,7 +61,7 @@ export class TogetherFeed {
   asked(want: Want): void {
     const now = this.#deps.clock.now();
     this.#presume(want, now);
-    const expected = [...want.sellers.keys()].filter((lane) => lane.inStep && !lane.distrusted(now));
+    const expected = [...want.sellers.keys()].filter((lane) => lane.inStep && !lane.absent && !lane.distrusted(now));
     if (expected.length === 0) return;
     for (const { link } of expected) want.together.expect(link.peerId, now);
     // Who says nothing is not expected for ever.
@@ -81,7 +81,7 @@ export class TogetherFeed {
   #presume(want: Want, now: number): void {
     const earlier = this.#deps.earlier(want.file.sha256);
     if (earlier.size === 0) return;
-    const isPresumed = (lane: Lane) => earlier.has(lane.link) && !lane.distrusted(now) && !lane.mute;
+    const isPresumed = (lane: Lane) => earlier.has(lane.link) && !lane.distrusted(now) && !lane.mute && !lane.absent;
     const presumed = [...want.sellers.keys()].filter(isPresumed);
     if (presumed.length === 0) return;
     for (const { link } of presumed) want.together.presume(link.peerId, now);
