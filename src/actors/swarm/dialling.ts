@@ -74,7 +74,7 @@ export class Dialling {
       this.#goOnSoon();
     };
     if (this.#deps.isLinked(dial)) {
-      over();
+      this.#book.isThere(dial, clock.now());
       return;
     }
     const { made, ended } = this.#deps.dial(dial);
@@ -83,7 +83,7 @@ export class Dialling {
         if (what === 'self') return this.#book.forget(dial);
         if (what === 'refused') return refused();
         if (what === 'failed') return over();
-        this.#book.linked(dial);
+        this.#book.linked(dial, clock.now());
         return ended.then(over, over);
       },
       () => over(),
