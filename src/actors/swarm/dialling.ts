@@ -37,6 +37,11 @@ export class Dialling {
     this.#goOnSoon();
   }
 
+  /** This machine is on another network, or was asleep. */
+  renew(): void {
+    this.#book.renew(this.#deps.clock.now());
+  }
+
   stop(): void {
     this.#stopped = true;
     this.#timer?.clear();

@@ -162,6 +162,15 @@ export class DialBook {
     return ms * (0.75 + this.#options.random() / 2);
   }
 
+  /** This machine is on another network, or was asleep: peers that it knows may be reached now. */
+  renew(now: number): void {
+    for (const entry of this.#entries.values()) {
+      if (entry.state !== 'idle' || !(entry.met || entry.fixed)) continue;
+      entry.failures = Math.min(entry.failures, 1);
+      entry.nextAt = Math.min(entry.nextAt, now + this.#about(FIRST_RETRY_MS));
+    }
+  }
+
   /** Never dialled again: it is this machine itself, or banned. */
   forget({ host, port }: DialAddress): void {
     this.#entries.delete(keyOf(host, port));

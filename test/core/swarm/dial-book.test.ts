@@ -159,3 +159,26 @@ t.test('who lets in and closes at once is dialled later and later', (t) => {
   t.ok(links >= 4 && links <= 9, `${links} links in ten minutes`);
   t.end();
 });
+
+t.test('on another network peers that are known are dialled soon, strangers when they are due', (t) => {
+  const dials = book();
+  for (const port of [1, 2]) dials.found(A, [address(port)], false);
+  dials.due(0, own, 10);
+  dials.linked(address(1), 0);
+  dials.ended(address(1), 60_000);
+  dials.ended(address(2), 60_000);
+  let now = 60_000;
+  for (let failures = 0; failures < 5; now += 1_000) {
+    for (const dial of dials.due(now, own, 10)) {
+      dials.ended(dial, now);
+      if (dial.port === 1) failures += 1;
+    }
+  }
+  t.same(dials.due(now + 10_000, own, 10), []);
+  dials.renew(now);
+  t.same(
+    dials.due(now + 3_000, own, 10).map(({ port }) => port),
+    [1],
+  );
+  t.end();
+});
