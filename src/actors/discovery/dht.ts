@@ -69,7 +69,8 @@ export class DhtFinder implements Finder {
     if (now - this.#renewedAt < LEAST_RENEWAL_MS) return;
     this.#renewedAt = now;
     this.#failures = Math.min(this.#failures, 1);
-    this.#queue.hurry(this.#queue.torrents, random() * RENEW_MS);
+    const soon = random() * RENEW_MS;
+    this.#queue.hurry(this.#queue.torrents, () => soon);
   }
 
   async stop(): Promise<void> {

@@ -51,11 +51,14 @@ export class DueQueue {
     return gone;
   }
 
-  /** These are due after so many milliseconds at the latest, also where a pause would have held them up. */
-  hurry(ids: readonly InfoHash[], ms: number): void {
-    const at = this.#deps.clock.now() + ms;
-    this.#notBefore = Math.min(this.#notBefore, at);
-    for (const id of ids) this.#due.set(id, Math.min(this.#due.get(id) ?? at, at));
+  /** These are due after so many milliseconds each at the latest, also where a pause would have held them up. */
+  hurry(ids: readonly InfoHash[], wait: (id: InfoHash) => number): void {
+    const now = this.#deps.clock.now();
+    for (const id of ids) {
+      const at = now + wait(id);
+      this.#notBefore = Math.min(this.#notBefore, at);
+      this.#due.set(id, Math.min(this.#due.get(id) ?? at, at));
+    }
     this.#plan();
   }
 

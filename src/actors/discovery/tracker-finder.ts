@@ -89,11 +89,13 @@ export class TrackerFinder implements Finder {
     this.#retryAt = 0;
     // should it fail again, it is left alone as after a first failure
     this.#failures = Math.min(this.#failures, 1);
-    const stale = this.#queue.torrents.filter((id) => {
-      const known = this.#announced.get(id);
-      return known === undefined || (known.refusals === 0 && now - known.at >= LEAST_INTERVAL_S * 1000);
+    // those that it refuses it refuses wherever this machine is
+    const welcome = this.#queue.torrents.filter((id) => (this.#announced.get(id)?.refusals ?? 0) === 0);
+    const soon = random() * RENEW_MS;
+    this.#queue.hurry(welcome, (id) => {
+      const at = this.#announced.get(id)?.at ?? -Infinity;
+      return Math.max(soon, at + LEAST_INTERVAL_S * 1000 - now);
     });
-    this.#queue.hurry(stale, random() * RENEW_MS);
   }
 
   async stop(): Promise<void> {

@@ -84,6 +84,7 @@ t.test('trackers are told when this machine is at another address', async (t) =>
   t.equal(it.moved, 1);
   it.addresses = ['192.0.2.3'];
   t.equal(await asked(), 0, 'but once in a minute at most');
+  t.equal(await asked(), 1, 'and then');
 });
 
 t.test('a tracker that was out of reach is asked when the network is back', async (t) => {
