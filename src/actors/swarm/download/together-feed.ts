@@ -76,6 +76,19 @@ export class TogetherFeed {
     lane.answered();
     want.together.answered(lane.link.peerId);
     this.#hadItsTime(want, lane);
+    const now = this.#deps.clock.now();
+    // It may have been absent when it came to be known that it wants the file.
+    if (want.wanters.has(lane) && !lane.distrusted(now)) want.together.join(lane.link.peerId, now);
+  }
+
+  /** The peer of a link is absent: what it wanted, maybe before its machine lost power, is not left to it. */
+  absent(lane: Lane): void {
+    const now = this.#deps.clock.now();
+    for (const { want } of lane.sellers) {
+      if (!want.wanters.has(lane)) continue;
+      want.together.leave(lane.link.peerId, now, settled(want, want.available));
+      this.#deps.changed(want);
+    }
   }
 
   #presume(want: Want, now: number): void {
@@ -101,7 +114,7 @@ export class TogetherFeed {
     if (wanting) {
       lane.step(now - want.openedAt);
       want.wanters.add(lane);
-      if (!lane.distrusted(now)) want.together.join(lane.link.peerId, now);
+      if (!lane.distrusted(now) && !lane.absent) want.together.join(lane.link.peerId, now);
       const all = this.announce(want, false);
       const told = this.#told.get(want);
       if (!all && told !== undefined && !told.claims.isEmpty) this.#send(want, lane, told.claims);

@@ -51,6 +51,7 @@ export class Views {
     const now = this.#deps.clock.now();
     for (const { lane, answered } of want.sellers.values()) {
       if (answered || !lane.missed(now)) continue;
+      this.#deps.together.absent(lane);
       const { name } = lane.link;
       this.#deps.log.info(
         { peer: name, reason: 'does not answer' },
@@ -110,7 +111,8 @@ export class Views {
       asked: sellers.length,
       unanswered: sellers.some(({ awaited }) => awaited),
       // Who is not reckoned with does not share the work either.
-      wanters: [...want.wanters].filter((lane) => !lane.distrusted(now)).length + want.together.expected(now),
+      wanters:
+        [...want.wanters].filter((lane) => !lane.distrusted(now) && !lane.absent).length + want.together.expected(now),
       available: rangesOf(size, want.available),
       elsewhere: taken === undefined ? [] : rangesOf(size, taken),
       ...(pace === undefined ? {} : { pace }),

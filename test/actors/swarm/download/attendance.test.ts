@@ -2,7 +2,7 @@ import t from 'tap';
 
 import { Attendance } from '../../../../src/actors/swarm/download/attendance.ts';
 import type { FakePeer } from './fake-peer.ts';
-import { content, scene, type Scene } from './scene.ts';
+import { content, MIB, scene, type Scene } from './scene.ts';
 
 const files = Array.from({ length: 20 }, (_, n) => content(`file ${n}`, 1_000 + n));
 
@@ -75,6 +75,27 @@ t.test('what a peer says that was given up counts as what others say', async (t)
   peer.says({ type: 'offer', file: number, base: 9_000, pieces: 1 });
   it.downloads.allowedFast(peer, 9_000);
   await it.until(() => it.views.get(200)?.available.length === 1);
+  await it.stop();
+});
+
+t.test('nothing is left to a peer that is silent, though it wanted the same', async (t) => {
+  const it = scene();
+  const peer = it.peer('dead');
+  await waits(it);
+  it.wanters.add(peer);
+  dies(it, peer);
+  const wanted = it.wanted(content('before', 8 * MIB), 50);
+  t.ok((await it.settled(it.downloads.seek(wanted))).elsewhere.length > 0, 'it may be taking its part');
+  const began = it.clock.now();
+  await waits(it, 100);
+  await it.until(() => it.views.get(50)?.elsewhere.length === 0);
+  t.ok(it.clock.now() - began < 400, `after ${it.clock.now() - began} ms`);
+  const after = it.wanted(content('after', 8 * MIB), 51);
+  const view = await it.settled(it.downloads.seek(after));
+  t.strictSame([view.elsewhere, view.wanters], [[], 0]);
+  lives(peer);
+  peer.says({ type: 'none', files: [peer.numberOf(after.sha256) ?? 0] });
+  await it.until(() => it.views.get(51)?.wanters === 1 && it.views.get(51)?.elsewhere.length !== 0);
   await it.stop();
 });
 
