@@ -143,3 +143,26 @@ t.test('a fixed peer is found that shares another torrent than the first', async
   await adopt(archive);
   await linked(daemon, scene.daemon);
 });
+
+t.test('a machine that sleeps holds nobody up, and shares again when it wakes', async (t) => {
+  const scene = await Scene.start(t, { state, daemon: { peers: {} } });
+  const { archive, mirror } = scene;
+  const get = (daemon: Daemon, name: string) => daemon.get(mirror.host, archive.url(archive.file(name).path));
+  await scene.adopt();
+  const { daemon } = await machine(scene);
+  for (const path of [archive.metaPath('InRelease'), archive.byHashPath('main/binary-amd64/Packages.xz')])
+    t.equal((await daemon.get(mirror.host, archive.url(path))).status, 200);
+  await linked(scene.daemon, daemon);
+  t.equal((await get(scene.daemon, 'pkg59')).status, 200);
+  process.kill(scene.daemon.ready.pid, 'SIGSTOP');
+  scene.later(() => process.kill(scene.daemon.ready.pid, 'SIGCONT'));
+  for (const name of small.slice(0, 40)) {
+    t.equal((await get(daemon, name)).status, 200);
+    if (daemon.logged('is not waited for').length > 0) break;
+  }
+  t.equal(daemon.logged('is not waited for').length, 1, 'it is said once');
+  process.kill(scene.daemon.ready.pid, 'SIGCONT');
+  mirror.rule(/\.deb$/, { status: 503 });
+  t.equal((await get(daemon, 'pkg59')).status, 200);
+  t.equal(fromPeers(await daemon.status()), archive.file('pkg59').size);
+});

@@ -7,7 +7,7 @@ import type { Clock } from '../../core/clock.ts';
 import type { InfoHash } from '../../core/ids.ts';
 import type { Logger } from '../../core/logging.ts';
 import { isNear, type PeerAddress } from '../../core/swarm/peer-address.ts';
-import { backOff, jittered } from './back-off.ts';
+import { backOff, jittered, RENEW_MS } from './back-off.ts';
 import { DhtSocket } from './dht-socket.ts';
 import { DueQueue, type Turn } from './due-queue.ts';
 import type { DiscoverySource, Finder, Report } from './protocol.ts';
@@ -16,6 +16,8 @@ const INTERVAL_MS = 900_000;
 /** While there are no nodes: first, and at most. */
 const FIRST_RETRY_MS = 10_000;
 const MOST_RETRY_MS = INTERVAL_MS;
+/** Between two times that all are looked up again as this machine has moved. */
+const LEAST_RENEWAL_MS = 60_000;
 /** A lookup asks some tens of nodes, each for at most 2 s, 16 at a time. */
 const LOOKUP_MS = 60_000;
 /** What this node keeps of others' announcements: so few that an answer with all of them fits into one datagram. */
@@ -39,6 +41,7 @@ export class DhtFinder implements Finder {
   #node: Promise<Client | undefined> | undefined;
   #nodes = 0;
   #failures = 0;
+  #renewedAt = -Infinity;
   #found = 0;
   #error: string | undefined;
   #faulted = false;
@@ -58,6 +61,16 @@ export class DhtFinder implements Finder {
     const state = this.#error !== undefined ? 'failing' : this.#nodes > 0 ? 'working' : 'starting';
     const error = this.#error === undefined ? {} : { error: this.#error };
     return [{ via: 'dht', name: `DHT, ${this.#nodes} nodes`, state, found: this.#found, ...error }];
+  }
+
+  renew(): void {
+    const { clock, random } = this.#deps;
+    const now = clock.now();
+    if (now - this.#renewedAt < LEAST_RENEWAL_MS) return;
+    this.#renewedAt = now;
+    this.#failures = Math.min(this.#failures, 1);
+    const soon = random() * RENEW_MS;
+    this.#queue.hurry(this.#queue.torrents, () => soon);
   }
 
   async stop(): Promise<void> {

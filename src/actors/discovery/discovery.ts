@@ -10,6 +10,7 @@ import type { Behaviour } from '../../kernel/protocol.ts';
 import { DhtFinder } from './dht.ts';
 import { FixedPeers } from './fixed-peers.ts';
 import { Lan } from './lan.ts';
+import { NetworkWatch, reachableAddresses } from './network-watch.ts';
 import { BEP14, MAX_TORRENTS } from './protocol.ts';
 import type { DiscoveryDeps, DiscoveryProtocol, Finder, Report } from './protocol.ts';
 import { TrackerFinder } from './tracker-finder.ts';
@@ -24,15 +25,25 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
   const report = reporter(deps);
   const finders = createFinders(deps, report);
   let torrents: readonly InfoHash[] = [];
+  let watch: NetworkWatch | undefined;
+  const { clock, log, addresses = reachableAddresses, moved } = deps;
+  const changed = () => {
+    log.info({}, 'this machine is on another network, or was asleep: peers are looked for anew');
+    for (const finder of finders) finder.renew?.();
+    moved?.();
+  };
   return {
     behaviour: {
       torrents(ids) {
         torrents = [...new Set(ids)].slice(0, MAX_TORRENTS);
         for (const finder of finders) finder.torrents(torrents);
+        if (torrents.length === 0 || finders.length === 0) return;
+        watch ??= new NetworkWatch({ clock, addresses, timeOfDay: () => Date.now(), changed });
       },
       status: () => ({ torrents: torrents.length, sources: finders.flatMap((finder) => finder.status()) }),
     },
     async stop() {
+      watch?.stop();
       await Promise.all(finders.map((finder) => finder.stop()));
     },
   };

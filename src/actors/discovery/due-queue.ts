@@ -51,6 +51,17 @@ export class DueQueue {
     return gone;
   }
 
+  /** These are due after so many milliseconds each at the latest, also where a pause would have held them up. */
+  hurry(ids: readonly InfoHash[], wait: (id: InfoHash) => number): void {
+    const now = this.#deps.clock.now();
+    for (const id of ids) {
+      const at = now + wait(id);
+      this.#notBefore = Math.min(this.#notBefore, at);
+      this.#due.set(id, Math.min(this.#due.get(id) ?? at, at));
+    }
+    this.#plan();
+  }
+
   stop(): void {
     this.#stopped = true;
     this.#timer?.clear();

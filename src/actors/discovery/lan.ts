@@ -83,6 +83,11 @@ export class Lan implements Finder {
     return [{ via: 'lan', name: 'local network', state, found: this.#found, ...error }];
   }
 
+  renew(): void {
+    this.#schedule.renew(this.#deps.clock.now());
+    this.#plan();
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#timer?.clear();
@@ -124,10 +129,7 @@ export class Lan implements Finder {
   async #look(): Promise<void> {
     const isNew = await this.#sockets.refresh();
     if (this.#stopped) return;
-    if (isNew) {
-      this.#schedule.renew(this.#deps.clock.now());
-      this.#plan();
-    }
+    if (isNew) this.renew();
     this.#lookTimer = this.#lookLater();
   }
 

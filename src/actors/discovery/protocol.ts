@@ -70,6 +70,10 @@ export interface DiscoveryDeps {
   readonly random: () => number;
   /** This machine's own listener, not to be dialled. Default: the addresses of the interfaces with listenPort. */
   readonly isOwnAddress?: (address: PeerAddress) => boolean;
+  /** This machine is on another network, or was asleep. */
+  readonly moved?: () => void;
+  /** Its addresses; default: those of its interfaces that others may reach. */
+  readonly addresses?: () => Iterable<string>;
   /** Default: BEP14. */
   readonly lanOptions?: LanOptions;
   /** PEM of those who may vouch for https trackers; default: Node's own list. */
@@ -83,6 +87,8 @@ export interface Finder {
   /** Whole state. */
   torrents(ids: readonly InfoHash[]): void;
   status(): readonly DiscoverySource[];
+  /** This machine is on another network, or was asleep: it may be named by a wrong address, and what failed may work. */
+  renew?(): void;
   /** Says goodbye where that is possible; resolves within about a second, never rejects. */
   stop(): Promise<void>;
 }

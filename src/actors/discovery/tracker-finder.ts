@@ -6,7 +6,7 @@ import type { InfoHash } from '../../core/ids.ts';
 import type { Logger } from '../../core/logging.ts';
 import type { TrackerAnswer } from '../../core/swarm/tracker-answer.ts';
 import type { Announcement, AnnounceEvent } from '../../core/swarm/udp-tracker-messages.ts';
-import { backOff, jittered } from './back-off.ts';
+import { backOff, jittered, RENEW_MS } from './back-off.ts';
 import { DueQueue, type Turn } from './due-queue.ts';
 import { announceHttp, type AnnounceResult } from './http-announce.ts';
 import type { DiscoverySource, Finder, Report } from './protocol.ts';
@@ -48,7 +48,7 @@ export class TrackerFinder implements Finder {
   /** For status and log: without path and query, where passkeys are. */
   readonly #name: string;
   readonly #queue: DueQueue;
-  readonly #announced = new Map<InfoHash, { readonly port: number; refusals: number }>();
+  readonly #announced = new Map<InfoHash, { readonly port: number; readonly at: number; refusals: number }>();
   readonly #key = randomInt(2 ** 32);
   /** Announcements on their way that end when the finder stops. */
   readonly #running = new Set<AbortController>();
@@ -83,6 +83,21 @@ export class TrackerFinder implements Finder {
     return [{ via: 'tracker', name: this.#name, state, found: this.#found, ...error }];
   }
 
+  renew(): void {
+    const { clock, random } = this.#deps;
+    const now = clock.now();
+    this.#retryAt = 0;
+    // should it fail again, it is left alone as after a first failure
+    this.#failures = Math.min(this.#failures, 1);
+    // those that it refuses it refuses wherever this machine is
+    const welcome = this.#queue.torrents.filter((id) => (this.#announced.get(id)?.refusals ?? 0) === 0);
+    const soon = random() * RENEW_MS;
+    this.#queue.hurry(welcome, (id) => {
+      const at = this.#announced.get(id)?.at ?? -Infinity;
+      return Math.max(soon, at + LEAST_INTERVAL_S * 1000 - now);
+    });
+  }
+
   async stop(): Promise<void> {
     this.#queue.stop();
     this.#stopped = true;
@@ -112,11 +127,11 @@ export class TrackerFinder implements Finder {
   }
 
   #answer(torrent: InfoHash, port: number, answer: TrackerAnswer, tracker: string | undefined): Turn {
-    const { random, report } = this.#deps;
+    const { random, report, clock } = this.#deps;
     switch (answer.kind) {
       case 'peers': {
         this.#recovered();
-        this.#announced.set(torrent, { port, refusals: 0 });
+        this.#announced.set(torrent, { port, at: clock.now(), refusals: 0 });
         this.#found += report(torrent, answer.peers, 'tracker', tracker);
         const asked = answer.intervalS ?? DEFAULT_INTERVAL_S;
         const interval = Math.min(MOST_INTERVAL_S, Math.max(LEAST_INTERVAL_S, asked));
@@ -127,7 +142,7 @@ export class TrackerFinder implements Finder {
         // this torrent only: others may be welcome (opentracker answers by UDP with half an answer to those that are not)
         this.#failures = 0;
         const refusals = (this.#announced.get(torrent)?.refusals ?? 0) + 1;
-        this.#announced.set(torrent, { port, refusals });
+        this.#announced.set(torrent, { port, at: clock.now(), refusals });
         this.#warn(answer.kind === 'refused' ? `it refuses: ${answer.reason}` : answer.reason);
         return { againMs: backOff(refusals, LEAST_INTERVAL_S * 1000, MOST_RETRY_MS, random) };
       }

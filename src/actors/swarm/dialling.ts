@@ -37,6 +37,11 @@ export class Dialling {
     this.#goOnSoon();
   }
 
+  /** This machine is on another network, or was asleep. */
+  renew(): void {
+    this.#book.renew(this.#deps.clock.now());
+  }
+
   stop(): void {
     this.#stopped = true;
     this.#timer?.clear();
@@ -74,7 +79,7 @@ export class Dialling {
       this.#goOnSoon();
     };
     if (this.#deps.isLinked(dial)) {
-      over();
+      this.#book.isThere(dial, clock.now());
       return;
     }
     const { made, ended } = this.#deps.dial(dial);
@@ -83,7 +88,7 @@ export class Dialling {
         if (what === 'self') return this.#book.forget(dial);
         if (what === 'refused') return refused();
         if (what === 'failed') return over();
-        this.#book.linked(dial);
+        this.#book.linked(dial, clock.now());
         return ended.then(over, over);
       },
       () => over(),

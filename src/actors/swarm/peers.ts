@@ -155,6 +155,7 @@ export async function createPeers(deps: PeersDeps): Promise<Peers> {
     ca: systemCertificates,
     peerId: links.peerId,
     found: (torrent, addresses, via) => void swarms.ref(torrent)?.tell('found', addresses, via),
+    moved: () => dialling.renew(),
     config: {
       peers: settings.fixedPeers,
       trackers: settings.trackers,

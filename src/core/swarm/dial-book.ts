@@ -22,6 +22,9 @@ interface Entry extends DialAddress {
   /** Addresses that the configuration names are never forgotten and tried more often. */
   fixed: boolean;
   failures: number;
+  /** There was a link with it, so it may have gone for some time only. */
+  met: boolean;
+  linkedAt: number;
   nextAt: number;
   state: 'idle' | 'dialling' | 'linked';
 }
@@ -39,8 +42,16 @@ const MAX_TORRENTS = 64;
 const FIRST_RETRY_MS = 2_000;
 const FIXED_RETRY_MS = 30_000;
 const LONGEST_RETRY_MS = 30 * 60_000;
-/** Found addresses that never answered are forgotten after so many attempts. */
+/** Found addresses that never answered are forgotten after so many attempts, */
 const MAX_FAILURES = 6;
+/** and those of peers that there was a link with after an hour and a half: machines restart, sleep and move. */
+const MAX_FAILURES_OF_MET = 12;
+/** A link that ends sooner is as good as none, in milliseconds: who lets in and closes is not dialled every 2 s. */
+const STEADY_MS = 30_000;
+/** Where there is a link already that is not ours, in milliseconds until the next look whether it is still there. */
+const LINKED_MS = 30_000;
+
+const UNTRIED = { failures: 0, met: false, linkedAt: 0, nextAt: 0, state: 'idle' } as const;
 
 export class DialBook {
   readonly #options: DialBookOptions;
@@ -66,7 +77,7 @@ export class DialBook {
       let entry = this.#entries.get(key);
       if (entry === undefined) {
         if (!fixed && this.#entries.size >= (this.#options.maxEntries ?? MAX_ENTRIES) && !this.#dropOne()) return;
-        entry = { host, port, torrents: new Set(), unshared: new Set(), fixed, failures: 0, nextAt: 0, state: 'idle' };
+        entry = { host, port, torrents: new Set(), unshared: new Set(), fixed, ...UNTRIED };
         this.#entries.set(key, entry);
       }
       entry.fixed ||= fixed;
@@ -101,11 +112,18 @@ export class DialBook {
     return dials;
   }
 
-  linked({ host, port }: DialAddress): void {
+  linked({ host, port }: DialAddress, now: number): void {
     const entry = this.#entries.get(keyOf(host, port));
     if (entry === undefined) return;
-    Object.assign(entry, { state: 'linked', failures: 0 });
+    Object.assign(entry, { state: 'linked', met: true, linkedAt: now });
     entry.unshared.clear();
+  }
+
+  /** There was no need to dial: the peer there has opened a link itself. When that ends it is dialled. */
+  isThere({ host, port }: DialAddress, now: number): void {
+    const entry = this.#entries.get(keyOf(host, port));
+    if (entry === undefined) return;
+    Object.assign(entry, { state: 'idle', met: true, failures: 0, nextAt: now + this.#about(LINKED_MS) });
   }
 
   /**
@@ -127,16 +145,30 @@ export class DialBook {
     const key = keyOf(host, port);
     const entry = this.#entries.get(key);
     if (entry === undefined || entry.state === 'idle') return;
+    if (entry.state === 'linked' && now - entry.linkedAt >= STEADY_MS) entry.failures = 0;
     entry.state = 'idle';
     entry.failures += 1;
-    if (!entry.fixed && entry.failures > MAX_FAILURES) {
+    if (!entry.fixed && entry.failures > (entry.met ? MAX_FAILURES_OF_MET : MAX_FAILURES)) {
       this.#entries.delete(key);
       return;
     }
     const longest = entry.fixed ? FIXED_RETRY_MS : LONGEST_RETRY_MS;
     const wait = Math.min(FIRST_RETRY_MS * 2 ** (entry.failures - 1), longest);
-    // Many machines that lost the same peer must not come back in step.
-    entry.nextAt = now + wait * (0.75 + this.#options.random() / 2);
+    entry.nextAt = now + this.#about(wait);
+  }
+
+  /** Many machines that lost the same peer must not come back in step. */
+  #about(ms: number): number {
+    return ms * (0.75 + this.#options.random() / 2);
+  }
+
+  /** This machine is on another network, or was asleep: peers that it knows may be reached now. */
+  renew(now: number): void {
+    for (const entry of this.#entries.values()) {
+      if (entry.state !== 'idle' || !(entry.met || entry.fixed)) continue;
+      entry.failures = Math.min(entry.failures, 1);
+      entry.nextAt = Math.min(entry.nextAt, now + this.#about(FIRST_RETRY_MS));
+    }
   }
 
   /** Never dialled again: it is this machine itself, or banned. */

@@ -27,7 +27,7 @@ function heldClock() {
   };
 }
 
-function scene(made: 'linked' | 'refused' | 'failed' | 'self', torrents = [TORRENT]) {
+function scene(made: 'linked' | 'refused' | 'failed' | 'self', torrents = [TORRENT], isLinked = () => false) {
   const clock = heldClock();
   const dialled: number[] = [];
   const ends: (() => void)[] = [];
@@ -35,7 +35,7 @@ function scene(made: 'linked' | 'refused' | 'failed' | 'self', torrents = [TORRE
     clock,
     random: () => 0.5,
     torrents: () => new Set(torrents),
-    isLinked: () => false,
+    isLinked,
     dial({ port }) {
       dialled.push(port);
       return { made: Promise.resolve(made), ended: new Promise((resolve) => ends.push(resolve)) };
@@ -94,5 +94,17 @@ t.test('80 links are opened, and those to fixed peers in any case', async (t) =>
   await clock.pass(2_000);
   t.equal(dialled.length, 81);
   t.equal(dialled.at(-1), 1_000);
+  dialling.stop();
+});
+
+t.test('a peer that has opened a link itself is dialled when that has ended, however much later', async (t) => {
+  let linked = true;
+  const { clock, dialled, dialling } = scene('failed', [TORRENT], () => linked);
+  dialling.found(TORRENT, [{ host: '192.0.2.1', port: 1 }], false);
+  await clock.pass(900_000);
+  t.strictSame(dialled, []);
+  linked = false;
+  await clock.pass(60_000);
+  t.ok(dialled.length >= 1);
   dialling.stop();
 });

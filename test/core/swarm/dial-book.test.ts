@@ -17,7 +17,7 @@ t.test('an address is dialled once at a time, for a torrent that this machine ha
   dials.found(A, [address(1)], false);
   t.same(dials.due(0, own, 10), [{ ...address(1), torrent: A }]);
   t.same(dials.due(0, own, 10), []);
-  dials.linked(address(1));
+  dials.linked(address(1), 0);
   t.same(dials.due(1e9, own, 10), [], 'nor while it is linked');
 });
 
@@ -87,8 +87,8 @@ t.test('addresses of the configuration come first, without room too, and leave h
     dials.due(1_000_000, own, 4).map(({ port }) => port),
     [1],
   );
-  dials.linked(address(1));
-  dials.linked(address(5));
+  dials.linked(address(1), 0);
+  dials.linked(address(5), 0);
   t.equal(dials.taken, 3);
   t.same(ports(), [7]);
   t.end();
@@ -104,7 +104,7 @@ t.test('there is never more under way than allowed, whatever happens', async () 
       for (const { kind, port } of events) {
         now += 10_000;
         if (kind === 'found') dials.found(A, [address(port)], port % 2 === 0);
-        if (kind === 'linked') dials.linked(address(port));
+        if (kind === 'linked') dials.linked(address(port), now);
         if (kind === 'ended') dials.ended(address(port), now);
         if (kind === 'forget') dials.forget(address(port));
         if (kind === 'linked' || kind === 'ended' || kind === 'forget') open.delete(port);
@@ -114,4 +114,71 @@ t.test('there is never more under way than allowed, whatever happens', async () 
       return true;
     }),
   );
+});
+
+/** When it is dialled in the next so many hours, in seconds. */
+function attempts(dials: DialBook, from: number, hours: number): number[] {
+  const all: number[] = [];
+  for (let now = from; now < from + hours * 3_600_000; now += 1_000) {
+    if (dials.due(now, own, 1).length === 0) continue;
+    all.push((now - from) / 1_000);
+    dials.ended(address(1), now);
+  }
+  return all;
+}
+
+t.test('who was linked for some time is tried for longer than who never answered', (t) => {
+  const [met, unmet] = [book(), book()];
+  for (const dials of [met, unmet]) {
+    dials.found(A, [address(1)], false);
+    dials.due(0, own, 1);
+  }
+  unmet.ended(address(1), 0);
+  t.ok((attempts(unmet, 0, 24).at(-1) ?? Infinity) < 180);
+  t.equal(unmet.size, 0);
+  met.linked(address(1), 0);
+  met.ended(address(1), 600_000);
+  const tries = attempts(met, 600_000, 24);
+  t.ok((tries[0] ?? Infinity) <= 3, 'soon');
+  t.ok((tries.at(-1) ?? 0) > 3_600, `also after an hour: ${tries.join(' ')}`);
+  t.ok(tries.length <= 12, 'and not for ever');
+  t.equal(met.size, 0);
+  t.end();
+});
+
+t.test('who lets in and closes at once is dialled later and later', (t) => {
+  const dials = book();
+  dials.found(A, [address(1)], false);
+  let links = 0;
+  for (let now = 0; now < 600_000; now += 1_000) {
+    if (dials.due(now, own, 1).length === 0) continue;
+    links += 1;
+    dials.linked(address(1), now);
+    dials.ended(address(1), now + 100);
+  }
+  t.ok(links >= 4 && links <= 9, `${links} links in ten minutes`);
+  t.end();
+});
+
+t.test('on another network peers that are known are dialled soon, strangers when they are due', (t) => {
+  const dials = book();
+  for (const port of [1, 2]) dials.found(A, [address(port)], false);
+  dials.due(0, own, 10);
+  dials.linked(address(1), 0);
+  dials.ended(address(1), 60_000);
+  dials.ended(address(2), 60_000);
+  let now = 60_000;
+  for (let failures = 0; failures < 5; now += 1_000) {
+    for (const dial of dials.due(now, own, 10)) {
+      dials.ended(dial, now);
+      if (dial.port === 1) failures += 1;
+    }
+  }
+  t.same(dials.due(now + 10_000, own, 10), []);
+  dials.renew(now);
+  t.same(
+    dials.due(now + 3_000, own, 10).map(({ port }) => port),
+    [1],
+  );
+  t.end();
 });

@@ -217,7 +217,7 @@ export class Asking {
   #answered(seller: Seller): void {
     const { lane, want } = seller;
     if (!seller.answered) {
-      lane.window.roundTrip(this.#deps.clock.now() - seller.askedAt);
+      lane.answerTook(this.#deps.clock.now() - seller.askedAt);
       this.#deps.answered(want, lane);
     }
     seller.answered = true;

@@ -103,12 +103,8 @@ export class Downloads {
     });
     this.#slowness = new Slowness({ clock, log: deps.log, requester, changed });
     this.#together = new TogetherFeed({ clock, changed, earlier: (sha256) => deps.earlier(sha256) });
-    this.#views = new Views({
-      clock,
-      turn,
-      together: this.#together,
-      offered: (id, view) => deps.offered(id, view),
-    });
+    const offered = (id: WantId, view: PeerView) => deps.offered(id, view);
+    this.#views = new Views({ clock, log: deps.log, turn, together: this.#together, offered });
   }
 
   seek(file: WantedFile): Promise<PeerView> {

@@ -11,6 +11,7 @@ import { BLOCKS_PER_PIECE } from '../../../core/swarm/picker.ts';
 import { RequestWindow } from '../../../core/swarm/request-window.ts';
 import type { BlockRef, Link } from '../link/link.ts';
 import type { PeerKey } from '../protocol.ts';
+import { Attendance } from './attendance.ts';
 import { Promises } from './promises.ts';
 import { Seller } from './seller.ts';
 import type { Want } from './want.ts';
@@ -46,6 +47,7 @@ export class Lane {
   readonly window = new RequestWindow();
   readonly pace = new LinkPace();
   readonly promises = new Promises();
+  readonly #attendance = new Attendance();
   /** By index and offset. */
   readonly requests = new Map<number, Request>();
   /** Blocks in them. */
@@ -144,6 +146,22 @@ export class Lane {
     return this.#unanswered >= MAX_UNANSWERED;
   }
 
+  /** It does not answer, and nothing else comes from it: nobody waits for it until something does. */
+  get absent(): boolean {
+    return this.#attendance.absent(this.link.heardAt);
+  }
+
+  /** An answer of it is missing. True when it is absent from now on. */
+  missed(now: number): boolean {
+    return this.#attendance.missing(now, this.link.heardAt);
+  }
+
+  /** An answer has taken so many milliseconds. */
+  answerTook(ms: number): void {
+    this.window.roundTrip(ms);
+    this.#attendance.answered(ms);
+  }
+
   answered(): void {
     this.#unanswered = Math.max(this.#unanswered - 1 / ANSWERS_FOR_SILENCE, 0);
   }
@@ -154,6 +172,7 @@ export class Lane {
 
   /** Notes that the link is to be asked for a file; `flush` sends it. */
   ask(want: Want, now: number): Seller {
+    this.#attendance.asked(now, this.link.heardAt);
     const seller = new Seller(this, want, this.#nextFile++, now);
     this.#byFile.set(seller.file, seller);
     this.#wants.push({ file: seller.file, sha256: want.file.sha256, size: want.file.size });

@@ -35,6 +35,11 @@ export class Seller {
     this.have = new Bitmap(want.pieces);
   }
 
+  /** Its answer is missing, and may come any moment. */
+  get awaited(): boolean {
+    return !this.answered && !this.lane.absent;
+  }
+
   allowFast(piece: number): void {
     this.#fast.add(piece);
   }

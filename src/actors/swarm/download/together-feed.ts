@@ -61,7 +61,7 @@ export class TogetherFeed {
   asked(want: Want): void {
     const now = this.#deps.clock.now();
     this.#presume(want, now);
-    const expected = [...want.sellers.keys()].filter((lane) => lane.inStep && !lane.distrusted(now));
+    const expected = [...want.sellers.keys()].filter((lane) => lane.inStep && !lane.absent && !lane.distrusted(now));
     if (expected.length === 0) return;
     for (const { link } of expected) want.together.expect(link.peerId, now);
     // Who says nothing is not expected for ever.
@@ -76,12 +76,25 @@ export class TogetherFeed {
     lane.answered();
     want.together.answered(lane.link.peerId);
     this.#hadItsTime(want, lane);
+    const now = this.#deps.clock.now();
+    // It may have been absent when it came to be known that it wants the file.
+    if (want.wanters.has(lane) && !lane.distrusted(now)) want.together.join(lane.link.peerId, now);
+  }
+
+  /** The peer of a link is absent: what it wanted, maybe before its machine lost power, is not left to it. */
+  absent(lane: Lane): void {
+    const now = this.#deps.clock.now();
+    for (const { want } of lane.sellers) {
+      if (!want.wanters.has(lane)) continue;
+      want.together.leave(lane.link.peerId, now, settled(want, want.available));
+      this.#deps.changed(want);
+    }
   }
 
   #presume(want: Want, now: number): void {
     const earlier = this.#deps.earlier(want.file.sha256);
     if (earlier.size === 0) return;
-    const isPresumed = (lane: Lane) => earlier.has(lane.link) && !lane.distrusted(now) && !lane.mute;
+    const isPresumed = (lane: Lane) => earlier.has(lane.link) && !lane.distrusted(now) && !lane.mute && !lane.absent;
     const presumed = [...want.sellers.keys()].filter(isPresumed);
     if (presumed.length === 0) return;
     for (const { link } of presumed) want.together.presume(link.peerId, now);
@@ -101,7 +114,7 @@ export class TogetherFeed {
     if (wanting) {
       lane.step(now - want.openedAt);
       want.wanters.add(lane);
-      if (!lane.distrusted(now)) want.together.join(lane.link.peerId, now);
+      if (!lane.distrusted(now) && !lane.absent) want.together.join(lane.link.peerId, now);
       const all = this.announce(want, false);
       const told = this.#told.get(want);
       if (!all && told !== undefined && !told.claims.isEmpty) this.#send(want, lane, told.claims);

@@ -1,5 +1,6 @@
 /** What peers can do for each want, told to the transfers when it changes, at most once in a turn of the event loop. */
 import type { Clock } from '../../../core/clock.ts';
+import type { Logger } from '../../../core/logging.ts';
 import { rangesOf, sameRanges, union } from '../../../core/swarm/peer-view.ts';
 import { BLOCK_BYTES } from '../../../core/swarm/pieces.ts';
 import { type PeerView, SEEK_MS, type WantId } from '../protocol.ts';
@@ -10,6 +11,7 @@ import type { Want } from './want.ts';
 
 export interface ViewsDeps {
   readonly clock: Clock;
+  readonly log: Logger;
   readonly turn: EachTurn;
   readonly together: TogetherFeed;
   offered(id: WantId, view: PeerView): void;
@@ -35,14 +37,28 @@ export class Views {
     this.#deps.turn.soon(this.#publishAll);
   }
 
-  /** The view when the first answers are there, or after SEEK_MS; at once when nobody was asked. */
+  /** The view when the first answers are there, or after SEEK_MS; at once when nobody was asked who is there. */
   first(want: Want): Promise<PeerView> {
     this.#update(want);
-    if (want.sellers.size === 0) return Promise.resolve(want.view);
+    if (!want.view.unanswered) return Promise.resolve(want.view);
     return new Promise((resolve) => {
       want.seeking = resolve;
-      want.later(SEEK_MS - LAST_LOOK_MS, () => want.later(LAST_LOOK_MS, () => this.settle(want)));
+      want.later(SEEK_MS - LAST_LOOK_MS, () => want.later(LAST_LOOK_MS, () => this.#timeIsUp(want)));
     });
+  }
+
+  #timeIsUp(want: Want): void {
+    const now = this.#deps.clock.now();
+    for (const { lane, answered } of want.sellers.values()) {
+      if (answered || !lane.missed(now)) continue;
+      this.#deps.together.absent(lane);
+      const { name } = lane.link;
+      this.#deps.log.info(
+        { peer: name, reason: 'does not answer' },
+        'a peer is not waited for until something comes of it',
+      );
+    }
+    this.settle(want);
   }
 
   /** Answers whoever waits for the first view. */
@@ -93,9 +109,10 @@ export class Views {
     const pace = paceOf(sellers, size, now);
     const view: PeerView = {
       asked: sellers.length,
-      unanswered: sellers.some((seller) => !seller.answered),
+      unanswered: sellers.some(({ awaited }) => awaited),
       // Who is not reckoned with does not share the work either.
-      wanters: [...want.wanters].filter((lane) => !lane.distrusted(now)).length + want.together.expected(now),
+      wanters:
+        [...want.wanters].filter((lane) => !lane.distrusted(now) && !lane.absent).length + want.together.expected(now),
       available: rangesOf(size, want.available),
       elsewhere: taken === undefined ? [] : rangesOf(size, taken),
       ...(pace === undefined ? {} : { pace }),
@@ -125,13 +142,13 @@ function paceOf(sellers: readonly Seller[], size: number, now: number): number |
   return sum;
 }
 
-/** Somebody has all of it, or everybody has answered. */
+/** Somebody has all of it, or everybody who is there has answered. */
 function answered(want: Want): boolean {
   const [first] = want.view.available;
   if (first?.[0] === 0 && first[1] === want.file.size) return true;
   // Who has it and has not said yet that it would send it is about to.
-  return [...want.sellers.values()].every(({ answered, offered, have, base, lane }) => {
+  return [...want.sellers.values()].every(({ awaited, offered, have, base, lane }) => {
     const waits = offered && base !== undefined && !have.isEmpty && lane.link.peerChoking;
-    return answered && !waits;
+    return !awaited && !waits;
   });
 }

@@ -58,6 +58,8 @@ export class Channel {
   readonly wire: Wire;
   readonly messages: Allowance;
   user: ChannelUser | undefined;
+  /** When the last byte came. */
+  heardAt: number;
   readonly #deps: ChannelDeps;
   readonly #guard: FrameGuard;
   #ended = false;
@@ -66,7 +68,8 @@ export class Channel {
   #corked = false;
   #uncork: NodeJS.Immediate | undefined;
   #lent: { readonly bytes: Uint8Array; readonly taken: () => void } | undefined;
-  #heardAt: number;
+  /** When the last whole message came. */
+  #messageAt: number;
   #sentAt: number;
   #takenAt: number;
   #written = 0;
@@ -76,7 +79,7 @@ export class Channel {
     const { incoming, clock, limits, blocks } = deps;
     const { socket, hear } = deps.socket;
     this.#deps = deps;
-    this.#heardAt = this.#sentAt = this.#takenAt = clock.now();
+    this.heardAt = this.#messageAt = this.#sentAt = this.#takenAt = clock.now();
     this.messages = new Allowance(limits.messageBurst, limits.messagesPerSecond, clock.now());
     this.wire = new Wire(incoming ? 'tcpIncoming' : 'tcpOutgoing');
     // Where the wire notes haves; it would grow with their indexes.
@@ -133,7 +136,7 @@ export class Channel {
 
   resume(): void {
     // Nothing could be heard meanwhile.
-    this.#heardAt = this.#deps.clock.now();
+    this.#messageAt = this.#deps.clock.now();
     this.#socket.resume();
   }
 
@@ -168,6 +171,7 @@ export class Channel {
 
   #chunk(chunk: Buffer): void {
     const before = this.#frames;
+    this.heardAt = this.#deps.clock.now();
     this.#guard.push(chunk);
     // Chunks are work too: who cuts its messages into bytes pays for each.
     if (chunk.length < SMALL_CHUNK_BYTES && this.#frames === before && !this.#ended) this.charge(1);
@@ -175,7 +179,7 @@ export class Channel {
 
   #frame(frame: Buffer): void {
     this.#frames += 1;
-    this.#heardAt = this.#deps.clock.now();
+    this.#messageAt = this.#deps.clock.now();
     const id = frame[PREFIX_BYTES];
     if (id === undefined) {
       this.charge(1);
@@ -200,7 +204,7 @@ export class Channel {
 
   #block(block: BlockRef, data: Buffer): void {
     this.#frames += 1;
-    this.#heardAt = this.#deps.clock.now();
+    this.#messageAt = this.#deps.clock.now();
     this.safely(() => {
       // What the wire does with a `piece` once it has read it.
       this.wire._onPiece(block.index | 0, block.offset, data);
@@ -283,7 +287,7 @@ export class Channel {
     if (now - this.#takenAt >= limits.stallMs) {
       return this.end({ kind: 'timeout', message: `has taken nothing for ${limits.stallMs / 1000} s` });
     }
-    if (!socket.isPaused() && now - this.#heardAt >= limits.silenceMs) {
+    if (!socket.isPaused() && now - this.#messageAt >= limits.silenceMs) {
       return this.end({ kind: 'timeout', message: `silent for ${limits.silenceMs / 1000} s` });
     }
     if (now - this.#sentAt >= limits.keepAliveMs && this.wire.peerId !== null) {

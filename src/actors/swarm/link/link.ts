@@ -67,6 +67,8 @@ export interface Link {
   readonly client: string;
   readonly common: readonly InfoHash[];
   readonly openedAt: number;
+  /** When the last byte came. */
+  readonly heardAt: number;
   /** Bytes of blocks. */
   readonly downBytes: number;
   readonly upBytes: number;

@@ -93,6 +93,10 @@ export class WireLink implements Link, ChannelUser {
     return this.#shared.common;
   }
 
+  get heardAt(): number {
+    return this.#channel.heardAt;
+  }
+
   get peerChoking(): boolean {
     return this.#wire.peerChoking;
   }

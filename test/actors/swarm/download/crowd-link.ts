@@ -67,6 +67,10 @@ export class End implements Link {
     return [this.#options.torrent];
   }
 
+  get heardAt(): number {
+    return this.#options.clock.now();
+  }
+
   get outstanding(): number {
     return this.#waiting.size;
   }

@@ -65,6 +65,8 @@ export class FakePeer implements Link {
   rate = 8;
   /** Answers no request. */
   stalls = false;
+  /** When the last that came from it came, since it fell silent; undefined: something comes all the time. */
+  silentSince: number | undefined;
   /** Answers no want. */
   mute = false;
   rejects: (piece: number) => boolean = () => false;
@@ -97,6 +99,10 @@ export class FakePeer implements Link {
         options.downloads().timedOut(this, block);
       },
     });
+  }
+
+  get heardAt(): number {
+    return this.silentSince ?? this.#options.clock.now();
   }
 
   get outstanding(): number {

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import t from 'tap';
 
 import type { InfoHash } from '../../../../src/core/ids.ts';
+import { ManualClock } from '../../../kernel/fixtures/manual-clock.ts';
 import { pair, side, TORRENT, until } from './fixtures/pair.ts';
 
 const OTHER = 'cd'.repeat(20) as InfoHash;
@@ -35,6 +36,16 @@ t.test('who is linked is not dialled again, from either side', async (t) => {
   const known = await a.links.dial('localhost', b.port, TORRENT);
   t.match(known, { kind: 'linked', link: at.link, reached: true });
   t.equal(a.links.all().length + b.links.all().length, 2);
+});
+
+t.test('a link tells when its peer was heard last, a part of a message included', async (t) => {
+  const clock = new ManualClock();
+  const { bt, at } = await pair(t, { a: { clock } });
+  clock.advance(1_000);
+  t.equal(at.link.heardAt, 0);
+  bt.link.have(7);
+  await until(() => at.of('have').length === 1, 'a message comes');
+  t.equal(at.link.heardAt, 1_000);
 });
 
 t.test('one that dials itself finds out', async (t) => {

@@ -20,6 +20,7 @@ export class FakeLink implements Link {
   readonly client = 'test';
   common: readonly InfoHash[];
   readonly openedAt = 0;
+  readonly heardAt = 0;
   downBytes = 0;
   upBytes = 0;
   readonly peerChoking = true;

@@ -1,0 +1,62 @@
+/**
+ * Notices that this machine has come to another network, or was asleep: whoever names it to others does so by an
+ * address where it may not be, and what failed for want of a network may work now. Nobody tells a program of that, so
+ * its addresses and the time are looked at.
+ */
+import { networkInterfaces } from 'node:os';
+import type { Clock } from '../../core/clock.ts';
+import { scopeOf } from '../../core/swarm/peer-address.ts';
+
+const LOOK_MS = 30_000;
+/** A look that is later by so much was kept up by sleep, not by work. */
+const SLEPT_MS = 60_000;
+
+export interface NetworkWatchDeps {
+  readonly clock: Clock;
+  /** Addresses at which others may reach this machine. */
+  readonly addresses: () => Iterable<string>;
+  /** Milliseconds that go on while the machine sleeps, where the clock's may not. */
+  readonly timeOfDay: () => number;
+  changed(): void;
+}
+
+export class NetworkWatch {
+  readonly #deps: NetworkWatchDeps;
+  #addresses: ReadonlySet<string>;
+  #lookedAt: number;
+  #timeOfDay: number;
+  #timer: { clear(): void };
+
+  constructor(deps: NetworkWatchDeps) {
+    this.#deps = deps;
+    this.#addresses = new Set(deps.addresses());
+    this.#lookedAt = deps.clock.now();
+    this.#timeOfDay = deps.timeOfDay();
+    this.#timer = this.#later();
+  }
+
+  stop(): void {
+    this.#timer.clear();
+  }
+
+  #later(): { clear(): void } {
+    return this.#deps.clock.setTimeout(() => this.#look(), LOOK_MS);
+  }
+
+  #look(): void {
+    const { clock, addresses, timeOfDay, changed } = this.#deps;
+    const passed = Math.max(clock.now() - this.#lookedAt, timeOfDay() - this.#timeOfDay);
+    const known = this.#addresses;
+    this.#addresses = new Set(addresses());
+    this.#lookedAt = clock.now();
+    this.#timeOfDay = timeOfDay();
+    this.#timer = this.#later();
+    if (passed >= LOOK_MS + SLEPT_MS || [...this.#addresses].some((address) => !known.has(address))) changed();
+  }
+}
+
+/** Those that each container's interface has as well, which come and go, are left out. */
+export function reachableAddresses(): string[] {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  return all.flatMap(({ address, internal }) => (internal || scopeOf(address) === 'link-local' ? [] : address));
+}
