@@ -122,7 +122,7 @@ async function bring(
         () => 'not readable',
       );
   }
-  if (!(await deps.room.onDisk(size))) return 'no room';
+  if (!deps.room.onDisk(size)) return 'no room';
   try {
     await copyFile(path, temporary, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
   } catch (error) {
