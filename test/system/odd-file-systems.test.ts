@@ -1,6 +1,6 @@
-/** Caches on file systems that differ from what a disk usually has: without a size. */
+/** Caches on file systems that differ from what a disk usually has: without a size, or in two pieces. */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -44,4 +44,23 @@ t.test('a file system that says that it has no blocks at all has room', { skip }
     t.ok(isWhole(answer, archive.file(name)));
   }
   t.same(daemon.logged('passing by the store'), []);
+});
+
+t.test('a cache of which a part is mounted from elsewhere is refused in one line', { skip }, async (t) => {
+  const [cacheDir, other] = ['dt-parts-', 'dt-other-'].map((name) => mkdtempSync(join(tmpdir(), name))) as [
+    string,
+    string,
+  ];
+  t.teardown(() => [cacheDir, other].forEach((path) => rmSync(path, { recursive: true })));
+  const files = join(cacheDir, 'files');
+  mkdirSync(files);
+  mountPoint(t, files);
+  execFileSync('mount', ['--bind', other, files]);
+  const starts = Scene.start(t, { state: { add: [] }, daemon: { cacheDir } });
+  await t.rejects(
+    starts,
+    /ended with 1 [^]*\ndebtorrent: cache-dir \S+: \S+files and \S+partial are not on one file system/,
+  );
+  t.same(readdirSync(join(cacheDir, 'partial')), []);
+  t.same(readdirSync(other), []);
 });

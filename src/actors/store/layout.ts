@@ -13,7 +13,7 @@
  */
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync } from 'node:fs';
-import { mkdir, stat } from 'node:fs/promises';
+import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { parseSha256, type MirrorUrl, type Sha256, type TransferKey } from '../../core/ids.ts';
@@ -54,6 +54,25 @@ export function layoutOf(root: string): Layout {
 /** Those that have to be there; mode 0700. */
 export async function makeDirectories({ root, files, partials, names, catalogue }: Layout): Promise<void> {
   for (const directory of [root, files, partials, names, catalogue]) await makeDirectory(directory);
+}
+
+/**
+ * Finished files are renamed from partial/ to files/. That cannot be done where somebody has put one of them elsewhere, by
+ * a link or a mount, even of the same disk: nothing would ever be kept. Other failures are no concern of this.
+ * @throws Error that says so
+ */
+export async function requireOneFileSystem({ partials, files }: Layout): Promise<void> {
+  const paths = [join(partials, 'probe'), join(files, 'probe')] as const;
+  try {
+    await writeFile(paths[0], '');
+    await rename(...paths);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EXDEV') return;
+    const reason = `${files} and ${partials} are not on one file system; put all of the cache on the same`;
+    throw new Error(reason, { cause: error });
+  } finally {
+    for (const path of paths) await rm(path, { force: true }).catch(() => undefined);
+  }
 }
 
 /** With its parents. Node's own way to do that tries for ever where a file system takes no directories (/proc). */
