@@ -1,4 +1,4 @@
-/** Caches on file systems that differ from what a disk usually has: without a size, or in two pieces. */
+/** Caches on file systems that differ from what a disk usually has: without a size, in two pieces, or partly another user's. */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -64,3 +64,20 @@ t.test('a cache of which a part is mounted from elsewhere is refused in one line
   t.same(readdirSync(join(cacheDir, 'partial')), []);
   t.same(readdirSync(other), []);
 });
+
+const skipWithoutRoot = process.geteuid?.() !== 0 && 'only root can give permissions up';
+
+t.test(
+  'a cache of which the part with the files is not to be written to is refused in one line',
+  { skip: skipWithoutRoot },
+  async (t) => {
+    const cacheDir = mkdtempSync(join(tmpdir(), 'dt-foreign-'));
+    t.teardown(() => rmSync(cacheDir, { recursive: true }));
+    mkdirSync(join(cacheDir, 'files'), { mode: 0o500 });
+    // root that may no more than others
+    const launcher = ['setpriv', '--inh-caps', '-all', '--bounding-set', '-all'];
+    const starts = Scene.start(t, { state: { add: [] }, daemon: { cacheDir, launcher } });
+    await t.rejects(starts, /ended with 1 [^]*\ndebtorrent: cache-dir \S+: EACCES: permission denied, rename .*probe/);
+    t.same(readdirSync(join(cacheDir, 'partial')), []);
+  },
+);

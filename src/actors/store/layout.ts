@@ -57,17 +57,20 @@ export async function makeDirectories({ root, files, partials, names, catalogue 
 }
 
 /**
- * Finished files are renamed from partial/ to files/. That cannot be done where somebody has put one of them elsewhere, by
- * a link or a mount, even of the same disk: nothing would ever be kept. Other failures are no concern of this.
+ * Finished files are renamed from partial/ to files/. Where that cannot be done nothing would ever be kept: somebody has put
+ * one of them elsewhere, by a link or a mount, even of the same disk, or files/ is another user's since it was restored.
+ * Failures that may pass, such as a full disk, are no concern of this.
  * @throws Error that says so
  */
-export async function requireOneFileSystem({ partials, files }: Layout): Promise<void> {
+export async function requireMoves({ partials, files }: Layout): Promise<void> {
   const paths = [join(partials, 'probe'), join(files, 'probe')] as const;
   try {
     await writeFile(paths[0], '');
     await rename(...paths);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EXDEV') return;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EACCES') throw error;
+    if (code !== 'EXDEV') return;
     const reason = `${files} and ${partials} are not on one file system; put all of the cache on the same`;
     throw new Error(reason, { cause: error });
   } finally {
