@@ -14,7 +14,7 @@
  */
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync } from 'node:fs';
-import { mkdir, stat } from 'node:fs/promises';
+import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { parseSha256, type MirrorUrl, type Sha256, type TransferKey } from '../../core/ids.ts';
@@ -55,6 +55,28 @@ export function layoutOf(root: string): Layout {
 /** Those that have to be there; mode 0700. */
 export async function makeDirectories({ root, files, partials, names, catalogue }: Layout): Promise<void> {
   for (const directory of [root, files, partials, names, catalogue]) await makeDirectory(directory);
+}
+
+/**
+ * Finished files are renamed from partial/ to files/. Where that cannot be done nothing would ever be kept: somebody has put
+ * one of them elsewhere, by a link or a mount, even of the same disk, or files/ is another user's since it was restored.
+ * Failures that may pass, such as a full disk, are no concern of this.
+ * @throws Error that says so
+ */
+export async function requireMoves({ partials, files }: Layout): Promise<void> {
+  const paths = [join(partials, 'probe'), join(files, 'probe')] as const;
+  try {
+    await writeFile(paths[0], '');
+    await rename(...paths);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EACCES') throw error;
+    if (code !== 'EXDEV') return;
+    const reason = `${files} and ${partials} are not on one file system; put all of the cache on the same`;
+    throw new Error(reason, { cause: error });
+  } finally {
+    for (const path of paths) await rm(path, { force: true }).catch(() => undefined);
+  }
 }
 
 /** With its parents. Node's own way to do that tries for ever where a file system takes no directories (/proc). */

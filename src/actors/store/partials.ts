@@ -15,6 +15,7 @@ import { replaceFile } from '../replace-file.ts';
 import type { InOrder } from './in-order.ts';
 import type { Layout } from './layout.ts';
 import type { PartialFile } from './protocol.ts';
+import { isBeingSeeded } from './seeded.ts';
 
 /** Partial files of interrupted transfers are kept this long, and at most this many. */
 const KEEP_MS = 7 * 24 * 3_600_000;
@@ -147,6 +148,7 @@ export class Partials {
     const resumable: { path: string; modified: number; bytes: number }[] = [];
     for (const name of names) {
       if (name.endsWith('.json') && names.has(name.slice(0, -'.json'.length))) continue;
+      if (isBeingSeeded(name)) continue;
       const path = join(layout.partials, name);
       const stats = await stat(path).catch(() => undefined);
       const resumes = names.has(`${name}.json`) || (parseSha256(name) !== undefined && stats?.size !== 0);

@@ -155,10 +155,20 @@ export class Room {
   /** What others have been promised is not free, though they have not written it yet. */
   #look(): Disk {
     const { clock, layout, partials } = this.#deps;
-    const { bavail, bsize, files, ffree } = statfsSync(layout.root);
-    // Some make room for files as they come, and say that there is none.
-    const freeFiles = files === 0 ? Number.POSITIVE_INFINITY : ffree;
-    this.#disk = { checkedAt: clock.now(), freeBytes: bavail * bsize - partials.pendingBytes, freeFiles };
+    const { freeBytes, freeFiles } = freeOn(layout.root);
+    this.#disk = { checkedAt: clock.now(), freeBytes: freeBytes - partials.pendingBytes, freeFiles };
     return this.#disk;
   }
+}
+
+/**
+ * What the file system at `path` has free. Some make room as it is needed (of files; of bytes as well: a tmpfs without
+ * a limit, ramfs, some of FUSE) and say that they have none at all.
+ */
+export function freeOn(path: string): Omit<Disk, 'checkedAt'> {
+  const { blocks, bavail, bsize, files, ffree } = statfsSync(path);
+  return {
+    freeBytes: blocks === 0 ? Number.POSITIVE_INFINITY : bavail * bsize,
+    freeFiles: files === 0 ? Number.POSITIVE_INFINITY : ffree,
+  };
 }

@@ -23,6 +23,25 @@ const NOTES_AT_ONCE = 2;
 const PAUSE_MS = 20;
 const MAX_NOTE_BYTES = 256 * 1024;
 
+/** In partial/, what process `pid` is about to put into the cache. */
+export function seedName(pid: number, serial: number): string {
+  return `seed-${pid}-${serial}`;
+}
+
+/** A name of that form whose process works on it still: it is no leftover, also when the daemon starts meanwhile. */
+export function isBeingSeeded(name: string): boolean {
+  const [, pid] = /^seed-(\d{1,9})-\d+$/.exec(name) ?? [];
+  return pid !== undefined && isRunning(Number(pid));
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
 const noteSchema = v.pipe(
   v.record(v.string(), v.string()),
   v.check((note) => Object.keys(note).length <= NOTE_FILES),

@@ -18,7 +18,7 @@ import type { Behaviour } from '../../kernel/protocol.ts';
 import { settledWithin } from '../../kernel/settled-within.ts';
 import { FlushQueue } from './flush-queue.ts';
 import { InOrder } from './in-order.ts';
-import { layoutOf, makeDirectories, makeFanOut } from './layout.ts';
+import { layoutOf, makeDirectories, makeFanOut, requireMoves } from './layout.ts';
 import { LeastRecentlyUsed } from './lru.ts';
 import { Names } from './names.ts';
 import { Partials } from './partials.ts';
@@ -96,6 +96,7 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
 
   try {
     await makeDirectories(layout);
+    await requireMoves(layout);
     await chmod(layout.partials, 0o700).catch((error: unknown) => {
       if (!isReadOnly(error)) throw error;
       const reason = 'what is in the cache is served, and nothing is added';

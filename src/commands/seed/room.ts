@@ -1,9 +1,9 @@
 /** Keeps what is taken within the cache's quota and the disk. Nothing is evicted for it: that is the daemon's to do. */
 import { readdirSync, statSync } from 'node:fs';
-import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { Layout } from '../../actors/store/layout.ts';
+import { freeOn } from '../../actors/store/room.ts';
 
 /** Bytes of the file system that are left to others, as the store leaves them. */
 const DISK_MARGIN = 1024 * 1024;
@@ -31,9 +31,8 @@ export class Room {
     this.#bytes -= bytes;
   }
 
-  async onDisk(bytes: number): Promise<boolean> {
-    const { bavail, bsize } = await statfs(this.#layout.root);
-    return bavail * bsize >= bytes + DISK_MARGIN;
+  onDisk(bytes: number): boolean {
+    return freeOn(this.#layout.root).freeBytes >= bytes + DISK_MARGIN;
   }
 }
 

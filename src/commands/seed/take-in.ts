@@ -10,6 +10,7 @@ import { dirname, join } from 'node:path';
 import type { Hashing } from '../../actors/hashing.ts';
 import type { Layout } from '../../actors/store/layout.ts';
 import { fingerprintOf } from '../../actors/store/recovery.ts';
+import { isBeingSeeded, seedName } from '../../actors/store/seeded.ts';
 import type { Sha256 } from '../../core/ids.ts';
 import type { KnownContent } from './known-content.ts';
 import type { Room } from './room.ts';
@@ -45,23 +46,12 @@ export interface TakeInDeps {
   readonly uid: number;
 }
 
-/** The daemon removes such files at its start. */
-const TEMPORARY = 'seed-';
 let serial = 0;
 
 /** Removes what processes that were killed have left; a copy may be large. */
 export function removeLeftovers(layout: Layout): void {
   for (const name of readdirSync(layout.partials)) {
-    const [, pid] = /^seed-(\d{1,9})-\d+$/.exec(name) ?? [];
-    if (pid !== undefined && !isRunning(Number(pid))) rmSync(join(layout.partials, name), { force: true });
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    if (name.startsWith('seed-') && !isBeingSeeded(name)) rmSync(join(layout.partials, name), { force: true });
   }
 }
 
@@ -73,7 +63,7 @@ export async function takeIn(deps: TakeInDeps, { path, name, size }: Candidate):
   if (guess.kind === 'other size') return refused('size differs');
   if (guess.kind === 'one' && (await isThere(layout.file(guess.sha256), size))) return { kind: 'there' };
   if (!room.reserve(size)) return refused('no room');
-  const temporary = join(layout.partials, `${TEMPORARY}${process.pid}-${serial++}`);
+  const temporary = join(layout.partials, seedName(process.pid, serial++));
   let keep = false;
   try {
     const how = await bring(deps, path, size, temporary);
@@ -94,6 +84,11 @@ export async function takeIn(deps: TakeInDeps, { path, name, size }: Candidate):
     }
     keep = true;
     return { kind: 'taken', how, sha256, fingerprint: fingerprintOf(after) };
+  } catch (error) {
+    // A daemon that starts and sees other processes than these (in a container) takes it for a leftover.
+    const { code, path: missing } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' && missing === temporary) return refused('changed meanwhile');
+    throw error;
   } finally {
     if (!keep) room.release(size);
     // Also when it is kept: a rename from one link of a file to another one of the same file leaves both (rename(2)).
@@ -127,7 +122,7 @@ async function bring(
         () => 'not readable',
       );
   }
-  if (!(await deps.room.onDisk(size))) return 'no room';
+  if (!deps.room.onDisk(size)) return 'no room';
   try {
     await copyFile(path, temporary, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
   } catch (error) {
