@@ -1,5 +1,4 @@
 /** What the fetching of one file needs, is told, and tells. */
-import type { Clock } from '../../core/clock.ts';
 import type { FetchPlan } from '../../core/fetch-plan.ts';
 import type { MirrorUrl } from '../../core/ids.ts';
 import type { Logger } from '../../core/logging.ts';
@@ -11,7 +10,6 @@ import type { MirrorRate } from './mirror-health.ts';
 import type { PeerDirectory } from './peer-directory.ts';
 
 export interface FetchingDeps extends JobsDeps {
-  readonly clock: Clock;
   readonly log: Logger;
   /** Ranges of one file under way at once. */
   readonly connections: number;

@@ -1,4 +1,5 @@
 /** The range jobs of one transfer that are with a source now. */
+import type { Clock } from '../../core/clock.ts';
 import { asDebtorrentError } from '../../core/errors.ts';
 import type { MirrorUrl } from '../../core/ids.ts';
 import type { ByteRange } from '../../core/range-set.ts';
@@ -12,7 +13,7 @@ export interface JobsDeps {
   /** Routes what a source says about a job to the transfer. */
   register(id: JobId): void;
   unregister(id: JobId): void;
-  now(): number;
+  readonly clock: Clock;
 }
 
 /** What all jobs have brought since there was none. */
@@ -83,10 +84,11 @@ export class Jobs {
 
   /** Hands a job to the source; `path` gives the partial file, which may have to be made first. */
   start(job: Omit<RangeJob, 'id' | 'path'>, path: () => Promise<string>): JobId {
-    const { mirror, nextJobId, register, now } = this.#deps;
+    const { mirror, nextJobId, register, clock } = this.#deps;
     const id = nextJobId();
-    const running = { job: { ...job, id, path: '' }, sender: job.url, startedAt: now(), bytes: 0, cancelled: false };
-    if (this.#running.size === 0) this.#busy = { since: running.startedAt, bytes: 0, tookMs: 0 };
+    const startedAt = clock.now();
+    const running = { job: { ...job, id, path: '' }, sender: job.url, startedAt, bytes: 0, cancelled: false };
+    if (this.#running.size === 0) this.#busy = { since: startedAt, bytes: 0, tookMs: 0 };
     this.#running.set(id, running);
     register(id);
     const run = async () => {
@@ -122,7 +124,7 @@ export class Jobs {
 
   /** What has come since there are some under way. */
   get together(): Together {
-    return this.#running.size === 0 ? NOTHING : this.#together(this.#deps.now());
+    return this.#running.size === 0 ? NOTHING : this.#together(this.#deps.clock.now());
   }
 
   /** A job with a known end has nothing left to write; false when it does not run. */
@@ -135,7 +137,7 @@ export class Jobs {
 
   /** How far each is that was not cancelled. */
   states(): RunningMirrorJob[] {
-    const now = this.#deps.now();
+    const now = this.#deps.clock.now();
     return [...this.#running]
       .filter(([, { cancelled }]) => !cancelled)
       .map(([id, { job, bytes, startedAt }]) => ({ id, start: job.start, end: job.end, bytes, ms: now - startedAt }));
@@ -171,7 +173,7 @@ export class Jobs {
     this.#running.delete(id);
     this.#deps.unregister(id);
     const { job, bytes, startedAt, cancelled } = running;
-    const now = this.#deps.now();
+    const now = this.#deps.clock.now();
     const tookMs = now - startedAt;
     this.#busy.tookMs += tookMs;
     this.#onEnd({ job, bytes, tookMs, together: this.#together(now), cancelled }, outcome);

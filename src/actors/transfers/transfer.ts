@@ -21,7 +21,7 @@ import { readOn, statusOf } from './progress.ts';
 import { ReadyBytes } from './ready-bytes.ts';
 import { fromName, fromSources, fromStore } from './whole-file.ts';
 
-export interface TransferDeps extends ContentDeps, Omit<FetchingDeps, 'register' | 'now'> {
+export interface TransferDeps extends ContentDeps, Omit<FetchingDeps, 'register'> {
   readonly clock: DatedClock;
   register(id: JobId, transfer: Transfer): void;
   finalPath(sha256: Sha256): string;
@@ -61,21 +61,17 @@ export class Transfer {
     const revalidate = cached?.check === 'mirror' ? validatorsOf(cached.record) : undefined;
     const readers = () => this.#waiters.positions;
     const options = { plan, content: this.#content, candidates: this.candidates, focus: from, readers, revalidate };
-    this.#fetching = new Fetching(
-      { ...deps, now: deps.clock.now, register: (job: JobId) => deps.register(job, this) },
-      options,
-      {
-        started: () => this.#started(),
-        progressed: () => {
-          this.#ready.progressed();
-          this.#waiters.progressed((position) => this.#content.available(position));
-        },
-        complete: (size) => void this.#verify(size),
-        restarted: () => this.#restarted(),
-        notModified: (info) => this.#notModified(info),
-        exhausted: (fault) => this.#exhausted(fault),
+    this.#fetching = new Fetching({ ...deps, register: (job: JobId) => deps.register(job, this) }, options, {
+      started: () => this.#started(),
+      progressed: () => {
+        this.#ready.progressed();
+        this.#waiters.progressed((position) => this.#content.available(position));
       },
-    );
+      complete: (size) => void this.#verify(size),
+      restarted: () => this.#restarted(),
+      notModified: (info) => this.#notModified(info),
+      exhausted: (fault) => this.#exhausted(fault),
+    });
   }
 
   get ended(): boolean {
