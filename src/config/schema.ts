@@ -74,7 +74,7 @@ const ROWS = {
     mirrorPattern,
     'GLOB',
     "the hosts of Debian's and Ubuntu's archives",
-    'a host or host:port to fetch from; * is any public host, private addresses have to be named (also as 192.168.1.*)',
+    'a host or host:port to fetch from; * is any public host, private ones are named (or as 192.168.1.*)',
   ),
   'alternate-mirror': repeatable(
     alternateMirror,
