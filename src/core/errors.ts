@@ -78,6 +78,7 @@ export const ERRORS = {
   },
   CACHE_TAKEN: { status: 500, transient: false, summary: 'another daemon uses the cache directory' },
   PORT_TAKEN: { status: 500, transient: false, summary: 'the address is in use' },
+  LISTEN_FAILED: { status: 500, transient: false, summary: 'the address is none of this machine, or not allowed' },
 } as const satisfies Record<string, ErrorInfo>;
 
 export type ErrorCode = keyof typeof ERRORS;
@@ -106,6 +107,14 @@ export function storeError(error: unknown, before = ''): DebtorrentError {
   const { code, message } = error as NodeJS.ErrnoException;
   const full = code === 'ENOSPC' || code === 'EDQUOT';
   return new DebtorrentError(full ? 'STORE_FULL' : 'STORE_IO', before + message, { cause: error });
+}
+
+/** What kept a program from listening; `where` is what it cannot do, such as `cannot listen on [::1]:9988`. */
+export function listenError(error: unknown, where: string): DebtorrentError {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return code === 'EADDRINUSE'
+    ? new DebtorrentError('PORT_TAKEN', `${where}: it is in use`, { cause: error })
+    : new DebtorrentError('LISTEN_FAILED', `${where}: ${message}`, { cause: error });
 }
 
 /** Narrows anything thrown to a DebtorrentError; what is not one becomes INTERNAL with its message. */

@@ -5,7 +5,7 @@ import { connect, type AddressInfo } from 'node:net';
 import { dirname } from 'node:path';
 import type { Duplex } from 'node:stream';
 
-import { DebtorrentError } from '../core/errors.ts';
+import { DebtorrentError, listenError } from '../core/errors.ts';
 import { formatAuthority } from '../core/http/authority.ts';
 import { sendError } from './answer.ts';
 import { endIn, endWith, LINGER_MS } from './last-answer.ts';
@@ -53,7 +53,7 @@ const BACKLOG = 1024;
 /** Of a Unix socket, in bytes (unix(7), with the byte that ends it). */
 const MAX_SOCKET_PATH = 107;
 
-/** @throws DebtorrentError PORT_TAKEN, or STORE_IO for a Unix socket that cannot be made. */
+/** @throws DebtorrentError PORT_TAKEN, or LISTEN_FAILED, as for a Unix socket that cannot be made. */
 export async function listen(
   deps: ListenersDeps,
   tcp: { readonly host: string; readonly port: number },
@@ -201,19 +201,13 @@ function malformed({ code, message }: NodeJS.ErrnoException): DebtorrentError {
 
 async function start(server: Server, options: object, what: string): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      reject(
-        error.code === 'EADDRINUSE'
-          ? new DebtorrentError('PORT_TAKEN', `cannot listen on ${what}: it is in use`)
-          : cannotListen(what, error.message),
-      );
-    });
+    server.once('error', (error) => reject(listenError(error, `cannot listen on ${what}`)));
     server.listen(options, resolve);
   });
 }
 
-function cannotListen(what: string, why: string): DebtorrentError {
-  return new DebtorrentError('STORE_IO', `cannot listen on ${what}: ${why}`);
+function cannotListen(path: string, why: string): DebtorrentError {
+  return new DebtorrentError('LISTEN_FAILED', `cannot listen on ${path}: ${why}`);
 }
 
 /** libuv says "permission denied" where there is no directory, as Windows does. */

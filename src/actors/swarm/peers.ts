@@ -58,7 +58,7 @@ const FIND_MS = 4_000;
 const WRITE_WAITED_MS = 20;
 const READ_WAITED_MS = 5;
 
-/** Listens; rejects with PORT_TAKEN or STORE_IO when that cannot be done. */
+/** Listens; rejects with PORT_TAKEN or LISTEN_FAILED when that cannot be done. */
 export async function createPeers(deps: PeersDeps): Promise<Peers> {
   const { settings, sink, store, hashing, clock, log, random } = deps;
   const layout = layoutOf(settings.cacheDir);

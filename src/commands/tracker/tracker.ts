@@ -1,7 +1,7 @@
 /** `debtorrent tracker`: a tracker over HTTP and UDP, on one port. */
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { DebtorrentError } from '../../core/errors.ts';
+import { listenError } from '../../core/errors.ts';
 import { formatAuthority } from '../../core/http/authority.ts';
 import type { Endpoint } from '../../config/values.ts';
 import { BoundedServer } from './bounded-server.ts';
@@ -23,7 +23,7 @@ export interface RunningTracker {
   close(): Promise<void>;
 }
 
-/** Serves until SIGTERM or SIGINT. @throws DebtorrentError PORT_TAKEN */
+/** Serves until SIGTERM or SIGINT. @throws DebtorrentError PORT_TAKEN or LISTEN_FAILED */
 export async function tracker(listen: Endpoint): Promise<number> {
   const running = await startTracker(listen);
   const { address } = running;
@@ -37,17 +37,17 @@ export async function tracker(listen: Endpoint): Promise<number> {
   return 0;
 }
 
-/** @throws DebtorrentError PORT_TAKEN */
+/** @throws DebtorrentError PORT_TAKEN or LISTEN_FAILED */
 export async function startTracker(listen: Endpoint, now: () => number = Date.now): Promise<RunningTracker> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await open(listen, now);
     } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException;
+      const { code } = error as NodeJS.ErrnoException;
       const taken = code === 'EADDRINUSE' || code === 'EACCES';
       if (taken && listen.port === 0 && attempt < PORT_TRIES) continue;
       const where = formatAuthority(listen.host, listen.port);
-      throw new DebtorrentError('PORT_TAKEN', `the tracker cannot listen on ${where}: ${message}`, { cause: error });
+      throw listenError(error, `the tracker cannot listen on ${where}`);
     }
   }
 }

@@ -46,7 +46,7 @@ export interface Links {
   readonly listening: { readonly address: string; readonly port: number } | undefined;
   /** Bans so far. */
   readonly bans: number;
-  /** @throws DebtorrentError PORT_TAKEN, or STORE_IO for an address that is none of this machine */
+  /** @throws DebtorrentError PORT_TAKEN, or LISTEN_FAILED for an address that is none of this machine */
   listen(host: string, port: number): Promise<{ readonly address: string; readonly port: number }>;
   /** `host` is an address or a name. Resolves when the handshakes are done or have failed; never rejects. */
   dial(host: string, port: number, torrent: InfoHash): Promise<DialOutcome>;

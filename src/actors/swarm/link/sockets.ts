@@ -5,7 +5,7 @@
  */
 import { connect, createServer, Socket, type OnReadOpts, type Server, type TcpNetConnectOpts } from 'node:net';
 
-import { DebtorrentError } from '../../../core/errors.ts';
+import { listenError } from '../../../core/errors.ts';
 import { formatAuthority } from '../../../core/http/authority.ts';
 import type { LinkFault } from './link.ts';
 import { explained, pskClient } from './tls-psk.ts';
@@ -88,7 +88,7 @@ export interface Acceptor {
 
 /**
  * `::` takes IPv4 too; where the machine has no IPv6 it means all of IPv4.
- * @throws DebtorrentError PORT_TAKEN; STORE_IO for an address that is none of this machine, which it may yet become
+ * @throws DebtorrentError PORT_TAKEN; LISTEN_FAILED for an address that is none of this machine, which it may yet become
  */
 export async function listenOn(host: string, port: number, on: Acceptor): Promise<Server> {
   try {
@@ -96,12 +96,7 @@ export async function listenOn(host: string, port: number, on: Acceptor): Promis
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (host === '::' && (code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL')) return listenOn('0.0.0.0', port, on);
-    const what = formatAuthority(host, port);
-    throw new DebtorrentError(
-      code === 'EADDRINUSE' ? 'PORT_TAKEN' : 'STORE_IO',
-      `cannot listen for peers on ${what}: ${code === 'EADDRINUSE' ? 'it is in use' : (error as Error).message}`,
-      { cause: error },
-    );
+    throw listenError(error, `cannot listen for peers on ${formatAuthority(host, port)}`);
   }
 }
 
