@@ -106,7 +106,7 @@ t.test('a stop does not wait for who was refused', async (t) => {
 t.test('a request that never becomes whole, byte by byte', async (t) => {
   const s = await startGateway(t, { times: { headersMs: 100, requestMs: 200, checkMs: 50, halfClosedMs: 60_000 } });
   await s.publish('large', randomBytes('large', 4 * 1024 * 1024));
-  s.web.rule('/large', { stallAt: 1024 * 1024 });
+  s.web.rule('/large', { stallAt: 1024 * 1024, until: new Promise((resolve) => setTimeout(resolve, 3_000)) });
   const get = requestText('GET', `/${s.web.host}/large`, s.host);
   for (const [what, text, answered] of [
     ['half a head', 'GET / HTTP/1.1\r\nX: ', /^HTTP\/1\.1 408 [^]*REQUEST_TIMEOUT/],
