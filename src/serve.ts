@@ -122,6 +122,7 @@ async function run(config: Config, ownLog: Logger, signalled: NextSignal): Promi
       rules,
       userAgent,
       limit: new TokenBucket({ rate: config.downloadLimit }),
+      now: systemClock.now,
       date: systemClock.date,
       received: (host, bytes) => passed.add(host, bytes),
     },

@@ -23,12 +23,11 @@ import type { FileHead } from '../actors/transfers/protocol.ts';
 import type { ClientExchange } from './exchange.ts';
 import { checkSize, sendFileHead } from './send-file.ts';
 
-export interface PassThroughDeps {
+export interface PassThroughDeps extends Pick<DatedClock, 'now' | 'date'> {
   exchanger(): Promise<Exchanger>;
   readonly rules: HostRules;
   readonly userAgent: string;
   readonly limit?: TokenBucket | undefined;
-  readonly date: DatedClock['date'];
   received(host: string, bytes: number): void;
 }
 

@@ -59,6 +59,7 @@ runThread(async ({ boot, neighbour, log }) => {
     limit: new TokenBucket({ rate: downloadLimit }),
     sink,
     ca: systemCertificates,
+    now: clock.now,
     date: clock.date,
   });
   const mirrorActor = spawn<HttpBackupProtocol>({

@@ -30,13 +30,12 @@ export interface Slot {
   leave(): void;
 }
 
-export interface FetchRangeDeps {
+export interface FetchRangeDeps extends Pick<DatedClock, 'now' | 'date'> {
   /** Waits until one more request may be under way at that mirror; for each hop, as each is another mirror's. */
   slot(request: MirrorRequest): Promise<Slot>;
   readonly rules: HostRules;
   readonly sink: Pick<ActorRef<SourceSinkProtocol>, 'tell'>;
   readonly userAgent: string;
-  readonly date: DatedClock['date'];
   /** Where bodies go; into the job's partial file unless given. */
   readonly createWriter?: (options: BodyWriterOptions) => BodyWriter;
   /** On bytes of bodies that were accepted. */
@@ -173,7 +172,7 @@ async function oneHop(deps: FetchRangeDeps, job: RangeJob, url: MirrorUrl, cance
           },
           createWriter: deps.createWriter ?? ((options) => new RangeWriter(options)),
           wrote: (start, end) => deps.sink.tell('wrote', job.id, start, end),
-          spend: (bytes) => deps.limit?.spend(bytes, deps.date()) ?? 0,
+          spend: (bytes) => deps.limit?.spend(bytes, deps.now()) ?? 0,
         });
         deps.sink.tell('started', job.id, answer.body.info, url);
       },

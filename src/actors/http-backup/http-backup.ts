@@ -30,7 +30,7 @@ export interface HttpBackupProtocol extends SourceProtocol {
   stats(): MirrorStats[];
 }
 
-export interface HttpBackupDeps {
+export interface HttpBackupDeps extends Pick<DatedClock, 'now' | 'date'> {
   readonly rules: HostRules;
   /** Connections to one mirror, 1 or more. */
   readonly connections: number;
@@ -40,7 +40,6 @@ export interface HttpBackupDeps {
   readonly limit?: TokenBucket | undefined;
   readonly sink: Pick<ActorRef<SourceSinkProtocol>, 'tell'>;
   readonly ca?: (() => string[]) | undefined;
-  readonly date: DatedClock['date'];
 }
 
 export interface HttpBackup {

@@ -148,7 +148,7 @@ export class Partials {
     const resumable: { path: string; modified: number; bytes: number }[] = [];
     for (const name of names) {
       if (name.endsWith('.json') && names.has(name.slice(0, -'.json'.length))) continue;
-      if (isBeingSeeded(name)) continue;
+      if (isBeingSeeded(name) === true) continue;
       const path = join(layout.partials, name);
       const stats = await stat(path).catch(() => undefined);
       const resumes = names.has(`${name}.json`) || (parseSha256(name) !== undefined && stats?.size !== 0);

@@ -28,10 +28,13 @@ export function seedName(pid: number, serial: number): string {
   return `seed-${pid}-${serial}`;
 }
 
-/** A name of that form whose process works on it still: it is no leftover, also when the daemon starts meanwhile. */
-export function isBeingSeeded(name: string): boolean {
+/**
+ * Whether the process of a name of that form works on it still: then it is no leftover, also when the daemon starts
+ * meanwhile. Undefined for other names.
+ */
+export function isBeingSeeded(name: string): boolean | undefined {
   const [, pid] = /^seed-(\d{1,9})-\d+$/.exec(name) ?? [];
-  return pid !== undefined && isRunning(Number(pid));
+  return pid === undefined ? undefined : isRunning(Number(pid));
 }
 
 function isRunning(pid: number): boolean {

@@ -51,7 +51,7 @@ let serial = 0;
 /** Removes what processes that were killed have left; a copy may be large. */
 export function removeLeftovers(layout: Layout): void {
   for (const name of readdirSync(layout.partials)) {
-    if (name.startsWith('seed-') && !isBeingSeeded(name)) rmSync(join(layout.partials, name), { force: true });
+    if (isBeingSeeded(name) === false) rmSync(join(layout.partials, name), { force: true });
   }
 }
 

@@ -7,6 +7,7 @@ import { gzipSync } from 'node:zlib';
 
 import t, { type Test } from 'tap';
 
+import { systemClock } from '../../../src/core/clock.ts';
 import { compileHostRules } from '../../../src/core/host-rules.ts';
 import type { MirrorUrl } from '../../../src/core/ids.ts';
 import { createHttpBackup, type HttpBackup } from '../../../src/actors/http-backup/http-backup.ts';
@@ -50,7 +51,8 @@ async function scene(
       },
     },
     ca: ca === undefined ? undefined : () => [ca],
-    date: options.date ?? Date.now,
+    now: systemClock.now,
+    date: options.date ?? systemClock.date,
   });
   t.teardown(() => backup.stop());
   return {

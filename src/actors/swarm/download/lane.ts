@@ -151,6 +151,11 @@ export class Lane {
     return this.#attendance.absent(this.link.heardAt);
   }
 
+  /** It is there, and what it says is believed: it is left a share of what machines fetch together. */
+  isReckonedWith(now: number): boolean {
+    return !this.absent && !this.distrusted(now);
+  }
+
   /** An answer of it is missing. True when it is absent from now on. */
   missed(now: number): boolean {
     return this.#attendance.missing(now, this.link.heardAt);

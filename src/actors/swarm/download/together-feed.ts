@@ -61,7 +61,7 @@ export class TogetherFeed {
   asked(want: Want): void {
     const now = this.#deps.clock.now();
     this.#presume(want, now);
-    const expected = [...want.sellers.keys()].filter((lane) => lane.inStep && !lane.absent && !lane.distrusted(now));
+    const expected = [...want.sellers.keys()].filter((lane) => lane.inStep && lane.isReckonedWith(now));
     if (expected.length === 0) return;
     for (const { link } of expected) want.together.expect(link.peerId, now);
     // Who says nothing is not expected for ever.
@@ -94,7 +94,7 @@ export class TogetherFeed {
   #presume(want: Want, now: number): void {
     const earlier = this.#deps.earlier(want.file.sha256);
     if (earlier.size === 0) return;
-    const isPresumed = (lane: Lane) => earlier.has(lane.link) && !lane.distrusted(now) && !lane.mute && !lane.absent;
+    const isPresumed = (lane: Lane) => earlier.has(lane.link) && !lane.mute && lane.isReckonedWith(now);
     const presumed = [...want.sellers.keys()].filter(isPresumed);
     if (presumed.length === 0) return;
     for (const { link } of presumed) want.together.presume(link.peerId, now);
@@ -114,7 +114,7 @@ export class TogetherFeed {
     if (wanting) {
       lane.step(now - want.openedAt);
       want.wanters.add(lane);
-      if (!lane.distrusted(now) && !lane.absent) want.together.join(lane.link.peerId, now);
+      if (lane.isReckonedWith(now)) want.together.join(lane.link.peerId, now);
       const all = this.announce(want, false);
       const told = this.#told.get(want);
       if (!all && told !== undefined && !told.claims.isEmpty) this.#send(want, lane, told.claims);

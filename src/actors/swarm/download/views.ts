@@ -111,8 +111,7 @@ export class Views {
       asked: sellers.length,
       unanswered: sellers.some(({ awaited }) => awaited),
       // Who is not reckoned with does not share the work either.
-      wanters:
-        [...want.wanters].filter((lane) => !lane.distrusted(now) && !lane.absent).length + want.together.expected(now),
+      wanters: [...want.wanters].filter((lane) => lane.isReckonedWith(now)).length + want.together.expected(now),
       available: rangesOf(size, want.available),
       elsewhere: taken === undefined ? [] : rangesOf(size, taken),
       ...(pace === undefined ? {} : { pace }),

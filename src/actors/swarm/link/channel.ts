@@ -179,7 +179,7 @@ export class Channel {
 
   #frame(frame: Buffer): void {
     this.#frames += 1;
-    this.#messageAt = this.#deps.clock.now();
+    this.#messageAt = this.heardAt;
     const id = frame[PREFIX_BYTES];
     if (id === undefined) {
       this.charge(1);
@@ -204,7 +204,7 @@ export class Channel {
 
   #block(block: BlockRef, data: Buffer): void {
     this.#frames += 1;
-    this.#messageAt = this.#deps.clock.now();
+    this.#messageAt = this.heardAt;
     this.safely(() => {
       // What the wire does with a `piece` once it has read it.
       this.wire._onPiece(block.index | 0, block.offset, data);
