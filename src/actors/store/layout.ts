@@ -36,19 +36,21 @@ export interface Layout {
 
 export function layoutOf(root: string): Layout {
   const digest = (text: string) => createHash('sha256').update(text).digest('hex');
+  const [files, partials, names] = [join(root, 'files'), join(root, 'partial'), join(root, 'names')];
+  // What is asked for with every file is put together: join looks at each character of all of the path.
   return {
     root,
-    files: join(root, 'files'),
-    partials: join(root, 'partial'),
-    names: join(root, 'names'),
+    files,
+    partials,
+    names,
     catalogue: join(root, 'catalogue'),
     verified: join(root, 'verified.json'),
     seeded: join(root, 'seeded'),
     history: join(root, 'history.json'),
     pid: join(root, 'pid'),
-    file: (sha256) => join(root, 'files', sha256.slice(0, 2), sha256),
-    partial: (key) => join(root, 'partial', parseSha256(key) ?? `url-${digest(key)}`),
-    name: (url) => join(root, 'names', `${digest(url)}.json`),
+    file: (sha256) => `${files}/${sha256.slice(0, 2)}/${sha256}`,
+    partial: (key) => `${partials}/${parseSha256(key) ?? `url-${digest(key)}`}`,
+    name: (url) => `${names}/${digest(url)}.json`,
   };
 }
 
