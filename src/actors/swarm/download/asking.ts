@@ -115,7 +115,7 @@ export class Asking {
 
   /** A piece that the peer had not before. */
   have(lane: Lane, index: number): Want | undefined {
-    const found = lane.byIndex(index);
+    const found = lane.leases.byIndex(index);
     if (found === undefined || !found.seller.have.set(found.piece)) return undefined;
     const { want } = found.seller;
     this.#delivered(want, lane);
@@ -128,7 +128,7 @@ export class Asking {
   }
 
   allowedFast(lane: Lane, index: number): void {
-    const found = lane.byIndex(index);
+    const found = lane.leases.byIndex(index);
     if (found === undefined) return;
     found.seller.allowFast(found.piece);
     this.#deps.changed(found.seller.want);
@@ -156,14 +156,14 @@ export class Asking {
     const seller = this.#about(lane, file);
     if (seller === undefined) return;
     if (seller === 'ended') {
-      if (!lane.lease(undefined, base, pieces)) this.#deps.fault(lane, 'leased the same indexes twice');
+      if (!lane.leases.begin(undefined, base, pieces)) this.#deps.fault(lane, 'leased the same indexes twice');
       return;
     }
     const { want } = seller;
     const bitmap = have === undefined ? Bitmap.full(want.pieces) : Bitmap.parse(have, want.pieces);
     if (seller.offered) this.#deps.fault(lane, 'offered the same file twice');
     else if (pieces !== want.pieces || bitmap === undefined) this.#deps.fault(lane, 'offered a file of another size');
-    else if (!lane.lease(seller, base, pieces)) this.#deps.fault(lane, 'leased the same indexes twice');
+    else if (!lane.leases.begin(seller, base, pieces)) this.#deps.fault(lane, 'leased the same indexes twice');
     else {
       seller.offered = true;
       seller.whole = bitmap.isFull;
@@ -179,7 +179,7 @@ export class Asking {
   /** The peer has a piece that it had not before. */
   #delivered(want: Want, lane: Lane): void {
     want.together.delivered(lane.link.peerId, this.#deps.clock.now());
-    if (want.wanters.has(lane)) lane.keptWord();
+    if (want.wanters.has(lane)) lane.standing.keptWord();
   }
 
   #none(lane: Lane, file: number): void {
@@ -190,7 +190,7 @@ export class Asking {
   }
 
   #retract(lane: Lane, base: number): void {
-    const seller = lane.byBase(base);
+    const seller = lane.leases.byBase(base);
     if (seller === undefined) return;
     const { want, slowUntil, slowTimes } = seller;
     this.#deps.requester.withdraw(seller);

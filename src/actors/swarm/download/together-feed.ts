@@ -61,7 +61,7 @@ export class TogetherFeed {
   asked(want: Want): void {
     const now = this.#deps.clock.now();
     this.#presume(want, now);
-    const expected = [...want.sellers.keys()].filter((lane) => lane.inStep && lane.isReckonedWith(now));
+    const expected = [...want.sellers.keys()].filter((lane) => lane.standing.inStep && lane.isReckonedWith(now));
     if (expected.length === 0) return;
     for (const { link } of expected) want.together.expect(link.peerId, now);
     // Who says nothing is not expected for ever.
@@ -73,12 +73,12 @@ export class TogetherFeed {
 
   /** A link has answered. */
   answered(want: Want, lane: Lane): void {
-    lane.answered();
+    lane.standing.answered();
     want.together.answered(lane.link.peerId);
     this.#hadItsTime(want, lane);
     const now = this.#deps.clock.now();
     // It may have been absent when it came to be known that it wants the file.
-    if (want.wanters.has(lane) && !lane.distrusted(now)) want.together.join(lane.link.peerId, now);
+    if (want.wanters.has(lane) && !lane.standing.distrusted(now)) want.together.join(lane.link.peerId, now);
   }
 
   /** The peer of a link is absent: what it wanted, maybe before its machine lost power, is not left to it. */
@@ -94,25 +94,25 @@ export class TogetherFeed {
   #presume(want: Want, now: number): void {
     const earlier = this.#deps.earlier(want.file.sha256);
     if (earlier.size === 0) return;
-    const isPresumed = (lane: Lane) => earlier.has(lane.link) && !lane.mute && lane.isReckonedWith(now);
+    const isPresumed = (lane: Lane) => earlier.has(lane.link) && !lane.standing.mute && lane.isReckonedWith(now);
     const presumed = [...want.sellers.keys()].filter(isPresumed);
     if (presumed.length === 0) return;
     for (const { link } of presumed) want.together.presume(link.peerId, now);
     want.later(PRESUME_MS, () => {
-      for (const lane of presumed) if (want.sellers.get(lane)?.answered === false) lane.gaveNoAnswer();
+      for (const lane of presumed) if (want.sellers.get(lane)?.answered === false) lane.standing.gaveNoAnswer();
     });
   }
 
   /** Whoever has said that it wants the file is not only expected to. */
   #hadItsTime(want: Want, lane: Lane): void {
-    if (want.together.unexpect(lane.link.peerId, this.#deps.clock.now())) lane.step(Infinity);
+    if (want.together.unexpect(lane.link.peerId, this.#deps.clock.now())) lane.standing.step(Infinity);
   }
 
   /** The peer of a link wants the file too, or no longer. */
   wanting(want: Want, lane: Lane, wanting: boolean): void {
     const now = this.#deps.clock.now();
     if (wanting) {
-      lane.step(now - want.openedAt);
+      lane.standing.step(now - want.openedAt);
       want.wanters.add(lane);
       if (lane.isReckonedWith(now)) want.together.join(lane.link.peerId, now);
       const all = this.announce(want, false);
@@ -181,7 +181,7 @@ export class TogetherFeed {
       const word = want.together.word(lane.link.peerId);
       if (word === 'kept' || want.wordBreakers.has(lane)) continue;
       want.wordBreakers.add(lane);
-      lane.brokeWord(word, this.#deps.clock.now());
+      lane.standing.brokeWord(word, this.#deps.clock.now());
     }
   }
 
