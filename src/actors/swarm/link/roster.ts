@@ -122,6 +122,17 @@ export class Roster {
     for (const connection of [...this.#connections]) this.over(connection, fault);
   }
 
+  /** Links from addresses that this machine has lost: nothing comes there any more, and nobody ends them. */
+  endStranded(lost: ReadonlySet<string>): void {
+    for (const { link, socket } of this.#connections) {
+      const { localAddress } = socket;
+      if (link === undefined || localAddress === undefined) continue;
+      const address = canonicalAddress(localAddress).replace(/%.*$/, '');
+      if (lost.has(address))
+        link.close({ kind: 'closed', message: `this machine no longer has the address ${address}` });
+    }
+  }
+
   /** The other end of this connection is ours as well: whoever dialled it gets to know. */
   metSelf({ incoming, socket }: Connection): void {
     if (!incoming) return;
