@@ -26,7 +26,7 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
   const finders = createFinders(deps, report);
   let torrents: readonly InfoHash[] = [];
   let watch: NetworkWatch | undefined;
-  const { clock, log, addresses = reachableAddresses, moved } = deps;
+  const { clock, log, addresses = reachableAddresses, moved, lost = () => {} } = deps;
   const changed = () => {
     log.info({}, 'this machine is on another network, or was asleep: peers are looked for anew');
     for (const finder of finders) finder.renew?.();
@@ -38,7 +38,7 @@ export function createDiscovery(deps: DiscoveryDeps): Discovery {
         torrents = [...new Set(ids)].slice(0, MAX_TORRENTS);
         for (const finder of finders) finder.torrents(torrents);
         if (torrents.length === 0 || finders.length === 0) return;
-        watch ??= new NetworkWatch({ clock, addresses, timeOfDay: () => Date.now(), changed });
+        watch ??= new NetworkWatch({ clock, addresses, timeOfDay: () => Date.now(), changed, lost });
       },
       status: () => ({ torrents: torrents.length, sources: finders.flatMap((finder) => finder.status()) }),
     },

@@ -37,11 +37,12 @@ export class LanSchedule {
     }
   }
 
-  /** There are others to hear it now: what was not announced in the last minute is announced as if it were new. */
+  /** There are others to hear it now: all is announced as if it were new, a minute after the last time at the earliest. */
   renew(now: number): void {
     for (const entry of this.#entries.values()) {
-      if (now - entry.last < FORGET_MS) continue;
-      entry.due = now;
+      // They hear the repeats that are still to come, at least.
+      if (entry.count <= REPEATS_MS.length) continue;
+      entry.due = Math.min(entry.due, Math.max(now, entry.last + FORGET_MS));
       entry.count = 0;
     }
   }

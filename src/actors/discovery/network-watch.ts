@@ -5,7 +5,7 @@
  */
 import { networkInterfaces } from 'node:os';
 import type { Clock } from '../../core/clock.ts';
-import { scopeOf } from '../../core/swarm/peer-address.ts';
+import { canonicalAddress, scopeOf } from '../../core/swarm/peer-address.ts';
 
 const LOOK_MS = 30_000;
 /** A look that is later by so much was kept up by sleep, not by work. */
@@ -13,11 +13,13 @@ const SLEPT_MS = 60_000;
 
 export interface NetworkWatchDeps {
   readonly clock: Clock;
-  /** Addresses at which others may reach this machine. */
+  /** Those of this machine that others may reach, link-local ones among them. */
   readonly addresses: () => Iterable<string>;
   /** Milliseconds that go on while the machine sleeps, where the clock's may not. */
   readonly timeOfDay: () => number;
   changed(): void;
+  /** Addresses that this machine had, and has no longer; before `changed` when there are others in their place. */
+  lost(addresses: ReadonlySet<string>): void;
 }
 
 export class NetworkWatch {
@@ -44,19 +46,22 @@ export class NetworkWatch {
   }
 
   #look(): void {
-    const { clock, addresses, timeOfDay, changed } = this.#deps;
+    const { clock, addresses, timeOfDay, changed, lost } = this.#deps;
     const passed = Math.max(clock.now() - this.#lookedAt, timeOfDay() - this.#timeOfDay);
     const known = this.#addresses;
     this.#addresses = new Set(addresses());
     this.#lookedAt = clock.now();
     this.#timeOfDay = timeOfDay();
     this.#timer = this.#later();
-    if (passed >= LOOK_MS + SLEPT_MS || [...this.#addresses].some((address) => !known.has(address))) changed();
+    const gone = [...known].filter((address) => !this.#addresses.has(address));
+    if (gone.length > 0) lost(new Set(gone));
+    // Each container's interface has a link-local one as well, and they come and go.
+    const fresh = [...this.#addresses].some((address) => !known.has(address) && scopeOf(address) !== 'link-local');
+    if (passed >= LOOK_MS + SLEPT_MS || fresh) changed();
   }
 }
 
-/** Those that each container's interface has as well, which come and go, are left out. */
 export function reachableAddresses(): string[] {
   const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
-  return all.flatMap(({ address, internal }) => (internal || scopeOf(address) === 'link-local' ? [] : address));
+  return all.flatMap(({ address, internal }) => (internal ? [] : canonicalAddress(address)));
 }

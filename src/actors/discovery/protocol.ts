@@ -72,6 +72,8 @@ export interface DiscoveryDeps {
   readonly isOwnAddress?: (address: PeerAddress) => boolean;
   /** This machine is on another network, or was asleep. */
   readonly moved?: () => void;
+  /** This machine no longer has these addresses. */
+  readonly lost?: (addresses: ReadonlySet<string>) => void;
   /** Its addresses; default: those of its interfaces that others may reach. */
   readonly addresses?: () => Iterable<string>;
   /** Default: BEP14. */

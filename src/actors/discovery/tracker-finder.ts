@@ -18,6 +18,10 @@ const TIMEOUT_MS = 15_000;
 const LEAST_INTERVAL_S = 60;
 const MOST_INTERVAL_S = 7_200;
 const DEFAULT_INTERVAL_S = 1_800;
+/** A tracker that may have forgotten who came before is asked again after this time, in milliseconds, doubling. */
+const FORGOTTEN_MS = 120_000;
+/** All torrents are announced anew after its failures once in this time at most, in milliseconds. */
+const ANEW_MS = 900_000;
 /** After failures of the tracker. */
 const FIRST_RETRY_MS = 30_000;
 const MOST_RETRY_MS = 1_800_000;
@@ -42,13 +46,22 @@ export interface TrackerFinderDeps {
   readonly ca: (() => string[]) | undefined;
 }
 
+interface Announced {
+  readonly port: number;
+  readonly at: number;
+  readonly refusals: number;
+  /** How many peers it names, as it did before it told of far fewer, and how often it did that. */
+  readonly usual: number;
+  readonly fewer: number;
+}
+
 export class TrackerFinder implements Finder {
   readonly #deps: TrackerFinderDeps;
   readonly #url: URL;
   /** For status and log: without path and query, where passkeys are. */
   readonly #name: string;
   readonly #queue: DueQueue;
-  readonly #announced = new Map<InfoHash, { readonly port: number; readonly at: number; refusals: number }>();
+  readonly #announced = new Map<InfoHash, Announced>();
   readonly #key = randomInt(2 ** 32);
   /** Announcements on their way that end when the finder stops. */
   readonly #running = new Set<AbortController>();
@@ -56,6 +69,8 @@ export class TrackerFinder implements Finder {
   #goodbyes = 0;
   #failures = 0;
   #retryAt = 0;
+  #failedAt = 0;
+  #anewAt = -Infinity;
   #found = 0;
   #answered = false;
   #error: string | undefined;
@@ -130,19 +145,30 @@ export class TrackerFinder implements Finder {
     const { random, report, clock } = this.#deps;
     switch (answer.kind) {
       case 'peers': {
-        this.#recovered();
-        this.#announced.set(torrent, { port, at: clock.now(), refusals: 0 });
+        const leastMs = bounded(answer.leastS ?? LEAST_INTERVAL_S) * 1000;
+        this.#recovered(leastMs);
         this.#found += report(torrent, answer.peers, 'tracker', tracker);
-        const asked = answer.intervalS ?? DEFAULT_INTERVAL_S;
-        const interval = Math.min(MOST_INTERVAL_S, Math.max(LEAST_INTERVAL_S, asked));
-        return { againMs: Math.max(LEAST_INTERVAL_S * 1000, jittered(interval * 1000, random)) };
+        const asked = bounded(answer.intervalS ?? DEFAULT_INTERVAL_S);
+        const interval = Math.max(leastMs, jittered(asked * 1000, random));
+        const { usual = 0, fewer = 0 } = this.#announced.get(torrent) ?? {};
+        const now = { port, at: clock.now(), refusals: 0 };
+        // A tracker that was started anew knows only who came since, and the others come one by one.
+        const isFewer = answer.peers.length * 2 <= usual;
+        const soon = Math.max(leastMs, backOff(fewer + 1, FORGOTTEN_MS, interval, random));
+        if (usual > 0 && isFewer && soon < interval) {
+          this.#announced.set(torrent, { ...now, usual, fewer: fewer + 1 });
+          return { againMs: soon };
+        }
+        this.#announced.set(torrent, { ...now, usual: answer.peers.length, fewer: 0 });
+        return { againMs: interval };
       }
       case 'refused':
       case 'malformed': {
         // this torrent only: others may be welcome (opentracker answers by UDP with half an answer to those that are not)
         this.#failures = 0;
-        const refusals = (this.#announced.get(torrent)?.refusals ?? 0) + 1;
-        this.#announced.set(torrent, { port, at: clock.now(), refusals });
+        const { refusals: before = 0, usual = 0, fewer = 0 } = this.#announced.get(torrent) ?? {};
+        const refusals = before + 1;
+        this.#announced.set(torrent, { port, at: clock.now(), refusals, usual, fewer });
         this.#warn(answer.kind === 'refused' ? `it refuses: ${answer.reason}` : answer.reason);
         return { againMs: backOff(refusals, LEAST_INTERVAL_S * 1000, MOST_RETRY_MS, random) };
       }
@@ -179,6 +205,7 @@ export class TrackerFinder implements Finder {
     const now = clock.now();
     // announcements that were on their way together fail together, and that is one failure
     if (now < this.#retryAt) return this.#retryAt - now;
+    if (this.#failures === 0) this.#failedAt = now;
     this.#failures += 1;
     if (!this.#stopped) this.#warn(reason);
     const pauseMs = backOff(this.#failures, FIRST_RETRY_MS, MOST_RETRY_MS, random);
@@ -186,15 +213,32 @@ export class TrackerFinder implements Finder {
     return pauseMs;
   }
 
-  #recovered(): void {
+  #recovered(leastMs: number): void {
     const { log } = this.#deps;
     if (this.#failures > 0) {
       log.info({ tracker: this.#name }, 'tracker answers again');
       this.#warnedAt = -Infinity;
+      this.#announceAnew(leastMs);
     }
     this.#failures = 0;
     this.#error = undefined;
     this.#answered = true;
+  }
+
+  /** A tracker that was down has forgotten what was announced before, and names this machine to nobody. */
+  #announceAnew(leastMs: number): void {
+    const { clock, random } = this.#deps;
+    const now = clock.now();
+    if (now - this.#anewAt < ANEW_MS) return;
+    this.#anewAt = now;
+    const before = this.#queue.torrents.filter((id) => {
+      const { refusals = 1, at = now } = this.#announced.get(id) ?? {};
+      return refusals === 0 && at < this.#failedAt;
+    });
+    this.#queue.hurry(before, (id) => {
+      const at = this.#announced.get(id)?.at ?? now;
+      return Math.max(random() * FORGOTTEN_MS, at + leastMs - now);
+    });
   }
 
   #warn(reason: string): void {
@@ -205,4 +249,8 @@ export class TrackerFinder implements Finder {
     this.#warnedAt = now;
     log.warn({ tracker: this.#name, reason: this.#error }, 'tracker does not work');
   }
+}
+
+function bounded(seconds: number): number {
+  return Math.min(MOST_INTERVAL_S, Math.max(LEAST_INTERVAL_S, seconds));
 }

@@ -155,7 +155,11 @@ export async function createPeers(deps: PeersDeps): Promise<Peers> {
     ca: systemCertificates,
     peerId: links.peerId,
     found: (torrent, addresses, via) => void swarms.ref(torrent)?.tell('found', addresses, via),
-    moved: () => dialling.renew(),
+    lost: (addresses) => links.lost(addresses),
+    moved() {
+      links.check();
+      dialling.renew();
+    },
     config: {
       peers: settings.fixedPeers,
       trackers: settings.trackers,

@@ -21,6 +21,10 @@ declare module 'bittorrent-tracker/server' {
   }
 
   export interface AnnounceAnswer {
+    /** Seconds. */
+    interval: number;
+    readonly complete: number;
+    readonly incomplete: number;
     peers: Uint8Array;
     readonly peers6: Uint8Array;
   }

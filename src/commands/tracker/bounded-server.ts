@@ -6,6 +6,13 @@ import Server, { type AnnounceAnswer, type Done, type Swarm } from 'bittorrent-t
 
 /** What clients are told, in milliseconds. */
 export const INTERVAL_MS = 900_000;
+/**
+ * And in the first minutes, when a tracker knows only who came since it was started: else who comes then would hear of
+ * the others after the usual interval only. Swarms that have so many peers already need no more.
+ */
+const FIRST_INTERVAL_MS = 120_000;
+const FIRST_MS = INTERVAL_MS * 1.2;
+const ENOUGH_PEERS = 20;
 /** Whoever has missed two announcements is gone. */
 const PEER_TTL_MS = 2 * INTERVAL_MS + 300_000;
 /** An archive has some tens of torrents. */
@@ -17,8 +24,11 @@ export class BoundedServer extends Server {
   /** Torrents in the order of their first announcement. */
   readonly #known = new Set<string>();
   readonly #maxSwarms: number;
+  readonly #now: () => number;
+  readonly #startedAt: number;
 
-  constructor(maxSwarms = MAX_SWARMS) {
+  /** @param now milliseconds */
+  constructor(now: () => number, maxSwarms = MAX_SWARMS) {
     super({
       http: false,
       udp: false,
@@ -29,6 +39,8 @@ export class BoundedServer extends Server {
       peersCacheTtl: PEER_TTL_MS,
     });
     this.#maxSwarms = maxSwarms;
+    this.#now = now;
+    this.#startedAt = now();
   }
 
   get swarms(): number {
@@ -43,7 +55,11 @@ export class BoundedServer extends Server {
 
   override _onAnnounce(params: { readonly type: string; readonly ip: string }, done: Done<AnnounceAnswer>): void {
     super._onAnnounce(params, (error, answer) => {
-      if (answer !== undefined && params.type === 'udp' && params.ip.includes(':')) answer.peers = answer.peers6;
+      if (answer !== undefined) {
+        if (params.type === 'udp' && params.ip.includes(':')) answer.peers = answer.peers6;
+        const isFew = answer.complete + answer.incomplete < ENOUGH_PEERS;
+        if (isFew && this.#now() - this.#startedAt < FIRST_MS) answer.interval = FIRST_INTERVAL_MS / 1000;
+      }
       done(error, answer);
     });
   }

@@ -1,6 +1,7 @@
 /** `debtorrent tracker`: a tracker over HTTP and UDP, on one port. */
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import { systemClock } from '../../core/clock.ts';
 import { listenError } from '../../core/errors.ts';
 import { formatAuthority } from '../../core/http/authority.ts';
 import type { Endpoint } from '../../config/values.ts';
@@ -38,7 +39,7 @@ export async function tracker(listen: Endpoint): Promise<number> {
 }
 
 /** @throws DebtorrentError PORT_TAKEN or LISTEN_FAILED */
-export async function startTracker(listen: Endpoint, now: () => number = Date.now): Promise<RunningTracker> {
+export async function startTracker(listen: Endpoint, now: () => number = systemClock.now): Promise<RunningTracker> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await open(listen, now);
@@ -53,7 +54,7 @@ export async function startTracker(listen: Endpoint, now: () => number = Date.no
 }
 
 async function open(listen: Endpoint, now: () => number): Promise<RunningTracker> {
-  const server = new BoundedServer();
+  const server = new BoundedServer(now);
   const http = createTrackerHttp(server);
   const sockets: { close(): void }[] = [];
   try {

@@ -7,7 +7,13 @@ import type { PeerAddress } from './peer-address.ts';
 export const PEERS_IN_ANSWER = 200;
 
 export type TrackerAnswer =
-  | { readonly kind: 'peers'; readonly intervalS: number | undefined; readonly peers: readonly PeerAddress[] }
+  | {
+      readonly kind: 'peers';
+      readonly intervalS: number | undefined;
+      /** Not to come again sooner, whatever has happened. */
+      readonly leastS?: number | undefined;
+      readonly peers: readonly PeerAddress[];
+    }
   /** The tracker refuses, in its own words: printable, at most 120 characters. */
   | { readonly kind: 'refused'; readonly reason: string }
   | { readonly kind: 'malformed'; readonly reason: string };
@@ -27,10 +33,13 @@ export function parseTrackerAnswer(bytes: Buffer): TrackerAnswer {
     if (some === undefined) return malformed(`'${key}' is not a list of addresses`);
     peers.push(...some);
   }
-  const interval = dict.get('interval') ?? dict.get('min interval');
+  const [interval, least] = [dict.get('interval'), dict.get('min interval')].map((value) =>
+    typeof value === 'number' ? value : undefined,
+  );
   return {
     kind: 'peers',
-    intervalS: typeof interval === 'number' ? interval : undefined,
+    intervalS: interval ?? least,
+    leastS: least,
     peers: peers.slice(0, PEERS_IN_ANSWER),
   };
 }

@@ -56,13 +56,17 @@ t.test('what is gone is not announced', async (t) => {
 
 t.test('on a new network all is announced again, but not twice in a minute', async (t) => {
   const schedule = new LanSchedule();
-  const [old, young] = [newTorrent(), newTorrent()];
+  const [old, young, newest] = [newTorrent(), newTorrent(), newTorrent()];
   schedule.set([old], 0);
   play(schedule, 0, 20_000);
   schedule.set([old, young], 100_000);
   play(schedule, 100_000, 115_000);
   schedule.renew(120_000);
-  const times = play(schedule, 120_000, 140_000);
+  const times = play(schedule, 120_000, 190_000);
   t.same(times.get(old), [120_000, 122_000, 130_000]);
-  t.equal(times.get(young), undefined);
+  t.same(times.get(young), [170_200, 172_200, 180_200], 'when the minute is over');
+  schedule.set([old, young, newest], 400_000);
+  play(schedule, 400_000, 401_000);
+  schedule.renew(401_000);
+  t.same(play(schedule, 401_000, 480_000).get(newest), [402_200, 410_200], 'once for all who are there by then');
 });

@@ -8,12 +8,13 @@ import { find, newTorrent } from './fixtures/found.ts';
 
 t.test('an address that was not there before, and time that went by asleep, are noticed once', (t) => {
   const clock = new ManualClock();
-  const it = { addresses: ['192.0.2.1'], timeOfDay: 0, changes: 0 };
+  const it = { addresses: ['192.0.2.1'], timeOfDay: 0, changes: 0, lost: [] as string[] };
   const watch = new NetworkWatch({
     clock,
     addresses: () => it.addresses,
     timeOfDay: () => it.timeOfDay,
     changed: () => (it.changes += 1),
+    lost: (addresses) => it.lost.push(...addresses),
   });
   const changesIn = (ms: number) => {
     const before = it.changes;
@@ -24,8 +25,12 @@ t.test('an address that was not there before, and time that went by asleep, are 
   t.equal(changesIn(60_000), 0);
   it.addresses = ['192.0.2.1', '198.51.100.1'];
   t.equal(changesIn(60_000), 1);
+  it.addresses = ['192.0.2.1', '198.51.100.1', 'fe80::1'];
+  t.equal(changesIn(60_000), 0, 'the interface of a container');
+  t.same(it.lost, []);
   it.addresses = [];
   t.equal(changesIn(60_000), 0, 'without a network there is nobody to tell');
+  t.same(it.lost, ['192.0.2.1', '198.51.100.1', 'fe80::1'], 'links from there lead nowhere');
   it.addresses = ['192.0.2.1'];
   t.equal(changesIn(60_000), 1, 'the cable is in again');
   it.timeOfDay += 600_000;

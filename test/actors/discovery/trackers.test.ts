@@ -10,6 +10,7 @@ import { startTracker } from '../../../src/commands/tracker/tracker.ts';
 import type { Clock } from '../../../src/core/clock.ts';
 import { systemClock } from '../../../src/core/clock.ts';
 import type { InfoHash } from '../../../src/core/ids.ts';
+import { ManualClock } from '../../kernel/fixtures/manual-clock.ts';
 import { skipWithout, sleep, until } from '../../support/process.ts';
 import { randomBytes } from '../../support/random.ts';
 import { find, freeUdpPort, newTorrent, type Finding } from './fixtures/found.ts';
@@ -214,6 +215,86 @@ t.test('whatever interval a tracker asks for, it is not asked more than once a m
     t.ok(next > 59_000 && next <= 8_000_000, `${interval}: ${next}`);
     t.equal(asked, 1);
   }
+});
+
+/** A clock that the test advances, and the longer waits that are set: until the next announcement, as a rule. */
+function patient() {
+  const manual = new ManualClock();
+  const waits: number[] = [];
+  const clock: Clock = {
+    now: manual.now,
+    setTimeout(callback, ms) {
+      // Not the time that one announcement has, nor that until addresses are looked at again.
+      if (ms > 15_000 && ms !== 30_000) waits.push(ms);
+      return manual.setTimeout(callback, ms);
+    },
+  };
+  const wait = async () => {
+    await until('planned', () => waits.length > 0);
+    return waits.shift() ?? 0;
+  };
+  const planned = (seconds: number) =>
+    until(`next in ${seconds} s`, () => Math.round((waits.at(-1) ?? 0) / 1000) === seconds);
+  return { clock, wait, planned, advance: (ms: number) => manual.advance(ms) };
+}
+
+t.test(
+  'a tracker that names far fewer peers than before is asked again soon, and then at its usual times',
+  async (t) => {
+    const counts = [4, 1, 2, 4, 0, 0, 0, 0, 0];
+    let least = '';
+    let asked = 0;
+    const url = await httpTracker(t, (_, answer) => {
+      const peers = Buffer.alloc(6 * (counts[asked] ?? 0), 0x21);
+      asked += 1;
+      const head = `d8:intervali1800e${least}5:peers${peers.length}:`;
+      answer.end(Buffer.concat([Buffer.from(head), peers, Buffer.from('e')]));
+    });
+    const { clock, wait, advance } = patient();
+    const finding = find(t, 21_031, { trackers: [url] }, { clock });
+    finding.torrents(newTorrent());
+    advance(0);
+    const waits: number[] = [];
+    while (waits.length < 9) {
+      const ms = await wait();
+      waits.push(Math.round(ms / 6_000) / 10);
+      if (waits.length === 6) least = '12:min intervali600e';
+      advance(ms);
+    }
+    t.same(waits, [30, 2, 4, 30, 2, 4, 10, 16, 30], 'minutes; from the sixth on it wants to be left alone for ten');
+  },
+);
+
+t.test('what was announced before a tracker was down is announced again when it answers', async (t) => {
+  const asked: string[] = [];
+  const it = { works: true };
+  const url = await httpTracker(t, (request, answer) => {
+    const hash = /info_hash=([^&]*)/.exec(request.url ?? '')?.[1] ?? '';
+    if (it.works) asked.push(hash);
+    answer.writeHead(it.works ? 200 : 503).end('d8:intervali1800e5:peers0:e');
+  });
+  const { clock, planned, advance } = patient();
+  const finding = find(t, 21_032, { trackers: [url] }, { clock, random: () => 0.75 });
+  const [one, two] = [newTorrent(), newTorrent()];
+  finding.torrents(one);
+  advance(0);
+  await planned(1_890);
+  advance(900_000);
+  finding.torrents(one, two);
+  advance(0);
+  await until('the other one', () => asked.length === 2);
+  await planned(990);
+  it.works = false;
+  advance(990_000);
+  await planned(32);
+  it.works = true;
+  advance(32_000);
+  await until('it answers', () => asked.length === 3);
+  // Not when its time comes, after 16 minutes.
+  await planned(90);
+  advance(90_000);
+  await until('announced again', () => asked.length === 4);
+  t.equal(asked[3], asked[1]);
 });
 
 t.test('addresses of services, of this machine and of no machine are not passed on', async (t) => {

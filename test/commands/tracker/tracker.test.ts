@@ -56,15 +56,32 @@ const what = { infoHash, peerId: '33'.repeat(20), port: 3003, event: 'started', 
 
 t.test('who announces over HTTP is told to others over HTTP and UDP, and the other way round', async (t) => {
   const tracker = await running(t);
-  t.match(await announce(tracker, query(1)), { kind: 'peers', intervalS: 900 });
+  t.match(await announce(tracker, query(1)), { kind: 'peers', intervalS: 120 });
   const socket = await udpSocket(t);
   const id = await connection(socket, tracker.port);
   const answer = parseUdpTrackerMessage(await ask(socket, tracker.port, announceRequest(id, 8, what)), 8, 4);
-  t.match(answer, { answer: { kind: 'peers', intervalS: 900 } });
+  t.match(answer, { answer: { kind: 'peers', intervalS: 120 } });
   t.match(JSON.stringify(answer), '{"host":"127.0.0.1","port":2001}');
   t.match(JSON.stringify(await announce(tracker, query(2))), '{"host":"127.0.0.1","port":3003}');
   t.notMatch(JSON.stringify(await announce(tracker, query(3, '&event=stopped'))), '"port":2003');
 });
+
+t.test(
+  'who comes while a tracker knows few is asked to come again soon, as it may have been started anew',
+  async (t) => {
+    const it = { now: 0 };
+    const tracker = await startTracker({ host: '127.0.0.1', port: 0 }, () => it.now);
+    t.teardown(() => tracker.close());
+    t.match(await announce(tracker, query(1)), { intervalS: 120 });
+    it.now = 15 * 60_000;
+    t.match(await announce(tracker, query(1)), { intervalS: 120 }, 'who came just before it was started may yet come');
+    it.now = 20 * 60_000;
+    t.match(await announce(tracker, query(1)), { intervalS: 900 });
+    it.now = 0;
+    for (let n = 2; n < 20; n += 1) t.match(await announce(tracker, query(n)), { intervalS: 120 });
+    t.match(await announce(tracker, query(20)), { intervalS: 900 }, 'who knows so many peers need not come soon');
+  },
+);
 
 t.test('a connection id of another client, or none, is worth nothing', async (t) => {
   const tracker = await running(t);
@@ -160,7 +177,7 @@ t.test('hostile datagrams are dropped and the tracker goes on', async (t) => {
 });
 
 t.test('swarms and the peers in each are bounded; made-up swarms do not displace real ones', async (t) => {
-  const server = new BoundedServer(10);
+  const server = new BoundedServer(() => 0, 10);
   const announced = (hash: string, port: number) =>
     new Promise<void>((resolve) => {
       const url = `/announce?info_hash=${hash}&peer_id=${peerId(port)}&port=${port}&left=1&compact=1`;

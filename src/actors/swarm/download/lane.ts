@@ -26,6 +26,8 @@ export interface Request {
   readonly askedAt: number;
 }
 
+/** One is left for the link's own (`link/pulse.ts`). */
+const MOST_WANTS = MAX_OPEN_WANTS - 1;
 /** Silences until the link is left alone, and for how long, in milliseconds. */
 const MAX_SNUBS = 3;
 export const SNUBBED_MS = 30_000;
@@ -62,7 +64,7 @@ export class Lane {
   }
 
   get full(): boolean {
-    return this.#byFile.size + this.#unwants.length >= MAX_OPEN_WANTS || this.#nextFile >= NUMBERS;
+    return this.#byFile.size + this.#unwants.length >= MOST_WANTS || this.#nextFile >= NUMBERS;
   }
 
   /** More may be asked for: the window has room, and the peer takes another request. */

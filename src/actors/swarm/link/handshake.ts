@@ -74,7 +74,7 @@ export class Handshake implements ChannelUser {
     try {
       hello = decodeExtendedHandshake(payload);
     } catch (error) {
-      return channel.end({ kind: 'protocol', message: asDebtorrentError(error).message });
+      return channel.end({ kind: 'stranger', message: asDebtorrentError(error).message });
     }
     this.#timer?.clear();
     channel.open();
@@ -123,5 +123,5 @@ export class Handshake implements ChannelUser {
 }
 
 function lacking(what: string): LinkFault {
-  return { kind: 'protocol', message: `the peer's handshake lacks ${what}` };
+  return { kind: 'stranger', message: `the peer's handshake lacks ${what}` };
 }

@@ -14,6 +14,8 @@ export interface LinkLimits {
   readonly keepAliveMs: number;
   /** A link that sends no whole message for so long is closed. */
   readonly silenceMs: number;
+  /** A link whose peer is asked whether it is there, and sends nothing for so long, is closed. */
+  readonly pulseMs: number;
   /** A peer that takes nothing of what waits for it for so long is closed. */
   readonly stallMs: number;
   /** Requests open on a link in each direction. */
@@ -44,6 +46,7 @@ export const LINK_LIMITS: LinkLimits = {
   handshakeMs: 10_000,
   keepAliveMs: 55_000,
   silenceMs: 150_000,
+  pulseMs: 10_000,
   stallMs: 120_000,
   requests: 256,
   requestMs: 10_000,

@@ -7,7 +7,17 @@ import type { InfoHash } from '../../../core/ids.ts';
 
 /** Why a link ended or a peer is banned: one line for the log, with a stable word in front. */
 export interface LinkFault {
-  readonly kind: 'closed' | 'timeout' | 'protocol' | 'flood' | 'duplicate' | 'banned' | 'wrong-bytes' | 'stopping';
+  readonly kind:
+    | 'closed'
+    | 'timeout'
+    /** Speaks BitTorrent, and has not introduced itself as a peer of this protocol. */
+    | 'stranger'
+    | 'protocol'
+    | 'flood'
+    | 'duplicate'
+    | 'banned'
+    | 'wrong-bytes'
+    | 'stopping';
   readonly message: string;
 }
 

@@ -56,6 +56,10 @@ export interface Links {
   /** Ends the peer's link too. */
   ban(peer: PeerKey, reason: string): void;
   isBanned(peer: PeerKey): boolean;
+  /** This machine no longer has these addresses: links from there are ended. */
+  lost(addresses: ReadonlySet<string>): void;
+  /** This machine is on another network, or was asleep: links whose peers do not answer are ended. */
+  check(): void;
   stop(): Promise<void>;
 }
 
@@ -151,9 +155,12 @@ export function createLinks(deps: LinksDeps): Links {
     }
     const banned = bans.reason(connection.address, peerId, clock.now());
     if (banned !== undefined) return { kind: 'banned', message: banned };
+    const old = roster.linkWith(peerId);
+    if (old === undefined || replaces(connection, old, ownPeerId, peerId, clock.now())) return undefined;
+    // The peer may have come to another address, which ends no link: it would be kept out until the old one is given up.
+    old.check();
     // Who was dialled answers first, so that who dials learns whom there is a link with already.
-    const old = connection.incoming ? undefined : roster.linkWith(peerId);
-    return old === undefined || replaces(connection, old, ownPeerId, peerId, clock.now()) ? undefined : duplicate();
+    return connection.incoming ? undefined : duplicate();
   }
 
   function complete(connection: Connection, channel: Channel, introduction: Introduction): void {
@@ -165,6 +172,7 @@ export function createLinks(deps: LinksDeps): Links {
     }
     const link = new WireLink({
       channel,
+      socket: connection.socket,
       clock,
       limits,
       ownPeerId,
@@ -248,6 +256,10 @@ export function createLinks(deps: LinksDeps): Links {
       if (link?.address === peer.address) link.close({ kind: 'banned', message: reason });
     },
     isBanned: ({ address, peerId }) => bans.reason(address, peerId, clock.now()) !== undefined,
+    lost: (addresses) => roster.endStranded(addresses),
+    check() {
+      for (const link of roster.links()) link.check();
+    },
     async stop() {
       stopping = true;
       const closed = new Promise<void>((resolve) => (server === undefined ? resolve() : server.close(() => resolve())));

@@ -49,6 +49,7 @@ const LEVELS = {
   duplicate: 'debug',
   stopping: 'debug',
   timeout: 'info',
+  stranger: 'info',
   protocol: 'warn',
   flood: 'warn',
   banned: 'warn',
@@ -108,7 +109,7 @@ export class Roster {
     admission.ended(key, incoming, link !== undefined);
     if (channel === undefined) socket.destroy();
     else channel.end(fault);
-    if (peerId !== undefined && peerId !== ownPeerId) this.#judge({ address, peerId }, fault);
+    if (link !== undefined) this.#judge(link, fault);
     this.say(link === undefined ? 'link refused' : 'link ended', connection, fault);
     const known = fault.kind === 'duplicate' && peerId !== undefined ? this.#links.get(peerId) : undefined;
     const reached = channel !== undefined && peerId === undefined && fault.kind === 'closed';
@@ -119,6 +120,17 @@ export class Roster {
 
   allOver(fault: LinkFault): void {
     for (const connection of [...this.#connections]) this.over(connection, fault);
+  }
+
+  /** Links from addresses that this machine has lost: nothing comes there any more, and nobody ends them. */
+  endStranded(lost: ReadonlySet<string>): void {
+    for (const { link, socket } of this.#connections) {
+      const { localAddress } = socket;
+      if (link === undefined || localAddress === undefined) continue;
+      const address = canonicalAddress(localAddress).replace(/%.*$/, '');
+      if (lost.has(address))
+        link.close({ kind: 'closed', message: `this machine no longer has the address ${address}` });
+    }
   }
 
   /** The other end of this connection is ours as well: whoever dialled it gets to know. */
@@ -138,8 +150,13 @@ export class Roster {
     this.#deps.lines.say(LEVELS[kind], { peer: of.name, ...id, kind, reason: message }, what);
   }
 
-  #judge(peer: PeerKey, { kind, message }: LinkFault): void {
+  /**
+   * Only peers of this protocol, which there was a link with: any BitTorrent client may come for a torrent whose id it
+   * knows, again and again, and peers behind the same address are not to be shut out for it.
+   */
+  #judge({ address, peerId }: PeerKey, { kind, message }: LinkFault): void {
     const { bans, clock } = this.#deps;
+    const peer = { address, peerId };
     if (kind === 'wrong-bytes') bans.ban(peer, message, clock.now());
     else if (kind === 'protocol' || kind === 'flood') bans.offence(peer, message, clock.now());
   }

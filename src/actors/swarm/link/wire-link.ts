@@ -1,4 +1,5 @@
 /** A Link over a wire: what goes out is bounded and counted, what comes in is checked before the handler hears of it. */
+import type { Socket } from 'node:net';
 import type Wire from 'bittorrent-protocol';
 
 import type { Clock } from '../../../core/clock.ts';
@@ -17,11 +18,13 @@ import type { Introduction } from './handshake.ts';
 import type { LinkLimits } from './link-limits.ts';
 import type { AnswerTime, BlockRef, Link, LinkFault, LinkHandler } from './link.ts';
 import { extraCost } from './message-cost.ts';
+import { Pulse } from './pulse.ts';
 import { SharedTorrents } from './shared-torrents.ts';
 import { TheirRequests, type Respond } from './their-requests.ts';
 
 export interface WireLinkDeps {
   readonly channel: Channel;
+  readonly socket: Socket;
   readonly clock: Clock;
   readonly limits: LinkLimits;
   readonly ownPeerId: string;
@@ -47,6 +50,7 @@ export class WireLink implements Link, ChannelUser {
   readonly #asking: Asking;
   readonly #theirs = new TheirRequests();
   readonly #exchanges = new ExchangePace();
+  readonly #pulse: Pulse;
   #handler: LinkHandler | undefined;
   #fault: LinkFault | undefined;
 
@@ -70,6 +74,14 @@ export class WireLink implements Link, ChannelUser {
     this.#shared = new SharedTorrents(ends, deps.torrents, introduction.hello.torrents);
     const { maxRequests } = introduction.hello;
     this.#asking = new Asking({ channel, clock, limits, maxRequests, handler: () => this.#heard() });
+    this.#pulse = new Pulse({
+      socket: deps.socket,
+      clock,
+      answerMs: limits.pulseMs,
+      heardAt: () => channel.heardAt,
+      send: (message) => this.send(message),
+      gone: (fault) => this.close(fault),
+    });
     channel.user = this;
   }
 
@@ -205,6 +217,11 @@ export class WireLink implements Link, ChannelUser {
     this.#channel.resume();
   }
 
+  /** Asks the peer whether it is there; the link ends if it does not answer. */
+  check(): void {
+    this.#pulse.ask();
+  }
+
   close(fault: LinkFault): void {
     this.#channel.end(fault);
   }
@@ -239,6 +256,7 @@ export class WireLink implements Link, ChannelUser {
   ended(fault: LinkFault): void {
     this.#fault = fault;
     this.#asking.stop();
+    this.#pulse.stop();
     this.#theirs.clear();
     this.#deps.ended(fault);
     this.#handler?.closed(fault);
@@ -262,7 +280,10 @@ export class WireLink implements Link, ChannelUser {
     const message = decodeFilesMessage(payload);
     if (message === undefined) return;
     if (!this.#channel.charge(extraCost(message))) return;
-    if (message.type !== 'torrents') return this.#heard()?.message(message);
+    if (message.type !== 'torrents') {
+      const rest = this.#pulse.rest(message);
+      return rest && this.#heard()?.message(rest);
+    }
     if (this.#shared.update({ theirs: message.ids })) this.#heard()?.torrents(this.common);
     return undefined;
   }

@@ -71,7 +71,7 @@ t.test('a handshake for a torrent that is not shared, or without what is needed,
   t.equal(unknown.received().length + plain.received().length, 0);
   t.strictSame(
     to.log.map(({ fields }) => fields['kind']),
-    ['closed', 'protocol'],
+    ['closed', 'stranger'],
   );
 });
 
@@ -152,7 +152,7 @@ t.test('five bytes that send the bencode library round for ever, and others that
     peer.socket.write(
       Buffer.concat([handshakeBytes(randomBytes(20)), frame(20, Uint8Array.of(0), Buffer.from(payload))]),
     );
-    await turnedAway(t, to, peer, 'protocol', /./);
+    await turnedAway(t, to, peer, 'stranger', /./);
   }
 });
 
@@ -393,6 +393,23 @@ t.test('who breaks the rules again and again is banned', async (t) => {
   }
   t.equal(to.links.bans, 1);
   t.equal(to.links.isBanned({ address: '127.0.0.1', peerId: peerId.toString('hex') }), true);
+});
+
+t.test('a BitTorrent client that is no peer of this kind shuts out nobody who has the same address', async (t) => {
+  const to = await victim(t);
+  const usual = frame(20, Uint8Array.of(0), Buffer.from('d1:md11:ut_metadatai3e6:ut_pexi1ee1:pi6881e1:v5:Usuale'));
+  for (let i = 0; i < 12; i++) {
+    const client = await bare(t, to);
+    const handshake = handshakeBytes(Buffer.alloc(20, i % 2));
+    // Every third has not even BEP 10.
+    if (i % 3 === 0) handshake.fill(0, 20, 28);
+    client.socket.write(Buffer.concat([handshake, usual]));
+    await until(client.isClosed, 'turned away');
+  }
+  t.equal(to.log.filter(({ fields }) => fields['kind'] === 'stranger').length, 12);
+  t.equal(to.links.bans, 0);
+  const neighbour = await introduced(t, to);
+  t.equal(neighbour.isClosed(), false);
 });
 
 t.test('without the key of a private swarm nobody gets past the handshake', async (t) => {

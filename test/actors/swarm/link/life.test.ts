@@ -1,9 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import t from 'tap';
 
 import type { InfoHash } from '../../../../src/core/ids.ts';
 import { ManualClock } from '../../../kernel/fixtures/manual-clock.ts';
+import { bare, frame, handshakeBytes, helloFrame, introduced, u32 } from './fixtures/bare.ts';
 import { pair, side, TORRENT, until } from './fixtures/pair.ts';
 
 const OTHER = 'cd'.repeat(20) as InfoHash;
@@ -46,6 +48,73 @@ t.test('a link tells when its peer was heard last, a part of a message included'
   bt.link.have(7);
   await until(() => at.of('have').length === 1, 'a message comes');
   t.equal(at.link.heardAt, 1_000);
+});
+
+t.test('a peer that comes from another address is let in once the link before does not answer', async (t) => {
+  const clock = new ManualClock();
+  const to = await side(t, { host: '::', clock });
+  const peerId = randomBytes(20);
+  const before = await introduced(t, to, { peerId });
+  clock.advance(3_000);
+  const hello = Buffer.concat([handshakeBytes(peerId), helloFrame()]);
+  const refused = await bare(t, to, '::1');
+  refused.socket.write(hello);
+  await until(refused.isClosed, 'there is a link with it');
+  t.equal(before.heard.fault, undefined);
+  clock.advance(9_999);
+  t.equal(before.heard.fault, undefined, 'it has 10 s to answer');
+  clock.advance(1);
+  t.match(before.heard.fault, { kind: 'timeout', message: /did not answer/ });
+  const after = await bare(t, to, '::1');
+  after.socket.write(hello);
+  await until(() => to.links.all().length === 1, 'it is let in');
+  t.equal(to.links.all()[0]?.address, '::1');
+  t.equal(to.links.bans, 0);
+});
+
+t.test('nobody takes the place of a peer that answers, whatever id he shows', async (t) => {
+  const clock = new ManualClock();
+  const { a, b, at, bt } = await pair(t, { b: { clock } });
+  at.react = (...event) => {
+    if (event[0] !== 'message' || event[1].type !== 'want') return;
+    at.link.send({ type: 'none', files: event[1].files.map(({ file }) => file) });
+  };
+  for (let round = 1; round <= 3; round++) {
+    clock.advance(3_000);
+    const thief = await bare(t, b);
+    thief.socket.write(Buffer.concat([handshakeBytes(Buffer.from(a.links.peerId, 'hex')), helloFrame()]));
+    await until(thief.isClosed, 'refused');
+    await until(() => at.of('message').length === 2 * round, 'asked, and told that this is all');
+  }
+  clock.advance(20_000);
+  t.equal(bt.fault, undefined);
+  t.same(bt.of('message'), [], 'answers to such questions are nobody else’s');
+  t.same(at.of('message').slice(0, 2), [
+    [{ type: 'want', files: [{ file: 2 ** 32 - 1, sha256: '0'.repeat(64), size: 1 }] }],
+    [{ type: 'unwant', files: [2 ** 32 - 1] }],
+  ]);
+});
+
+t.test('on another network links are ended whose address is lost, and those that do not answer', async (t) => {
+  const clock = new ManualClock();
+  const to = await side(t, { host: '::', clock });
+  const [one, two] = [await introduced(t, to), await introduced(t, to, { host: '::1' })];
+  to.links.lost(new Set(['127.0.0.1', '192.0.2.1']));
+  t.match(one.heard.fault, { kind: 'closed', message: 'this machine no longer has the address 127.0.0.1' });
+  t.equal(two.heard.fault, undefined);
+  to.links.check();
+  clock.advance(10_000);
+  t.equal(two.heard.fault, undefined, 'it was heard a moment ago');
+  to.links.check();
+  clock.advance(9_000);
+  two.socket.write(frame(4, u32(7)));
+  await until(() => two.heard.of('have').length === 1, 'a sign of life');
+  clock.advance(1_000);
+  t.equal(two.heard.fault, undefined);
+  clock.advance(3_000);
+  to.links.check();
+  clock.advance(10_000);
+  t.match(two.heard.fault, { kind: 'timeout' });
 });
 
 t.test('one that dials itself finds out', async (t) => {
