@@ -9,6 +9,7 @@ import type { FetchPlan } from '../../../src/core/fetch-plan.ts';
 import type { PeerView } from '../../../src/actors/swarm/protocol.ts';
 import type { Progress } from '../../../src/actors/transfers/protocol.ts';
 import { rejectsWith, until } from '../../kernel/contract.ts';
+import { ForwardClock } from '../../kernel/fixtures/forward-clock.ts';
 import { Mirror } from '../../support/mirror.ts';
 import { randomBytes } from '../../support/random.ts';
 import {
@@ -347,12 +348,22 @@ t.test('whoever waits for others does not wait for a swarm that has died', async
 t.test('when nothing came for a while of what others promise, nothing of the file is left to them', async (t) => {
   const data = randomBytes('in vain', 16 * MIB);
   const view = (end: number) => ({ ...NOBODY, wanters: 1, elsewhere: [[0, end]] as const });
-  const s = await scene(t, data, honest(data, { view: () => view(data.length) }));
+  const clock = new ForwardClock();
+  const s = await scene(t, data, honest(data, { view: () => view(data.length) }), { clock });
   let turn = 0;
   // Another one each time, as far as the transfers can see.
-  const promises = setInterval(() => s.peers.offer(view(data.length - (++turn % 2))), 100);
+  const promises = setInterval(() => s.peers.offer(view(data.length - (++turn % 2))), 5);
   t.teardown(() => clearInterval(promises));
-  t.match(await fetched(s, s.plan), { source: 'mirror' });
+  const begun = clock.now();
+  const all = fetched(s, s.plan);
+  // The last byte is not promised always.
+  const isAsked = () => s.web.log.some(({ headers }) => headers['range']?.startsWith('bytes=0-') === true);
+  await until(() => {
+    if (!isAsked()) clock.forward(200);
+    return isAsked();
+  });
+  t.ok(clock.now() - begun >= 16_000, 'as long as APT can wait');
+  t.match(await all, { source: 'mirror' });
   t.equal(s.web.copies('/a.deb'), 1);
 });
 
@@ -586,8 +597,12 @@ t.test('wrong bytes of slow peers, hedged with the mirror: the file is right, wh
 
 t.test('jobs that do not end when they are cancelled cannot spoil the file', async (t) => {
   const data = randomBytes('deaf', 3 * MIB);
-  const s = await scene(t, data, honest(data, { deaf: true, block: () => undefined }));
-  t.match(await fetched(s, s.plan), { sha256: hashOf(data), source: 'mirror' });
+  const clock = new ForwardClock();
+  const s = await scene(t, data, honest(data, { deaf: true, block: () => undefined }), { clock });
+  const all = fetched(s, s.plan);
+  await until(() => s.peers.cancelled.size > 0);
+  clock.forward(8_000);
+  t.match(await all, { sha256: hashOf(data), source: 'mirror' });
   s.peers.script = honest(data, {
     block: (_job, start, end) => ({ from: peer('late'), bytes: Buffer.alloc(end - start) }),
   });
