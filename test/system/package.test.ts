@@ -18,9 +18,9 @@ import { Chroot, skipWithoutChroot, suites } from './chroot-base.ts';
 
 t.setTimeout(280_000);
 
-/** What dpkg and APT keep of their own work. */
+/** What dpkg and APT keep of their own work; var/run and var/lock lead to directories of the machine itself. */
 const NOT_OURS =
-  /^(?:var\/(?:lib\/(?:dpkg|apt)|cache\/(?:apt|debconf|ldconfig)|log)|tmp|proc|sys|dev|run|root)(?:\/|$)/;
+  /^(?:var\/(?:lib\/(?:dpkg|apt)|cache\/(?:apt|debconf|ldconfig)|log|run|lock)|tmp|proc|sys|dev|run|root)(?:\/|$)/;
 const CONFIGURATION = 'etc/debtorrent/debtorrent.toml';
 
 function pathsOf(root: string): string[] {
