@@ -15,7 +15,7 @@ import { openSocket, requestText } from '../../support/raw-http.ts';
 import { isWhole, Scene } from '../../support/scene.ts';
 import { MAX_VIEWERS } from '../../../src/gateway/status/viewers.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(240_000);
 
 /** With SCREENSHOTS=DIRECTORY the pictures are kept. */
 const KEEP = process.env['SCREENSHOTS'];
