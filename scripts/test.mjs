@@ -6,8 +6,8 @@ import { readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { ensureBuilt, root } from './lib/ensure.mjs';
 
-/** Test files at a time. Many start daemons and APT, and some machines have two cores. */
-const JOBS = Number(process.env.TEST_JOBS ?? 2);
+/** Test files at a time. Many start daemons and APT, and some machines have two cores; most wait half of their time. */
+const JOBS = Number(process.env.TEST_JOBS ?? 3);
 
 await ensureBuilt();
 // it loads a package, which is sure to be there only now
@@ -19,7 +19,9 @@ const files = readdirSync(directory, { recursive: true, withFileTypes: true })
   .filter((entry) => entry.isFile() && entry.name.endsWith('.test.js'))
   .map((entry) => relative(directory, join(entry.parentPath, entry.name)))
   .filter((file) => patterns.length === 0 || patterns.some((pattern) => file.includes(pattern)))
-  .sort();
+  // backwards, as the longest are those of the whole system: none of these is left alone at the end
+  .sort()
+  .toReversed();
 if (files.length === 0) console.log('no test file has that in its path');
 
 const running = new Set();

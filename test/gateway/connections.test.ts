@@ -108,11 +108,12 @@ t.test('a request that never becomes whole, byte by byte', async (t) => {
   await s.publish('large', randomBytes('large', 4 * 1024 * 1024));
   s.web.rule('/large', { stallAt: 1024 * 1024, until: new Promise((resolve) => setTimeout(resolve, 3_000)) });
   const get = requestText('GET', `/${s.web.host}/large`, s.host);
-  for (const [what, text, answered] of [
+  const cases: (readonly [what: string, text: string, answered: RegExp])[] = [
     ['half a head', 'GET / HTTP/1.1\r\nX: ', /^HTTP\/1\.1 408 [^]*REQUEST_TIMEOUT/],
     ['half a body', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9999\r\n\r\nx', /^HTTP\/1\.1 405 /],
     ['half a head behind an answer that goes on', `${get}GET / HTTP/1.1\r\nX: `, /^(?:HTTP\/1\.1 200 |$)/],
-  ] as const) {
+  ];
+  const drips = async ([what, text, answered]: (typeof cases)[number]) => {
     const { socket, answer } = await halfOpen(s, text);
     const drip = setInterval(() => socket.write('x'), 20);
     t.teardown(() => clearInterval(drip));
@@ -120,7 +121,8 @@ t.test('a request that never becomes whole, byte by byte', async (t) => {
     // writing tells it that the other end is gone
     await until(() => socket.destroyed);
     clearInterval(drip);
-  }
+  };
+  await Promise.all(cases.map(drips));
 });
 
 t.test('who closes its side after its requests is answered, and then the connection is closed', async (t) => {

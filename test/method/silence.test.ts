@@ -12,6 +12,8 @@ import { installInterrupted } from './fixtures/interrupted.ts';
 import { stage } from './fixtures/stage.ts';
 
 t.setTimeout(180_000);
+// They wait for limits of APT's settings most of the time.
+t.jobs = 5;
 
 const data = Buffer.alloc(50_000, 'a package, more or less. ');
 const expected = {
@@ -28,7 +30,7 @@ async function silentStage(t: Test, timeout: number) {
   return { ...rest, ask, targetOf };
 }
 
-t.test('silent on everything: files come from the mirror, with one warning', async (t) => {
+t.test('silent on everything: files come from the mirror, with one warning', { buffered: true }, async (t) => {
   const { daemon, method, ask } = await silentStage(t, 1);
   daemon.control = () => undefined;
   for (const path of ['/healthz', ...paths]) daemon.answer(path, () => undefined);
@@ -41,7 +43,7 @@ t.test('silent on everything: files come from the mirror, with one warning', asy
   t.same(daemon.requests, [], 'nothing else was waited for');
 });
 
-t.test('silent on the control connection alone: files are asked for all the same', async (t) => {
+t.test('silent on the control connection alone: files are asked for all the same', { buffered: true }, async (t) => {
   const { daemon, method, ask } = await silentStage(t, 1);
   daemon.control = () => undefined;
   for (const path of paths) daemon.serve(path, data);
@@ -50,7 +52,7 @@ t.test('silent on the control connection alone: files are asked for all the same
   t.notOk(method.said.some(({ code }) => code === 104));
 });
 
-t.test('a daemon that has nothing to say is none that is silent', async (t) => {
+t.test('a daemon that has nothing to say is none that is silent', { buffered: true }, async (t) => {
   const { daemon, method, ask } = await silentStage(t, 3);
   const [first = '', waiting = '', last = ''] = paths;
   for (const path of paths) daemon.serve(path, data);
@@ -71,7 +73,7 @@ t.test('a daemon that has nothing to say is none that is silent', async (t) => {
   for (const path of [waiting, last]) t.equal((await method.answer(daemon.uri(path))).code, 201);
 });
 
-t.test('the method itself stood still, as after Ctrl-Z: what came meanwhile counts', async (t) => {
+t.test('the method itself stood still, as after Ctrl-Z: what came meanwhile counts', { buffered: true }, async (t) => {
   const { daemon, method, ask, targetOf } = await silentStage(t, 3);
   const [path = ''] = paths;
   let held: ServerResponse | undefined;
@@ -95,7 +97,7 @@ t.test('the method itself stood still, as after Ctrl-Z: what came meanwhile coun
 
 t.test(
   'the daemon is stopped in the middle: APT gets the rest from the mirror',
-  { skip: skipWithoutApt },
+  { skip: skipWithoutApt, buffered: true },
   async (t) => {
     const names = Array.from({ length: 20 }, (_, n) => `pkg${n}`);
     const scene = await Scene.start(t, { state: { add: names.map((name) => ({ name })) } });

@@ -6,8 +6,9 @@ export interface Fault {
   readonly hold?: Promise<unknown>;
   /** Bytes a second of the body. */
   readonly rate?: number;
-  /** Byte of the body after which nothing more comes, or nothing until `until` settles. */
+  /** Byte of the body after which nothing more comes. */
   readonly stallAt?: number;
+  /** When it settles the rate and the stall are over, also for answers under way. */
   readonly until?: Promise<unknown>;
   /** Byte of the body after which the connection is closed. */
   readonly truncateAt?: number;

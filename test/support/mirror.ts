@@ -206,6 +206,8 @@ export class Mirror {
     const rate = fault.rate ?? this.#options.connectionRate;
     const chunk = rate === undefined ? CHUNK : Math.max(Math.ceil(rate / 50), 1);
     const stops = [fault.stallAt, fault.truncateAt, fault.resetAt].filter((stop) => stop !== undefined);
+    let slow = rate !== undefined;
+    void fault.until?.then(() => (slow = false));
     const began = Date.now();
     for (let position = 0; ;) {
       if (position === fault.stallAt) await closing(socket, fault.until ?? new Promise(() => undefined));
@@ -228,7 +230,7 @@ export class Mirror {
       );
       request.sent += part.length;
       position = stop;
-      if (rate !== undefined) await closing(socket, sleep(began + (position / rate) * 1000 - Date.now()));
+      if (slow && rate !== undefined) await closing(socket, sleep(began + (position / rate) * 1000 - Date.now()));
     }
     if (fault.chunked !== undefined) await write(socket, '0\r\n\r\n');
   }

@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import t, { type Test } from 'tap';
 import { buildDeb } from '../../scripts/deb/main.ts';
 import { run, type RunResult } from '../support/process.ts';
@@ -23,8 +23,10 @@ const NOT_OURS =
   /^(?:var\/(?:lib\/(?:dpkg|apt)|cache\/(?:apt|debconf|ldconfig)|log)|tmp|proc|sys|dev|run|root)(?:\/|$)/;
 const CONFIGURATION = 'etc/debtorrent/debtorrent.toml';
 
+/** Without what links lead to: var/run leads to that of the machine, where others come and go. */
 function pathsOf(root: string): string[] {
-  const names = readdirSync(root, { recursive: true, encoding: 'utf8' });
+  const entries = readdirSync(root, { recursive: true, withFileTypes: true });
+  const names = entries.map(({ parentPath, name }) => relative(root, join(parentPath, name)));
   return names.filter((name) => !NOT_OURS.test(name)).toSorted();
 }
 

@@ -11,7 +11,7 @@ import { signedPlan, startFetchStack, temporaryDirectory } from '../fixtures/fet
 import { honest, NOBODY, ScriptedPeers, TORRENT } from '../fixtures/scripted-peers.ts';
 
 const MIB = 1024 * 1024;
-t.setTimeout(120_000);
+t.setTimeout(240_000);
 
 /** A mirror and peers that have the same; `fetch` is for one of its files. */
 async function scene(t: Test, files: Readonly<Record<string, Buffer>>) {

@@ -15,7 +15,7 @@ import { openSocket, requestText } from '../../support/raw-http.ts';
 import { isWhole, Scene } from '../../support/scene.ts';
 import { MAX_VIEWERS } from '../../../src/gateway/status/viewers.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(240_000);
 
 /** With SCREENSHOTS=DIRECTORY the pictures are kept. */
 const KEEP = process.env['SCREENSHOTS'];
@@ -140,7 +140,9 @@ t.test('the status page', { skip: skipWithoutChromium || skipWithoutApt }, async
     }
     const page = pages.get('light') as Page;
     t.match(await page.locator('#now').textContent(), 'Nothing is being fetched');
-    mirror.rule(/firefox|libreoffice/, { rate: 0.1 * MIB });
+    let looked = () => undefined as void;
+    const isLooked = new Promise<void>((resolve) => (looked = resolve));
+    mirror.rule(/firefox|libreoffice/, { rate: 0.1 * MIB, until: isLooked });
     const answers = [scene.get(file('firefox-esr').path), scene.get(file('firefox-esr').path)];
     answers.push(scene.get(file('libreoffice-core').path));
     const bar = page.getByRole('progressbar', { name: /firefox/ });
@@ -154,6 +156,7 @@ t.test('the status page', { skip: skipWithoutChromium || skipWithoutApt }, async
     for (const [name, each] of pages) await picture(each, `during-${name}`);
     for (const name of ['light', 'phone']) await isFit(t, pages.get(name) as Page, name);
     mirror.clearRules();
+    looked();
     t.ok((await Promise.all(answers)).slice(0, 2).every((answer) => isWhole(answer, file('firefox-esr'))));
     await page.getByText('Nothing is being fetched').waitFor();
     t.match(await page.locator('#mirrors').textContent(), /127\.0\.0\.1.*answers/s);
