@@ -69,6 +69,8 @@ export interface PackagesParser {
   stop(): Promise<void>;
 }
 
+/** Milliseconds: many files may have to go. */
+const ROOM_MS = 60_000;
 /** A Release that was confirmed is looked at again after this, in milliseconds. */
 const CONFIRM_MS = 30_000;
 const MAX_CONFIRMED = 1024;
@@ -78,7 +80,7 @@ const NO_SUBJECT = { origin: '', codename: '', suite: '', component: '', archite
 /** Reads the saved catalogue; resolves when the gateway goes by it. Nothing is parsed for that. */
 export async function createPackagesParser(deps: PackagesParserDeps): Promise<PackagesParser> {
   const { catalogueDir: dir, fetcher, gateway, room, clock, log, programs } = deps;
-  const store = new CatalogueStore(dir, log);
+  const store = new CatalogueStore(dir, log, (bytes) => room.within(ROOM_MS).ask('makeRoom', bytes));
   const loaded = await store.open();
   const ending = new AbortController();
   const { signal } = ending;
