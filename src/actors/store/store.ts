@@ -212,6 +212,8 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
       flushes.rush();
       return io(partials.open(key, size ?? 0, resume, (granted) => room.make(size ?? 0, granted)));
     },
+    growPartial: (key, size) =>
+      io(partials.grow(key, size, (granted) => room.make(size, granted)).then(() => true as const)),
     makeRoom: (size) => io(room.makeOnDisk(size).then(() => true as const)),
     checkpoint: (key, ranges) => quietly(partials.checkpoint(key, ranges), 'a partial file was not noted'),
     commit: (key, sha256, size, lastModified) =>

@@ -195,6 +195,7 @@ export class Transfer {
     this.#cached = undefined;
     if (this.#state === 'fetching') return;
     this.#state = 'fetching';
+    this.#content.grow().catch((error: unknown) => this.#fail(faultOf(error)));
     this.#waiters.wakeAll();
   }
 
