@@ -39,6 +39,7 @@ runThread(async ({ boot, ref, log }) => {
     keyrings: trusted,
     // Whoever holds the key of a private swarm may have all that its members verify.
     publicKeyrings: settings.swarmKey === undefined ? open : trusted,
+    namedKeyrings: [...keyrings, ...shared],
     fetcher: ref<FetcherProtocol>('fetcher'),
     gateway: ref<CatalogueReaderProtocol>('gateway'),
     room: ref<RoomProtocol>('room'),

@@ -1,11 +1,11 @@
 /** Caches on file systems that differ from what a disk usually has: without a size, in two pieces, or partly another user's. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { MAIN } from '../support/daemon.ts';
-import { run, until } from '../support/process.ts';
+import { run, skipWithout, until } from '../support/process.ts';
 import { isWhole, Scene } from '../support/scene.ts';
 import { skipWithoutMount } from '../support/tmpfs.ts';
 
@@ -63,6 +63,43 @@ t.test('a cache of which a part is mounted from elsewhere is refused in one line
   );
   t.same(readdirSync(join(cacheDir, 'partial')), []);
   t.same(readdirSync(other), []);
+});
+
+/** As vfat, or a share of another system: who may do what was said when it was mounted. */
+const skipWithoutBindfs = skip || skipWithout('bindfs');
+
+t.test('a file system without permissions works, and is told of', { skip: skipWithoutBindfs }, async (t) => {
+  const below = mkdtempSync(join(tmpdir(), 'dt-below-'));
+  t.teardown(() => rmSync(below, { recursive: true }));
+  for (const [perms, warning] of [
+    ['a=rwX', 'every user of this machine can alter the cache'],
+    ['u=rwX,go=rX', 'the file system of cache-dir has no permissions'],
+  ] as const) {
+    const disk = mountPoint(t);
+    execFileSync('bindfs', ['--chmod-ignore', '--chown-ignore', `--perms=${perms}`, below, disk]);
+    const cacheDir = join(disk, 'cache');
+    const scene = await Scene.start(t, { state: { add: [{ name: 'kept', size: 300_000 }] }, daemon: { cacheDir } });
+    const { archive, daemon, mirror } = scene;
+    await scene.adopt();
+    t.ok(isWhole(await scene.get(archive.file('kept').path), archive.file('kept')));
+    await until('it is kept', async () => (await daemon.status()).transfers.length === 0);
+    t.equal(daemon.logged(warning).length, 1, warning);
+    await daemon.stop();
+    await daemon.start();
+    await mirror.down();
+    const again = await scene.get(archive.file('kept').path);
+    t.match(again.headers, { 'x-debtorrent-source': 'cache' });
+    t.ok(isWhole(again, archive.file('kept')));
+    await daemon.close();
+  }
+});
+
+t.test('a cache directory that others may write to is told of', async (t) => {
+  const cacheDir = mkdtempSync(join(tmpdir(), 'dt-open-'));
+  t.teardown(() => rmSync(cacheDir, { recursive: true }));
+  chmodSync(cacheDir, 0o777);
+  const { daemon } = await Scene.start(t, { state: { add: [] }, daemon: { cacheDir } });
+  t.match(daemon.logged('every user of this machine can alter the cache'), [`"path":"${cacheDir}"`]);
 });
 
 const skipWithoutRoot = process.geteuid?.() !== 0 && 'only root can give permissions up';

@@ -51,6 +51,7 @@ const MAX_SEGMENT_BYTES = 1024 * 1024 * 1024;
 export class CatalogueStore {
   readonly dir: string;
   readonly #log: Logger;
+  readonly #makeRoom: (bytes: number) => Promise<unknown>;
   /** Written, but in no settled state yet. */
   readonly #fresh = new Set<SegmentFile>();
   /** Being written: an archive may come from several mirrors at a time, and each has the same segments. */
@@ -58,9 +59,11 @@ export class CatalogueStore {
   /** What the last settled state names. */
   #settled = new Set<SegmentFile>();
 
-  constructor(dir: string, log: Logger) {
+  /** `makeRoom` is asked when the disk is full. */
+  constructor(dir: string, log: Logger, makeRoom: (bytes: number) => Promise<unknown> = () => Promise.resolve()) {
     this.dir = dir;
     this.#log = log;
+    this.#makeRoom = makeRoom;
   }
 
   /** Throws only when the directory cannot be made. */
@@ -96,16 +99,13 @@ export class CatalogueStore {
     const segment = Buffer.from(memory);
     const name = `${createHash('sha256').update(segment).digest('hex').slice(0, 40)}.seg` as SegmentFile;
     this.#fresh.add(name);
-    let writing = this.#writing.get(name);
-    if (writing === undefined) {
-      writing = this.#writeUnlessThere(name, segment).finally(() => this.#writing.delete(name));
-      this.#writing.set(name, writing);
-    }
-    await writing;
+    await this.#ensure(name, segment);
     return name;
   }
 
-  async save(state: PersistedState): Promise<void> {
+  /** With the segments that it names, should somebody have taken them away. What was saved before stays when it fails. */
+  async save(state: PersistedState, segments: ReadonlyMap<SegmentFile, SharedArrayBuffer>): Promise<void> {
+    for (const [name, memory] of segments) await this.#ensure(name, Buffer.from(memory));
     const body = JSON.stringify(state);
     await this.#write(STATE, Buffer.from(`${JSON.stringify([FORMAT, checksum(body)])}\n${body}`));
   }
@@ -119,6 +119,12 @@ export class CatalogueStore {
       if (this.#settled.has(name) || this.#fresh.has(name)) continue;
       await rm(join(this.dir, name), { force: true }).catch(() => undefined);
     }
+  }
+
+  /** Whether what was settled last is there still: somebody may have emptied the cache by hand. */
+  async isThere(): Promise<boolean> {
+    const names = new Set(await readdir(this.dir).catch(() => []));
+    return [STATE, ...this.#settled].every((name) => names.has(name));
   }
 
   /** Deletes what no state names and what a killed process left unfinished. */
@@ -158,6 +164,14 @@ export class CatalogueStore {
     return segments;
   }
 
+  #ensure(name: SegmentFile, data: Buffer): Promise<void> {
+    const under = this.#writing.get(name);
+    if (under !== undefined) return under;
+    const writing = this.#writeUnlessThere(name, data).finally(() => this.#writing.delete(name));
+    this.#writing.set(name, writing);
+    return writing;
+  }
+
   async #writeUnlessThere(name: SegmentFile, data: Buffer): Promise<void> {
     const there = await stat(join(this.dir, name)).catch(() => undefined);
     if (there?.size === data.length) return;
@@ -169,8 +183,16 @@ export class CatalogueStore {
     }
   }
 
-  #write(name: string, data: Buffer): Promise<void> {
-    return replaceFile(join(this.dir, name), data, { flushed: true });
+  async #write(name: string, data: Buffer): Promise<void> {
+    const write = () => replaceFile(join(this.dir, name), data, { flushed: true });
+    await mkdir(this.dir, { recursive: true, mode: 0o700 });
+    try {
+      await write();
+    } catch (error) {
+      if (storeError(error).code !== 'STORE_FULL') throw error;
+      await this.#makeRoom(data.length);
+      await write();
+    }
   }
 }
 

@@ -10,6 +10,7 @@ import type { Logger } from '../../core/logging.ts';
 import { replaceFile } from '../replace-file.ts';
 import { isSources, keysInSources } from './inline-keys.ts';
 import { Turnstile } from './load-queue.ts';
+import type { LostKeyrings } from './lost-keyrings.ts';
 import { isKeybox, readKeys, sortKeys } from './openpgp-keys.ts';
 
 export interface Keyrings {
@@ -28,11 +29,10 @@ export interface KeyringSourceDeps {
   readonly name: string;
   /** The keyrings' paths as of now, sources with keys in them among them; those that are not there are left out. */
   readonly list: () => Promise<readonly string[]>;
+  readonly lost: LostKeyrings;
   readonly log: Logger;
 }
 
-/** Bytes; Debian's has some 50 KB. */
-const MAX_KEYRING_BYTES = 16 * 1024 * 1024;
 const MAX_KEYRINGS = 500;
 /** Keyboxes are given to gpgv one by one. */
 const MAX_KEYBOXES = 30;
@@ -48,8 +48,8 @@ export class KeyringSource {
   #current: Keyrings | undefined;
   /** Paths, sizes and times that `#current` was made from. */
   #seen = '';
-  /** The common file is as it should be. */
-  #written = false;
+  /** The common file is as it should be, of all keyrings. */
+  #final = false;
   /** What `#current` was put together from. */
   #parts: readonly Part[] = [];
   #sorting: Promise<Keyrings> | undefined;
@@ -68,16 +68,16 @@ export class KeyringSource {
     const digest = createHash('sha256');
     const paths: string[] = [];
     for (const path of (await this.#deps.list()).slice(0, MAX_KEYRINGS)) {
-      const found = await stat(path).catch(() => undefined);
-      if (!found?.isFile() || found.size > MAX_KEYRING_BYTES) continue;
+      const found = await this.#deps.lost.look(path);
+      if (found === undefined) continue;
       paths.push(path);
-      digest.update(`${path}\0${found.size}\0${found.mtimeMs}\0${found.ino}\0`);
+      digest.update(`${path}\0${found.size}\0${found.mtimeMs}\0${found.ctimeMs}\0${found.ino}\0`);
     }
     const seen = digest.digest('hex');
     const current = this.#seen === seen ? this.#current : undefined;
     if (current && (await areThere([current.files[0], ...current.later]))) return current;
     const built = await this.#build(paths);
-    if (this.#written) {
+    if (this.#final) {
       this.#current = built;
       this.#seen = seen;
     }
@@ -85,21 +85,23 @@ export class KeyringSource {
   }
 
   async #build(paths: readonly string[]): Promise<Keyrings> {
-    const { dir, name, log } = this.#deps;
+    const { dir, name, lost, log } = this.#deps;
+    let complete = true;
     const parts: Part[] = [];
     const later: Buffer[] = [];
     const boxes: string[] = [];
     const stamp = createHash('sha256');
     for (const path of paths) {
-      const file = await readFile(path).catch(() => undefined);
-      if (file?.length === 0) continue;
-      const keys = file && (isSources(path) ? keysInSources(file.toString('utf8')) : readKeys(file));
+      const file = await lost.read(path);
+      complete &&= file !== undefined;
+      if (file === undefined || file.length === 0) continue;
+      const keys = isSources(path) ? keysInSources(file.toString('utf8')) : readKeys(file);
       if (keys) {
         const sorted = sortKeys(keys);
         parts.push({ path, keys: sorted.common });
         later.push(sorted.later);
         if (sorted.later.length > 0) log.warn({ path }, 'keys of version 5 or later are not given to gpgv');
-      } else if (file && isKeybox(file) && boxes.length < MAX_KEYBOXES) {
+      } else if (isKeybox(file) && boxes.length < MAX_KEYBOXES) {
         boxes.push(path);
         stamp.update(file);
       } else log.warn({ path }, 'keyring cannot be read and is left out');
@@ -109,7 +111,8 @@ export class KeyringSource {
     const more = { path: join(dir, `${name}-later.gpg`), keys: Buffer.concat(later) };
     const keys = Buffer.concat(parts.map((part) => part.keys));
     const hasMore = more.keys.length > 0;
-    this.#written = (await this.#put(target, keys)) && (!hasMore || (await this.#put(more.path, more.keys)));
+    const written = (await this.#put(target, keys)) && (!hasMore || (await this.#put(more.path, more.keys)));
+    this.#final = written && complete;
     return {
       files: [target, ...boxes],
       later: hasMore ? [more.path] : [],

@@ -17,6 +17,7 @@ import type { CatalogueReaderProtocol, FetcherProtocol, RoomProtocol } from './c
 import { defaultUses } from './default-uses.ts';
 import { IndexKeeper } from './index-keeper.ts';
 import { KeyringSource } from './keyrings.ts';
+import { LostKeyrings } from './lost-keyrings.ts';
 import { machineArchitecture } from './machine-architecture.ts';
 import { Publisher, type Snapshot } from './publisher.ts';
 import { ReleaseCheck } from './release-check.ts';
@@ -49,6 +50,8 @@ export interface PackagesParserDeps {
   readonly keyrings: () => Promise<readonly string[]>;
   /** Paths of the keyrings whose archives may be shared with peers. */
   readonly publicKeyrings: () => Promise<readonly string[]>;
+  /** Those of both that the configuration names, which are to be there. */
+  readonly namedKeyrings?: readonly string[];
   /** Whether a Release past its Valid-Until is refused. Default: true. */
   readonly checkValidUntil?: boolean;
   /** Debian's name of the architecture that is loaded when nothing is known. Default: dpkg's. */
@@ -66,6 +69,8 @@ export interface PackagesParser {
   stop(): Promise<void>;
 }
 
+/** Milliseconds: many files may have to go. */
+const ROOM_MS = 60_000;
 /** A Release that was confirmed is looked at again after this, in milliseconds. */
 const CONFIRM_MS = 30_000;
 const MAX_CONFIRMED = 1024;
@@ -75,14 +80,15 @@ const NO_SUBJECT = { origin: '', codename: '', suite: '', component: '', archite
 /** Reads the saved catalogue; resolves when the gateway goes by it. Nothing is parsed for that. */
 export async function createPackagesParser(deps: PackagesParserDeps): Promise<PackagesParser> {
   const { catalogueDir: dir, fetcher, gateway, room, clock, log, programs } = deps;
-  const store = new CatalogueStore(dir, log);
+  const store = new CatalogueStore(dir, log, (bytes) => room.within(ROOM_MS).ask('makeRoom', bytes));
   const loaded = await store.open();
   const ending = new AbortController();
   const { signal } = ending;
+  const lost = new LostKeyrings(log, deps.namedKeyrings);
   const check = new ReleaseCheck({
     verifier: new SignatureVerifier({ dir, signal, ...programs }),
-    trusted: new KeyringSource({ dir, name: 'trusted', list: deps.keyrings, log }),
-    sharing: new KeyringSource({ dir, name: 'public', list: deps.publicKeyrings, log }),
+    trusted: new KeyringSource({ dir, name: 'trusted', list: deps.keyrings, lost, log }),
+    sharing: new KeyringSource({ dir, name: 'public', list: deps.publicKeyrings, lost, log }),
     checkValidUntil: deps.checkValidUntil ?? true,
     swarm: deps.swarmKey && ` ${torrentId(NO_SUBJECT, deps.swarmKey)}`,
     clock,

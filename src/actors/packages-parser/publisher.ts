@@ -30,8 +30,8 @@ export interface PublisherDeps {
 /** Milliseconds that the gateway may take. */
 const GATEWAY_MS = 30_000;
 const RETRY_MS = 2_000;
-/** A full disk has room again when somebody makes some. */
-const SAVE_AGAIN_MS = 30_000;
+/** A full disk has room again when somebody makes some, and what was saved may be gone when somebody empties the cache. */
+const LOOK_MS = 30_000;
 
 export class Publisher {
   readonly #deps: PublisherDeps;
@@ -42,7 +42,7 @@ export class Publisher {
   #told: Snapshot | undefined;
   #saved: Snapshot | undefined;
   #retry: { clear(): void } | undefined;
-  #saveAgain: { clear(): void } | undefined;
+  #look: { clear(): void } | undefined;
   #stopped = false;
 
   constructor(deps: PublisherDeps) {
@@ -73,7 +73,7 @@ export class Publisher {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#retry?.clear();
-    this.#saveAgain?.clear();
+    this.#look?.clear();
     await this.#telling.idle();
     await this.#saving.idle();
   }
@@ -96,18 +96,23 @@ export class Publisher {
 
   async #save(): Promise<void> {
     const state = this.#state;
-    this.#saveAgain?.clear();
-    if (this.#saved === state) return;
-    try {
-      await this.#deps.store.save(state.saved);
-      this.#saved = state;
-    } catch (error) {
-      this.#saved = undefined;
-      this.#deps.log.warn({ err: asDebtorrentError(error) }, 'the catalogue cannot be saved');
-      if (this.#stopped) return;
-      this.#saveAgain = this.#deps.clock.setTimeout(() => void this.#saving.run(), SAVE_AGAIN_MS);
+    this.#look?.clear();
+    if (this.#saved !== state) {
+      try {
+        await this.#deps.store.save(state.saved, state.update.segments);
+        this.#saved = state;
+      } catch (error) {
+        this.#saved = undefined;
+        this.#deps.log.warn({ err: asDebtorrentError(error) }, 'the catalogue cannot be saved');
+      }
+      await this.#settle();
     }
-    await this.#settle();
+    if (!this.#stopped) this.#look = this.#deps.clock.setTimeout(() => void this.#saveAgain(), LOOK_MS);
+  }
+
+  async #saveAgain(): Promise<void> {
+    if (!(await this.#deps.store.isThere())) this.#saved = undefined;
+    if (!this.#stopped) await this.#saving.run();
   }
 
   async #settle(): Promise<void> {

@@ -90,6 +90,16 @@ export class Partials {
     });
   }
 
+  /** The size of an open file has become known: its bytes count from now on, and `makeRoom` is asked as in `open`. */
+  grow(key: TransferKey, size: number, makeRoom: (granted: () => void) => Promise<void>): Promise<void> {
+    return this.#inOrder(key, async (path) => {
+      if (!this.#reserved.has(path)) return;
+      this.#granted.delete(path);
+      this.#reserved.set(path, size);
+      await makeRoom(() => this.#granted.add(path));
+    });
+  }
+
   checkpoint(key: TransferKey, ranges: Ranges): Promise<void> {
     return this.#inOrder(key, async (path) => {
       if (this.#reserved.has(path)) await this.#writeNote(path, ranges);

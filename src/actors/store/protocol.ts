@@ -47,6 +47,8 @@ export interface StoreProtocol {
    * earlier one is emptied. Fails with STORE_FULL when there is no room, STORE_IO when the directory cannot be used.
    */
   openPartial(key: TransferKey, size: number | undefined, resume: boolean): PartialFile;
+  /** The partial file that is open will have `size` bytes, which was not known before; STORE_FULL if there is no room. */
+  growPartial(key: TransferKey, size: number): true;
   /** Makes room on the disk for `size` bytes that others write into the cache directory; STORE_FULL if there is none. */
   makeRoom(size: number): true;
   /** Notes which ranges of a partial file are written, so that a transfer after a crash resumes. */

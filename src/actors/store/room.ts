@@ -84,7 +84,9 @@ export class Room {
       await (this.#makingFiles ??= this.#makeFiles().finally(() => (this.#makingFiles = undefined)));
     }
     if (this.#free().freeBytes < wanted) {
-      await this.#evict(this.#bytes - (wanted - this.#look().freeBytes));
+      const missing = wanted - this.#look().freeBytes;
+      // What will never fit is not worth the files that are there.
+      if (missing <= this.#evictableBytes(missing)) await this.#evict(this.#bytes - missing);
       if (this.#look().freeBytes < wanted) throw new DebtorrentError('STORE_FULL', `no room for ${size} bytes`);
     }
     // Until the next look, what is promised is taken.
@@ -121,6 +123,13 @@ export class Room {
   /** That could be removed. */
   get #bytes(): number {
     return this.#deps.files.bytes + this.#deps.partials.parkedBytes;
+  }
+
+  /** What can go now, least recently used first, up to about `enough`. */
+  #evictableBytes(enough: number): number {
+    const { files, partials } = this.#deps;
+    const first = files.evictable(this.#bytes - enough, (entry) => this.#pinned(entry));
+    return first.reduce((bytes, sha256) => bytes + (files.get(sha256)?.size ?? 0), partials.parkedBytes);
   }
 
   /** Removes files until at most so many bytes are left, and so many of the finished ones have gone. */

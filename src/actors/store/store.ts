@@ -7,7 +7,7 @@
  * the disk, are handed over.
  */
 import { closeSync, futimesSync, mkdirSync, openSync, renameSync, statSync, type BigIntStats } from 'node:fs';
-import { chmod, rm, stat, utimes } from 'node:fs/promises';
+import { rm, stat, utimes } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import { isRecent, type DatedClock } from '../../core/clock.ts';
@@ -16,6 +16,7 @@ import { parseSha256, type Sha256 } from '../../core/ids.ts';
 import type { Logger } from '../../core/logging.ts';
 import type { Behaviour } from '../../kernel/protocol.ts';
 import { settledWithin } from '../../kernel/settled-within.ts';
+import { closeToOthers, isReadOnly } from './closed.ts';
 import { FlushQueue } from './flush-queue.ts';
 import { InOrder } from './in-order.ts';
 import { layoutOf, makeDirectories, makeFanOut, requireMoves } from './layout.ts';
@@ -62,11 +63,6 @@ function openDated(path: string, date: number, lastModified: string | undefined)
   }
 }
 
-/** Of the file system: a disk with faults becomes so. A cache that can only be read is still a cache. */
-function isReadOnly(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === 'EROFS';
-}
-
 /** HTTP-date. */
 function modified(found: BigIntStats): string {
   return new Date(Number(found.mtimeMs)).toUTCString();
@@ -97,11 +93,7 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
   try {
     await makeDirectories(layout);
     await requireMoves(layout);
-    await chmod(layout.partials, 0o700).catch((error: unknown) => {
-      if (!isReadOnly(error)) throw error;
-      const reason = 'what is in the cache is served, and nothing is added';
-      log.warn({ path: deps.root, code: 'STORE_IO', reason }, 'cache-dir is on a read-only file system');
-    });
+    await closeToOthers(layout, log);
   } catch (error) {
     throw new DebtorrentError('STORE_IO', `cache-dir ${deps.root}: ${(error as Error).message}`);
   }
@@ -220,6 +212,8 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
       flushes.rush();
       return io(partials.open(key, size ?? 0, resume, (granted) => room.make(size ?? 0, granted)));
     },
+    growPartial: (key, size) =>
+      io(partials.grow(key, size, (granted) => room.make(size, granted)).then(() => true as const)),
     makeRoom: (size) => io(room.makeOnDisk(size).then(() => true as const)),
     checkpoint: (key, ranges) => quietly(partials.checkpoint(key, ranges), 'a partial file was not noted'),
     commit: (key, sha256, size, lastModified) =>

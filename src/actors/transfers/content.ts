@@ -7,6 +7,7 @@ import { closeSync, openSync } from 'node:fs';
 import type { Clock } from '../../core/clock.ts';
 import { transferKey, type FetchPlan, type Identity } from '../../core/fetch-plan.ts';
 import type { ReadyMark } from '../../core/ready-mark.ts';
+import { SMALL_FILE_BYTES } from '../../core/job-size.ts';
 import { RangeSet, type ByteRange } from '../../core/range-set.ts';
 import type { Sha256, TransferKey } from '../../core/ids.ts';
 import type { ActorRef } from '../../kernel/protocol.ts';
@@ -110,6 +111,12 @@ export class Content {
     this.#have = RangeSet.from(partial.ranges);
     this.resumed = this.#have.bytes > 0;
     this.#givenEarlier = this.resumed;
+  }
+
+  /** Has room made for what only its answer said the size of. Rejects with STORE_FULL if there is none. */
+  async grow(): Promise<void> {
+    if (this.#planned !== undefined || this.size === undefined || this.size <= SMALL_FILE_BYTES) return;
+    await this.#deps.store.ask('growPartial', this.#key, this.size);
   }
 
   /** Takes a finished file of the store whose hash is to be checked again. */

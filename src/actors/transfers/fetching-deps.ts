@@ -29,8 +29,9 @@ export interface FetchingDeps extends JobsDeps {
 
 /** What the transfer hears. Nothing is fetched any more after `complete`, until `startOver`, and after the last two. */
 export interface FetchingEvents {
-  /** A mirror's headers were accepted, or the first bytes came from peers. */
+  /** A mirror's headers were accepted. */
   started(): void;
+  /** Bytes came, or can be read now. */
   progressed(): void;
   /** All bytes are there, and nobody writes to them. */
   complete(size: number): void;

@@ -30,7 +30,6 @@ export class Fetching {
   #restarts = 0;
   /** Peers are being asked what they have. */
   #seeking = false;
-  #begun = false;
 
   constructor(deps: FetchingDeps, options: FetchingOptions, events: FetchingEvents) {
     this.#deps = deps;
@@ -160,16 +159,13 @@ export class Fetching {
     const { directory } = this.#deps;
     if (this.#together !== undefined) return this.#together.seek();
     if (directory === undefined || !PeerSide.suits(plan) || !directory.near(plan.torrents)) return undefined;
-    const [events, isActive] = [this.#events, () => this.#state === 'fetching'];
+    const events = this.#events;
+    const isActive = () => this.#state === 'fetching';
     this.#together = new Together({ ...this.#deps, directory }, this.#options, this.#mirror, {
       get active() {
         return isActive();
       },
-      progressed: () => {
-        if (!this.#begun) events.started();
-        this.#begun = true;
-        events.progressed();
-      },
+      progressed: () => events.progressed(),
       ready: () => this.#pump(),
       lost: () => this.#lost(),
       spoilt: () => this.#voided(),

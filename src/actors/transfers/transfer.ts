@@ -64,6 +64,7 @@ export class Transfer {
     this.#fetching = new Fetching({ ...deps, register: (job: JobId) => deps.register(job, this) }, options, {
       started: () => this.#started(),
       progressed: () => {
+        if (this.#state === 'starting') this.#started();
         this.#ready.progressed();
         this.#waiters.progressed((position) => this.#content.available(position));
       },
@@ -194,6 +195,7 @@ export class Transfer {
     this.#cached = undefined;
     if (this.#state === 'fetching') return;
     this.#state = 'fetching';
+    this.#content.grow().catch((error: unknown) => this.#fail(faultOf(error)));
     this.#waiters.wakeAll();
   }
 

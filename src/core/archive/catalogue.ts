@@ -198,16 +198,25 @@ export class Catalogue {
     return this.#diverged.has(state.key) && !state.acquireByHash;
   }
 
+  /**
+   * As the newest index has it. Nothing where two indexes that are in force differ: archives that share a pool, of which
+   * one lists a file as it was before it was made anew. Only clients know by which of them they go.
+   */
   #lookupPackage(key: string, rest: string) {
     let best: { table: Table; hit: { sha256: Sha256; size: number }; date: number; guess: number } | undefined;
+    let inForce: Sha256 | undefined;
     for (const { adopted, guess, within } of this.#bases.get(key) ?? []) {
       if (best && guess > best.guess) break;
       if (this.#isVague(adopted) || !rest.startsWith(within)) continue;
       for (const table of adopted.tables) {
-        const date = table.index.segment?.date ?? 0;
-        if (best && date <= best.date) continue;
         const hit = table.segment.lookup(rest);
-        if (hit) best = { table, hit, date, guess };
+        if (!hit) continue;
+        if (table.index.status === 'loaded') {
+          if (inForce !== undefined && inForce !== hit.sha256) return undefined;
+          inForce = hit.sha256;
+        }
+        const date = table.index.segment?.date ?? 0;
+        if (!best || date > best.date) best = { table, hit, date, guess };
       }
     }
     return best;

@@ -1,9 +1,12 @@
 /** A disk without room for the catalogue: nothing is left behind, and what could not be saved is saved when there is. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import type { RoomProtocol } from '../../../src/actors/packages-parser/collaborators.ts';
 import { systemClock, type DatedClock } from '../../../src/core/clock.ts';
+import { spawn } from '../../../src/kernel/actor.ts';
+import { Recorder } from '../../kernel/fixtures/recorder.ts';
 import { Archive } from '../../support/archive.ts';
 import { makeKeys } from '../../support/keys.ts';
 import { skipWithout, until } from '../../support/process.ts';
@@ -85,4 +88,55 @@ t.test('a full disk', { skip }, async (t) => {
     rmSync(others);
     await until('it is, though nothing else has changed', () => state().includes('"diverged":true'));
   });
+
+  await t.test('room is made for the state', async (t) => {
+    const asked: number[] = [];
+    const makeRoom = (bytes: number) => {
+      asked.push(bytes);
+      rmSync(others, { force: true });
+      return true as const;
+    };
+    const room = spawn<RoomProtocol>({ name: 'room', log: new Recorder(), behaviour: { makeRoom } });
+    t.teardown(() => room.stop());
+    await s.restart({ room: room.ref });
+    await s.release();
+    await until('it is as it was', () => !readFileSync(join(dir, 'state.json'), 'utf8').includes('"diverged"'));
+    fill(0);
+    s.warnings.length = 0;
+    s.parser.tell('releaseUnsigned', s.url('dists/trixie'));
+    await until('it is saved', () => readFileSync(join(dir, 'state.json'), 'utf8').includes('"diverged":true'));
+    t.equal(asked.at(-1), statSync(join(dir, 'state.json')).size);
+    t.same(s.warnings, []);
+  });
+});
+
+t.test('a catalogue that was removed by hand is saved again', { skip: skipWithout('gpg', 'gpgv') }, async (t) => {
+  const keys = makeKeys();
+  const archive = new Archive({ keys, seed: t.name, compressions: ['gz'] }).publish({ add: [{ name: 'hello' }] });
+  const s = new ParserScene(archive);
+  const dir = s.catalogueDir;
+  t.teardown(async () => {
+    await s.close();
+    archive.close();
+    keys.close();
+  });
+  await s.start({ clock: quickClock });
+  await s.release();
+  await s.use(s.meta(`${PACKAGES}.gz`));
+  const saved = (): string[] =>
+    (existsSync(dir) ? readdirSync(dir) : []).filter((name) => /json|seg/.test(name)).sort();
+  await until('it is saved', () => saved().length === 3);
+  const before = saved();
+  for (const remove of [
+    () => rmSync(dir, { recursive: true }),
+    () => rmSync(join(dir, 'state.json')),
+    () => before.filter((name) => name.endsWith('.seg')).forEach((name) => rmSync(join(dir, name))),
+  ]) {
+    remove();
+    await until('it is there again', () => saved().join() === before.join());
+    s.warnings.length = 0;
+    await s.restart({ clock: quickClock });
+    t.match(await s.parser.ask('archives'), [{ indexes: [{ status: 'loaded' }] }]);
+    t.same([s.warnings, s.fetched], [[], []]);
+  }
 });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { keysInSources, MAX_SOURCES_BYTES } from '../../../src/actors/packages-parser/inline-keys.ts';
 import { KeyringSource } from '../../../src/actors/packages-parser/keyrings.ts';
+import { LostKeyrings } from '../../../src/actors/packages-parser/lost-keyrings.ts';
 import { aptTrustedKeyrings } from '../../../src/actors/packages-parser/trusted-keyrings.ts';
 import { makeKeys } from '../../support/keys.ts';
 import { skipWithout } from '../../support/process.ts';
@@ -34,6 +35,7 @@ t.test('keys in Signed-By', { skip: skipWithout('gpg', 'gpgconf', 'gpgv') }, asy
       dir: join(root, 'catalogue'),
       name: 'trusted',
       list: () => aptTrustedKeyrings(root),
+      lost: new LostKeyrings(log),
       log,
     });
     const [inRelease, file] = [join(root, 'work/InRelease'), join(root, 'etc/apt/sources.list.d/x.sources')];

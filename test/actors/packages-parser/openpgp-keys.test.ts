@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
 import { KeyringSource } from '../../../src/actors/packages-parser/keyrings.ts';
+import { LostKeyrings } from '../../../src/actors/packages-parser/lost-keyrings.ts';
 import { isKeybox, readKeys, sortKeys } from '../../../src/actors/packages-parser/openpgp-keys.ts';
 import { inVersion, makeKeys } from '../../support/keys.ts';
 import { skipWithout } from '../../support/process.ts';
@@ -74,7 +75,8 @@ t.test('keyrings', { skip: skipWithout('gpg', 'gpgconf') }, async (t) => {
     writeFileSync(key, binary);
     const cleared = join(t.testdirName, 'catalogue');
     const log = { debug() {}, info() {}, warn() {}, error() {} };
-    const source = new KeyringSource({ dir: cleared, name: 'all', list: async () => [key], log });
+    const lost = new LostKeyrings(log);
+    const source = new KeyringSource({ dir: cleared, name: 'all', list: async () => [key], lost, log });
     for (let time = 0; time < 2; time++) {
       t.strictSame(readFileSync((await source.current()).files[0]), binary);
       rmSync(cleared, { recursive: true });
@@ -91,7 +93,8 @@ t.test('keyrings', { skip: skipWithout('gpg', 'gpgconf') }, async (t) => {
     const warnings: object[] = [];
     const nothing = (): void => undefined;
     const log = { debug: nothing, info: nothing, error: nothing, warn: (fields: object) => void warnings.push(fields) };
-    const source = new KeyringSource({ dir, name: 'all', list: async () => paths, log });
+    const lost = new LostKeyrings(log);
+    const source = new KeyringSource({ dir, name: 'all', list: async () => paths, lost, log });
     const first = await source.current();
     t.strictSame(readFileSync(first.files[0]), Buffer.concat([binary, other]));
     t.strictSame(warnings, [{ path: broken }]);

@@ -430,6 +430,42 @@ t.test('room on a disk is promised once, also before it is written to', { skip: 
   );
 });
 
+t.test('what the disk can never take costs no file', { skip: skipWithoutMount() }, async (t) => {
+  const root = await temporaryDirectory(t);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8M', 'tmpfs', root]);
+  t.teardown(() => execFileSync('umount', ['--lazy', root]));
+  const clock = aheadClock();
+  const { ref } = await open(t, root, 0, clock);
+  const old = await put(ref, content('old', 3_000_000));
+  clock.skip(120_000);
+  const [large, unknown] = [keyOf(content('large')), 'http://ftp.us.debian.org/x' as TransferKey];
+  await rejectsWith(t, ref.ask('openPartial', large, 9_000_000, true), 'STORE_FULL');
+  await rejectsWith(t, ref.ask('makeRoom', 9_000_000), 'STORE_FULL');
+  await ref.ask('openPartial', unknown, undefined, false);
+  await rejectsWith(t, ref.ask('growPartial', unknown, 9_000_000), 'STORE_FULL');
+  t.match(await ref.ask('stats'), { files: 1 });
+  await ref.ask('growPartial', unknown, 6_000_000);
+  t.match(await ref.ask('stats'), { files: 0 }, 'what fits does');
+  t.equal(await ref.ask('find', old), undefined);
+});
+
+t.test('a file whose size becomes known counts from then on', async (t) => {
+  const clock = aheadClock();
+  const { ref } = await open(t, await temporaryDirectory(t), 5_000_000, clock);
+  await put(ref, content('old', 3_000_000));
+  clock.skip(120_000);
+  const unknown = 'http://ftp.us.debian.org/x' as TransferKey;
+  await ref.ask('openPartial', unknown, undefined, false);
+  await rejectsWith(t, ref.ask('growPartial', unknown, 6_000_000), 'STORE_FULL');
+  ref.tell('discardPartial', unknown);
+  t.match(await ref.ask('stats'), { files: 1 });
+  await ref.ask('openPartial', unknown, undefined, false);
+  await ref.ask('growPartial', unknown, 4_000_000);
+  t.match(await ref.ask('stats'), { files: 0 });
+  ref.tell('discardPartial', unknown);
+  await ref.ask('growPartial', unknown, 9_000_000);
+});
+
 t.test('a full disk is STORE_FULL after what can go has gone', { skip: skipWithoutMount() }, async (t) => {
   const root = await temporaryDirectory(t);
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8M', 'tmpfs', root]);

@@ -73,6 +73,21 @@ t.test('a mirror without ranges, and a leftover of which a part is lost: who has
   t.match(await s.transfers.ref.within(30_000).ask('fetch', plan), { sha256: hashOf(s.data), spoilt: true });
 });
 
+t.test('a file whose bytes were void is shown as fetched while it comes again', async (t) => {
+  const s = await scene(t);
+  await leave(s, Buffer.from(s.data).fill(0, MIB, MIB + 8192), [[0, 4 * MIB]]);
+  let release = () => undefined as void;
+  const stalled = new Promise<void>((resolve) => (release = resolve));
+  s.web.rule('/pool/a.deb', { ignoreRange: true, stallAt: 5 * MIB, until: stalled });
+  const plan = signedPlan(`${s.web.url}/pool/a.deb`, s.data);
+  t.match(await readOn(s, await open(s, plan, 0), 0), { kind: 'restarted' });
+  const status = async () => (await s.transfers.ref.ask('status')).transfers[0];
+  await until(async () => ((await status())?.from_mirror ?? 0) >= 4 * MIB);
+  t.match(await status(), { state: 'fetching' });
+  release();
+  t.match(await s.transfers.ref.within(30_000).ask('fetch', plan), { sha256: hashOf(s.data) });
+});
+
 t.test('the same where the leftover is right: nobody is told anything', async (t) => {
   const s = await scene(t);
   await leave(s, s.data, [

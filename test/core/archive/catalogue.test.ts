@@ -104,14 +104,19 @@ t.test('the same content under other roots is an alternate', async (t) => {
   t.equal(catalogue.torrents().length, 2, 'and their torrents are one');
 });
 
-t.test('same name, new content: the newest Release says what a name stands for', async (t) => {
+t.test('same name, new content: the newest index in force says what a name stands for', async (t) => {
   const catalogue = new Catalogue();
-  const old = adopt(catalogue, { date: 1, indexes: { [PACKAGES]: { files: { 'pool/a.deb': 1, 'pool/b.deb': 3 } } } });
-  adopt(catalogue, { dir: `${ROOT}/dists/trixie`, date: 2, indexes: { [PACKAGES]: { files: { 'pool/a.deb': 2 } } } });
+  const lists = (n: number, status: 'loaded' | 'loading' = 'loaded') => ({
+    [PACKAGES]: { files: { 'pool/a.deb': n, 'pool/b.deb': 3 }, status },
+  });
+  const old = adopt(catalogue, { date: 1, indexes: lists(1, 'loading') });
+  adopt(catalogue, { dir: `${ROOT}/dists/trixie`, date: 2, indexes: lists(2) });
   t.equal(catalogue.lookup(url(`${ROOT}/pool/a.deb`))?.size, 2);
+  adopt(catalogue, { date: 1, indexes: lists(1) });
+  t.equal(catalogue.lookup(url(`${ROOT}/pool/a.deb`)), undefined, 'nothing where two that are in force differ');
   t.equal(catalogue.lookup(url(`${ROOT}/pool/b.deb`))?.size, 3);
   catalogue.remove(old.key);
-  t.equal(catalogue.lookup(url(`${ROOT}/pool/b.deb`)), undefined, 'what was removed is gone');
+  t.equal(catalogue.lookup(url(`${ROOT}/pool/a.deb`))?.size, 2, 'what was removed is gone');
 });
 
 t.test('an earlier index stays, as stale, until the new one is loaded', async (t) => {
