@@ -91,6 +91,17 @@ t.test('sources that somebody wrote go with the method, too', { skip: skip || sk
   });
 });
 
+t.test('and those in lists of mirrors', { skip: skip || skipWithout('perl') }, async (t) => {
+  const sources = 'deb mirror+file:/etc/apt/mirrors/m.list sid main\n';
+  const list = '/etc/apt/mirrors/m.list';
+  const before = `mkdir -p /etc/apt/mirrors/more; echo debtorrent://localhost:9988/deb.debian.org/debian >${list}`;
+  t.match(await script(t, 'prerm', 'remove', { debtorrent: SAYS_WHAT }, { sources, before, after: `cat ${list}` }), {
+    code: 0,
+    output: /^setup --undo\ndebtorrent: sources that were not [^\n]*\nhttp:\/\/deb.debian.org\/debian\n$/,
+    sources,
+  });
+});
+
 t.test('where they cannot be turned back the package stays', { skip }, async (t) => {
   const before = 'rm /usr/share/debtorrent/bin';
   t.match(await script(t, 'prerm', 'remove', { debtorrent: SAYS_WHAT }, { sources: METHOD, before }), {
