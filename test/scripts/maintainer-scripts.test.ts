@@ -1,30 +1,34 @@
 /** What the package's scripts do where something is amiss: the service does not start, the journal of setup is lost. */
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
-import { run, type RunResult } from '../support/process.ts';
+import { run, skipWithout, type RunResult } from '../support/process.ts';
 import { skipWithoutMount } from '../support/tmpfs.ts';
 
-const PACKAGING = fileURLToPath(new URL('../../../packaging/', import.meta.url));
+const CHECKOUT = fileURLToPath(new URL('../../..', import.meta.url)).replace(/\/$/, '');
 /** A system that systemd runs, with programs in place of those of systemd and of the package, and sources of its own. */
 const SCRIPT = `
 mount -t tmpfs tmpfs /run && mkdir -p /run/systemd/system
 mount --bind "$1/bin" /usr/local/bin
 mount --bind "$1/apt" /etc/apt
 mount -t tmpfs tmpfs /var/lib
-exec sh "$2" "$3"
+mount -t tmpfs tmpfs /usr/share && mkdir /usr/share/debtorrent && ln -s "$2/bin" /usr/share/debtorrent/
+mount -t tmpfs tmpfs /var/cache
+eval "$5"
+sh "$2/packaging/$3" "$4" || exit
+eval "$6"
 `;
 const WORKS = { 'deb-systemd-helper': '', 'deb-systemd-invoke': '', systemctl: '', debtorrent: '' };
 
 /** @param programs names, and what they do */
-function script(
+async function script(
   t: Test,
   name: string,
   argument: string,
   programs: Readonly<Record<string, string>>,
-  sources = '',
-): Promise<RunResult> {
+  { sources = '', before = '', after = '' } = {},
+): Promise<RunResult & { readonly sources: string }> {
   const directory = t.testdir();
   mkdirSync(join(directory, 'bin'));
   mkdirSync(join(directory, 'apt'));
@@ -34,7 +38,9 @@ function script(
     writeFileSync(path, `#!/bin/sh\n${does}\n`);
     chmodSync(path, 0o755);
   }
-  return run('unshare', ['--mount', 'sh', '-ec', SCRIPT, 'sh', directory, join(PACKAGING, name), argument]);
+  const args = ['sh', directory, CHECKOUT, name, argument, before, after];
+  const result = await run('unshare', ['--mount', 'sh', '-ec', SCRIPT, ...args]);
+  return { ...result, sources: readFileSync(join(directory, 'apt/sources.list'), 'utf8') };
 }
 
 const skip = skipWithoutMount();
@@ -58,14 +64,61 @@ t.test('without Node that is what is said', { skip }, async (t) => {
   });
 });
 
+const METHOD = 'deb debtorrent://localhost:9988/deb.debian.org/debian sid main\n';
+/** `debtorrent setup --undo` where the journal knows nothing of the sources. */
+const SAYS_WHAT = 'echo "$@" >&2';
+
 t.test('sources that name the method are turned back also where the journal is lost', { skip }, async (t) => {
-  const programs = { debtorrent: 'echo "$@" >&2' };
-  const sources = 'deb debtorrent://localhost:9988/deb.debian.org/debian sid main\n';
-  t.match(await script(t, 'prerm', 'remove', programs, sources), { code: 0, output: /^setup --undo\n$/ });
+  const programs = { debtorrent: `${SAYS_WHAT}; sed -i s,debtorrent://localhost:9988/,http://, /etc/apt/sources.list` };
+  t.match(await script(t, 'prerm', 'remove', programs, { sources: METHOD }), { code: 0, output: /^setup --undo\n$/ });
 });
 
 t.test('and nothing is undone where nothing was set up', { skip }, async (t) => {
-  const programs = { debtorrent: 'echo "$@" >&2' };
-  const sources = '# deb debtorrent://localhost:9988/deb.debian.org/debian sid main\n';
-  t.match(await script(t, 'prerm', 'remove', programs, sources), { code: 0, output: /^$/ });
+  const sources = `# ${METHOD}`;
+  t.match(await script(t, 'prerm', 'remove', { debtorrent: SAYS_WHAT }, { sources }), {
+    code: 0,
+    output: /^$/,
+    sources,
+  });
+});
+
+t.test('sources that somebody wrote go with the method, too', { skip: skip || skipWithout('perl') }, async (t) => {
+  const sources = `${METHOD}deb debtorrent://[::1]:9988/HTTPS///mirror.example.org/debian sid main\n# a comment\n`;
+  t.match(await script(t, 'prerm', 'remove', { debtorrent: SAYS_WHAT }, { sources }), {
+    code: 0,
+    output: /^setup --undo\n(?:setup --undo\n)?debtorrent: sources that were not from setup [^\n]*\n$/,
+    sources: 'deb http://deb.debian.org/debian sid main\ndeb https://mirror.example.org/debian sid main\n# a comment\n',
+  });
+});
+
+t.test('and those in lists of mirrors', { skip: skip || skipWithout('perl') }, async (t) => {
+  const sources = 'deb mirror+file:/etc/apt/mirrors/m.list sid main\n';
+  const list = '/etc/apt/mirrors/m.list';
+  const before = `mkdir -p /etc/apt/mirrors/more; echo debtorrent://localhost:9988/deb.debian.org/debian >${list}`;
+  t.match(await script(t, 'prerm', 'remove', { debtorrent: SAYS_WHAT }, { sources, before, after: `cat ${list}` }), {
+    code: 0,
+    output: /^setup --undo\ndebtorrent: sources that were not [^\n]*\nhttp:\/\/deb.debian.org\/debian\n$/,
+    sources,
+  });
+});
+
+t.test('where they cannot be turned back the package stays', { skip }, async (t) => {
+  const before = 'rm /usr/share/debtorrent/bin';
+  t.match(await script(t, 'prerm', 'remove', { debtorrent: SAYS_WHAT }, { sources: METHOD, before }), {
+    code: 1,
+    output: /debtorrent: APT still goes through it, so it stays/,
+    sources: METHOD,
+  });
+});
+
+t.test('purge removes the cache, and empties a disk of its own', { skip }, async (t) => {
+  const make = 'mkdir -p /var/cache/private/debtorrent; ln -s private/debtorrent /var/cache/debtorrent;';
+  const fill = 'mkdir /var/cache/debtorrent/files; touch /var/cache/debtorrent/files/x /var/cache/debtorrent/.y;';
+  const after = 'find /var/cache -mindepth 1 -printf "%P\\n" | sort';
+  t.match(await script(t, 'postrm', 'purge', {}, { before: make + fill, after }), { code: 0, output: /^private\n$/ });
+  const disk = 'mount -t tmpfs tmpfs /var/cache/private/debtorrent;';
+  t.match(await script(t, 'postrm', 'purge', {}, { before: make + disk + fill, after }), {
+    code: 0,
+    output: /^private\nprivate\/debtorrent\n$/,
+  });
 });

@@ -2,10 +2,11 @@
 
 /**
  * - `used`: APT reads it
+ * - `mirror`: a line of a list of mirrors, which APT reads as well
  * - `off`: an entry that is turned off (`Enabled: no`)
  * - `comment`: a line that would be an entry without its `#`
  */
-export type Use = 'used' | 'off' | 'comment';
+export type Use = 'used' | 'mirror' | 'off' | 'comment';
 
 export interface FoundUri {
   /** Offsets in the text: from the first character of the address to the one after its last. */

@@ -1,6 +1,7 @@
 /** One file of sources: its addresses at the daemon, or turned back, and everything else as it was. */
 import { findInDeb822 } from './deb822-sources.ts';
-import { replaceUris, type FoundUri } from './found-uri.ts';
+import { replaceUris, type FoundUri, type Use } from './found-uri.ts';
+import { findInMirrorList, mirrorListOf } from './mirror-list.ts';
 import { findInList } from './one-line-sources.ts';
 import { decide, turnBack, type RewriteRules } from './source-uri.ts';
 
@@ -24,7 +25,8 @@ export function rewriteSources(path: string, bytes: Buffer, rules: RewriteRules)
   const pairs = new Map<string, string>();
   const left: Left[] = [];
   const other = ({ uri, line, use }: FoundUri): string => {
-    const decision = decide(uri, rules);
+    // priorities go by the source that names the list
+    const decision = decide(uri, use === 'mirror' ? { ...rules, pinOf: () => undefined } : rules);
     if (use === 'comment' || decision.kind === 'already') return uri;
     if (use === 'off' || decision.kind === 'leave') {
       left.push({ line, uri, why: decision.kind === 'leave' ? decision.why : 'the entry is turned off' });
@@ -59,11 +61,24 @@ function beforeWithSlash(before: ReadonlyMap<string, string>, uri: string): stri
 /** Lines whose entries go to the daemon. */
 export function debtorrentLines(path: string, bytes: Buffer): number[] {
   const text = bytes.toString('latin1');
-  const found = find(path, text).filter(({ uri, use }) => use === 'used' && turnBack(uri) !== undefined);
+  const found = find(path, text).filter(({ uri, use }) => isRead(use) && turnBack(uri) !== undefined);
   return [...new Set(found.map(({ line }) => line))];
+}
+
+/** Files with lists of mirrors that the sources in a file name. */
+export function mirrorListsIn(path: string, bytes: Buffer): string[] {
+  return find(path, bytes.toString('latin1')).flatMap(({ uri, use }) => (isRead(use) && mirrorListOf(uri)) || []);
+}
+
+function isRead(use: Use): boolean {
+  return use === 'used' || use === 'mirror';
 }
 
 function find(path: string, text: string): FoundUri[] {
   if (text.includes('\0')) return [];
-  return path.endsWith('.sources') ? findInDeb822(text) : findInList(text);
+  if (path.endsWith('.sources')) return findInDeb822(text);
+  const found = findInList(text);
+  // a list of mirrors may have any name; no line of one is a line of the other
+  if (found.some(({ use }) => use === 'used')) return found;
+  return [...found, ...findInMirrorList(text)].toSorted((a, b) => a.start - b.start);
 }

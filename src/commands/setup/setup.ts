@@ -25,6 +25,7 @@ import { originPins, pinThatDiffers } from './origin-pins.ts';
 import { EMPTY_JOURNAL, JOURNAL_FILE, leftSomething, readJournal, type Journal } from './journal.ts';
 import { planWithoutJournal } from './lost-journal.ts';
 import { planSetup, planUndo, type Plan, type Wanted } from './plan.ts';
+import { readableSources } from './readable-sources.ts';
 import { RootedFiles } from './rooted-files.ts';
 import { showNotes, showPlan } from './show.ts';
 import type { RewriteRules } from './source-uri.ts';
@@ -74,8 +75,10 @@ async function run(options: SetupOptions, around: Surroundings, files: RootedFil
   const owner = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
   const paths = aptPaths(root, env);
   const noted = readJournal(files, owner.uid);
-  const { sources, notes } = readableSources(files, paths);
-  const asked = options.undo ? undefined : wanted(around.config(configFile(files)), options, files, paths, env);
+  const { sources, mirrorLists, notes } = readableSources(files, paths);
+  const asked = options.undo
+    ? undefined
+    : wanted(around.config(configFile(files)), options, files, paths, env, mirrorLists);
   const { journal, plan: planned } = planFor(files, paths, noted, sources, asked && { ...asked, owner });
   const method = planned.after.some(({ role }) => role === 'method');
   const missing = method ? missingForMethod(files, thisInstallation()) : undefined;
@@ -165,6 +168,7 @@ function wanted(
   files: RootedFiles,
   paths: AptPaths,
   env: NodeJS.ProcessEnv,
+  mirrorLists: ReadonlySet<string>,
 ): { installs: InstalledFile[]; rules: RewriteRules | undefined; notes: string[] } {
   const { host, port } = config.listen;
   if (port === 0) throw new DebtorrentError('CONFIG_INVALID', "--listen: '0' is not the port of a running daemon");
@@ -188,6 +192,7 @@ function wanted(
     daemon,
     alsoDaemon: spellings,
     hosts: compileHostRules(config.allowMirror),
+    mirrorLists,
     hasCredentials: (mirror) => credentials.has(mirror),
     pinOf(mirror) {
       const pin = pinThatDiffers(pins, mirror, name);
@@ -201,20 +206,3 @@ function wanted(
 const LOCALHOST: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '0.0.0.0', '::']);
 /** Names that are taken for the same daemon. */
 const THIS_MACHINE: ReadonlySet<string> = new Set([...LOCALHOST, '::1']);
-
-/** The files that APT reads sources from, each once, under the first name that it has. */
-function readableSources(files: RootedFiles, paths: AptPaths): { sources: string[]; notes: string[] } {
-  const parts = files.list(paths.sourceParts).filter((name) => /^[\w:-][\w.:-]*\.(?:list|sources)$/.test(name));
-  const found = new Map<string, string>();
-  const notes: string[] = [];
-  for (const path of [paths.sourceList, ...parts.map((name) => `${paths.sourceParts}/${name}`)]) {
-    try {
-      const real = files.resolve(path);
-      if (real !== undefined && real !== '/dev/null' && !found.has(real) && files.read(path)) found.set(real, path);
-    } catch (error) {
-      if (!(error instanceof DebtorrentError)) throw error;
-      notes.push(`${error.message}: it is left as it is`);
-    }
-  }
-  return { sources: [...found.values()], notes };
-}

@@ -7,6 +7,7 @@ import { asDebtorrentError, DebtorrentError } from '../../core/errors.ts';
 import { formatAuthority, parseAuthority } from '../../core/http/authority.ts';
 import { mirrorRequest, parseMirrorUrl, type MirrorRequest } from '../../core/http/mirror-url.ts';
 import type { HostRules } from '../../core/host-rules.ts';
+import { mirrorListOf } from './mirror-list.ts';
 
 export interface RewriteRules {
   /** `HOST:PORT` of the daemon as sources name it. */
@@ -14,6 +15,8 @@ export interface RewriteRules {
   /** Other spellings of it, which stand in addresses of the prefix form. */
   readonly alsoDaemon: ReadonlySet<string>;
   readonly hosts: HostRules;
+  /** Files with lists of mirrors, whose lines are rewritten in place of the sources that name them. */
+  readonly mirrorLists: ReadonlySet<string>;
   /** True when APT has a password for the host: only APT's own methods send it. */
   hasCredentials(host: string): boolean;
   /** Which pin tells the host that APT asks now from the daemon's: packages would get another priority. */
@@ -29,7 +32,7 @@ const SCHEME = 'debtorrent';
 
 export function decide(uri: string, rules: RewriteRules): Decision {
   const [, scheme, rest = ''] = /^([A-Za-z][A-Za-z0-9+.-]*):(.*)$/.exec(uri) ?? [];
-  if (scheme === SCHEME) return { kind: 'already' };
+  if (scheme === SCHEME || rules.mirrorLists.has(mirrorListOf(uri) ?? '')) return { kind: 'already' };
   if (scheme !== 'http' && scheme !== 'https') return leave(scheme === undefined ? NO_URI : `${scheme}: ${OTHER}`);
   const [, authority = '', path = ''] = /^\/\/([^/]*)(.*)$/.exec(rest) ?? [];
   if (authority === '') return leave(NO_URI);

@@ -4,6 +4,8 @@ import { DebtorrentError } from '../../core/errors.ts';
 import { formatAuthority } from '../../core/http/authority.ts';
 
 const TIMEOUT_MS = 5_000;
+/** It answers to this whatever its machine is called here: other names are refused for the sake of browsers. */
+const HEADERS = { Host: 'localhost' };
 /** More than any daemon says: thousands of transfers fit. */
 const MAX_REPORT_BYTES = 16 << 20;
 
@@ -13,7 +15,7 @@ export async function fetchStatus(host: string, port: number): Promise<unknown> 
   try {
     return await new Promise((resolve, reject) => {
       const signal = AbortSignal.timeout(TIMEOUT_MS);
-      const asked = request({ host, port, path: '/status.json', agent: false, signal }, (answer) => {
+      const asked = request({ host, port, path: '/status.json', headers: HEADERS, agent: false, signal }, (answer) => {
         if (answer.statusCode === 200) readReport(answer).then(resolve, reject);
         else reject(new Error(`it answered ${answer.statusCode}`));
       });

@@ -11,6 +11,7 @@ const RULES: RewriteRules = {
   daemon: 'localhost:9988',
   alsoDaemon: new Set(['127.0.0.1:9988', 'localhost:9988']),
   hosts: compileHostRules([]),
+  mirrorLists: new Set(['/etc/apt/mirrors/known.list']),
   hasCredentials: (host) => host === 'private.debian.org',
   pinOf: (host) => (host === 'pinned.debian.org' ? { pattern: host, file: '/p' } : undefined),
 };
