@@ -22,6 +22,7 @@ export const ERRORS = {
     transient: false,
     summary: 'the host resolves to a private, loopback or link-local address and is not named in the configuration',
   },
+  DIRECTORY: { status: 301, transient: false, summary: 'the path is that of a directory, whose name ends in a slash' },
   NOT_FOUND: { status: 404, transient: false, summary: 'the mirror does not have the file' },
   GONE: { status: 410, transient: false, summary: 'the mirror says that the file is gone for good' },
   FORBIDDEN: { status: 403, transient: false, summary: 'the mirror refuses to serve the file' },

@@ -20,7 +20,20 @@ const ACTIVE = /html|xml|svg|script|pdf/i;
 
 /** One line of plain text, the status of the error's code, and the code itself. */
 export function sendError(res: ServerResponse, error: DebtorrentError): void {
-  sendText(res, ERRORS[error.code].status, TEXT_TYPE, errorLine(error), errorHeaders(error.code));
+  const headers = errorHeaders(error.code);
+  if (error.code === 'DIRECTORY') headers['Location'] = slashed(res.req.url ?? '');
+  sendText(res, ERRORS[error.code].status, TEXT_TYPE, errorLine(error), headers);
+}
+
+/**
+ * The same target as a directory, relative to it: that is right in whatever form it was asked for, and behind a server
+ * that passes only some paths on to the daemon.
+ */
+function slashed(target: string): string {
+  const [path = '', ...query] = target.split(/(?=[?])/);
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  // what has a colon would be taken for a scheme (RFC 3986 section 4.2)
+  return `${name.includes(':') ? './' : ''}${name}/${query.join('')}`;
 }
 
 export function errorLine({ message }: DebtorrentError): string {

@@ -31,6 +31,8 @@ export class ClientExchange {
   gone = false;
   /** Ranges are not given: the client may have wrong bytes of this file. */
   wholeOnly = false;
+  /** It asks for a mirror's first page at a path that does not end in a slash. */
+  bare = false;
   /** Other caches are to ask here each time. */
   askAgain = false;
   /** SHA-256 of the bytes that went out, where the rest may not come from where they were read. */

@@ -86,6 +86,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
         return pages.serve(client, target.path, target.query);
       case 'mirror':
         client.target = target.url;
+        client.bare = target.bare === true;
         return files.serveFromMemory(client, target.url) ? undefined : files.serve(client, target.url);
       case 'tunnel':
         throw new DebtorrentError('BAD_REQUEST', 'CONNECT is no request for a file');

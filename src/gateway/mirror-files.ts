@@ -77,7 +77,7 @@ export class MirrorFiles {
   serveFromMemory(client: ClientExchange, url: MirrorUrl): boolean {
     const { planner, date } = this.#deps;
     const remembered = this.#memory.get(url, planner.catalogue.generation, date());
-    if (remembered === undefined) return false;
+    if (remembered === undefined || client.bare) return false;
     const { file, bytes, headers, signed, askAgain } = remembered;
     if ((expectedBy(client) ?? file.sha256) !== file.sha256) return false;
     // Remembered while somebody was still being sent wrong bytes of it.
@@ -101,6 +101,7 @@ export class MirrorFiles {
   /** @throws DebtorrentError; the caller turns it into an answer, or ends the one that has begun. */
   async serve(client: ClientExchange, url: MirrorUrl): Promise<void> {
     const planned = await this.#plan(url, expectedBy(client), client.reload);
+    if (client.bare) throw new DebtorrentError('DIRECTORY', `${url} is a directory`);
     client.askAgain = planned.askAgain;
     if (client.head && (await serveHead(this.#deps, client, planned.plan))) return;
     client.wholeOnly = this.#spoilt.has(planned.plan);

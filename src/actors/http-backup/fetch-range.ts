@@ -17,7 +17,7 @@ import { checkHost } from './dns-guard.ts';
 import type { Exchange, Exchanger, ExchangeHandler } from './exchange.ts';
 import { isRefused, isStaleConnection, mirrorError, TRANSIENT_CODES } from './mirror-error.ts';
 import { RangeWriter, type BodyWriter, type BodyWriterOptions } from './range-writer.ts';
-import { redirectOf } from './redirect.ts';
+import { addsSlash, redirectOf } from './redirect.ts';
 
 /** A connection to a mirror for one exchange. */
 export interface Slot {
@@ -52,6 +52,14 @@ const DRAIN_MS = 1_000;
 
 /** Answers that also stand for too many connections at once. */
 const REFUSALS = new Set([429, 503]);
+
+/** Followed inside, the links of its listing would lead one level too high. */
+const DIRECTORY: RangeOutcome = {
+  kind: 'failed',
+  code: 'DIRECTORY',
+  message: 'the mirror has a directory there',
+  transient: false,
+};
 
 type Hop = { readonly location: MirrorUrl } | { readonly again: true } | { readonly outcome: RangeOutcome };
 
@@ -144,7 +152,7 @@ async function oneHop(deps: FetchRangeDeps, job: RangeJob, url: MirrorUrl, cance
         const length = headers['content-length'];
         if (location !== undefined) {
           deps.received(request.host, 0, true);
-          withoutBody({ location }, length);
+          withoutBody(addsSlash(url, location) ? { outcome: DIRECTORY } : { location }, length);
           return;
         }
         // When it says how long to wait, that is for the transfer to do.

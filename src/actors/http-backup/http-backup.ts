@@ -92,7 +92,7 @@ export function createHttpBackup(deps: HttpBackupDeps): HttpBackup {
     const entry = figuresOf(mirrorRequest(url).host);
     // a file that is not there says nothing against the mirror
     entry.failing = outcome.kind === 'failed' && outcome.transient;
-    if (outcome.kind !== 'failed') return;
+    if (outcome.kind !== 'failed' || outcome.code === 'DIRECTORY') return;
     entry.errors += 1;
     if (outcome.transient) entry.last_error = { code: outcome.code, at: deps.date() };
   }
