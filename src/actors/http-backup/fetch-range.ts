@@ -24,8 +24,8 @@ export interface Slot {
   readonly exchanger: Exchanger;
   /** What was asked for comes. */
   served?(): void;
-  /** The mirror refused one more connection; true when it makes sense to wait for another place. */
-  refused?(): boolean;
+  /** The mirror refused the connection, or with `answered` the file; true when it makes sense to wait for another place. */
+  refused?(answered: boolean): boolean;
   /** The exchange has ended. */
   leave(): void;
 }
@@ -156,7 +156,7 @@ async function oneHop(deps: FetchRangeDeps, job: RangeJob, url: MirrorUrl, cance
           return;
         }
         // When it says how long to wait, that is for the transfer to do.
-        if (REFUSALS.has(status) && headers['retry-after'] === undefined && refused?.() === true) {
+        if (REFUSALS.has(status) && headers['retry-after'] === undefined && refused?.(true) === true) {
           withoutBody({ again: true }, length);
           return;
         }
@@ -201,7 +201,7 @@ async function oneHop(deps: FetchRangeDeps, job: RangeJob, url: MirrorUrl, cance
         if (!answered && !again && !settled && isStaleConnection(error)) {
           again = true;
           queueMicrotask(ask);
-        } else if (!answered && isRefused(error) && refused?.() === true) {
+        } else if (!answered && isRefused(error) && refused?.(false) === true) {
           leave();
           settle({ again: true });
         } else {

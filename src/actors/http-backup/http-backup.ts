@@ -106,11 +106,11 @@ export function createHttpBackup(deps: HttpBackupDeps): HttpBackup {
     };
     running.queue = queue;
     try {
-      const place = (running.place = await queue.enter(job.id, running.group));
+      const place = (running.place = await queue.enter(job.id, running.group, job.url));
       return {
         exchanger: place.beyond ? beyondLimit : exchanger,
         served: () => place.served(),
-        refused: () => place.refused(),
+        refused: (answered) => place.refused(answered),
         leave() {
           place.leave();
           tidy();
