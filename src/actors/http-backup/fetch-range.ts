@@ -14,10 +14,12 @@ import type { ActorRef } from '../../kernel/protocol.ts';
 import { readAnswer } from './answer.ts';
 import { BodySink } from './body-sink.ts';
 import { checkHost } from './dns-guard.ts';
+import { FirstByte } from './first-byte.ts';
 import type { Exchange, Exchanger, ExchangeHandler } from './exchange.ts';
 import { isRefused, isStaleConnection, mirrorError, TRANSIENT_CODES } from './mirror-error.ts';
 import { RangeWriter, type BodyWriter, type BodyWriterOptions } from './range-writer.ts';
 import { addsSlash, redirectOf } from './redirect.ts';
+import type { MirrorTimeouts } from './timeouts.ts';
 
 /** A connection to a mirror for one exchange. */
 export interface Slot {
@@ -73,9 +75,21 @@ export async function fetchRange(deps: FetchRangeDeps, job: RangeJob, cancellati
   let url = job.url;
   let before = url;
   try {
+  const first = new FirstByte(job, deps.timeouts);
+  const { outcome, url } = await followed(deps, job, cancellation, first);
+  first.stop();
+  return { outcome: outcome.kind === 'failed' ? { ...outcome, silentMs: first.silentMs } : outcome, url };
+}
+
+async function followed(
+  deps: FetchRangeDeps,
+  job: RangeJob,
+  cancellation: Cancellation,
+  first: FirstByte,
+): Promise<Fetched> {
     for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
-      let hop = await oneHop(deps, job, url, cancellation);
-      while ('again' in hop) hop = await oneHop(deps, job, url, cancellation);
+      let hop = await oneHop(deps, job, url, cancellation, first);
+      while ('again' in hop) hop = await oneHop(deps, job, url, cancellation, first);
       if ('outcome' in hop) return { outcome: naming(hop.outcome, job, url), url };
       before = url;
       url = hop.location;
@@ -101,7 +115,13 @@ function naming(outcome: RangeOutcome, job: RangeJob, url: MirrorUrl): RangeOutc
   return { ...outcome, message: `redirected to ${url}: ${outcome.message}` };
 }
 
-async function oneHop(deps: FetchRangeDeps, job: RangeJob, url: MirrorUrl, cancellation: Cancellation): Promise<Hop> {
+async function oneHop(
+  deps: FetchRangeDeps,
+  job: RangeJob,
+  url: MirrorUrl,
+  cancellation: Cancellation,
+  first: FirstByte,
+): Promise<Hop> {
   const request = mirrorRequest(url);
   checkHost(deps.rules, request.host, request.port);
   const { exchanger, served, refused, leave } = await deps.slot(request);
@@ -110,6 +130,7 @@ async function oneHop(deps: FetchRangeDeps, job: RangeJob, url: MirrorUrl, cance
   const endedWithoutHead = () => new DebtorrentError('MIRROR_PROTOCOL', 'the answer ended before its headers');
   return new Promise<Hop>((resolve, reject) => {
     let exchange: Exchange | undefined;
+  const late = () => new DebtorrentError('MIRROR_TIMEOUT', 'the mirror took too long to begin with the file');
     let body: BodySink | undefined;
     let answered = false;
     let again = false;
@@ -132,10 +153,10 @@ async function oneHop(deps: FetchRangeDeps, job: RangeJob, url: MirrorUrl, cance
         settle(fault ?? (error as Error));
       }
     };
-    const cancel = () => {
-      exchange?.abort(cancelled());
-      if (body === undefined) settle(cancelled());
-      else void finish(body, cancelled());
+    const giveUp = (error: Error) => {
+      exchange?.abort(error);
+      if (body === undefined) settle(error);
+      else void finish(body, error);
     };
     const drop = () => exchange?.abort(new DebtorrentError('CANCELLED', 'not wanted'));
     /** Settles without the body of the answer, which is read to its end if that is near. */
@@ -144,7 +165,7 @@ async function oneHop(deps: FetchRangeDeps, job: RangeJob, url: MirrorUrl, cance
       if (Number(length ?? 0) > DRAIN_BYTES) drop();
       else draining = setTimeout(drop, DRAIN_MS);
     };
-    const forget = cancellation.listen(cancel);
+    const forget = cancellation.listen(() => giveUp(cancelled()));
     const handler: ExchangeHandler = {
       head(status, headers) {
         answered = true;
@@ -190,6 +211,7 @@ async function oneHop(deps: FetchRangeDeps, job: RangeJob, url: MirrorUrl, cance
           body.push(chunk);
           return;
         }
+          first.came();
         drained += chunk.length;
         if (drained > DRAIN_BYTES) drop();
       },
@@ -225,6 +247,8 @@ async function oneHop(deps: FetchRangeDeps, job: RangeJob, url: MirrorUrl, cance
         const method = job.headersOnly === true ? 'HEAD' : 'GET';
         const headers = requestHeaders(job, deps.userAgent);
         exchange = exchanger.open({ method, request, headers, again: job.again }, handler);
+        if (first.expired) throw late();
+        first.asked(() => giveUp(late()));
       } catch (error) {
         over(error as Error);
       }

@@ -509,6 +509,21 @@ t.test('what did not come before is waited for less long', async (t) => {
   }
 });
 
+t.test('a failure says for how long nothing had come', async (t) => {
+  const s = await scene(t);
+  const server = await rawServer(t, (socket) =>
+    socket.on('data', (request) => {
+      if (request.includes('/body')) socket.write(endless('200 OK'));
+      setTimeout(() => socket.destroy(), 600);
+    }),
+  );
+  for (const path of ['head', 'body']) {
+    const outcome = await s.fetch(`${server.url}/${path}`);
+    t.equal(outcome.kind, 'failed');
+    if (outcome.kind === 'failed') t.ok((outcome.silentMs ?? 0) >= 500, `${path}: ${outcome.silentMs}`);
+  }
+});
+
 t.test('interim answers and heads without an end are silence', async (t) => {
   const s = await scene(t, { stallMs: 600_000 });
   const server = await rawServer(t, (socket) =>

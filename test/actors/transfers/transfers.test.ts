@@ -7,6 +7,7 @@ import t, { type Test } from 'tap';
 
 import { DebtorrentError } from '../../../src/core/errors.ts';
 import type { FetchPlan } from '../../../src/core/fetch-plan.ts';
+import type { MirrorUrl } from '../../../src/core/ids.ts';
 import type { ArrivingFile, Progress, WholeFile } from '../../../src/actors/transfers/protocol.ts';
 import { rejectsWith, until } from '../../kernel/contract.ts';
 import { Mirror } from '../../support/mirror.ts';
@@ -543,6 +544,17 @@ t.test('a mirror that falls silent twice in a row is given up sooner the second 
     1,
   );
   t.match(await fetched(s, signedPlan(s.url('a'), data)), { size: data.length });
+});
+
+t.test('a mirror whose redirects take long, each less than it may, is left for another', async (t) => {
+  const s = await scene(t, { timeouts: { connectMs: 1_000, headersMs: 3_000 } });
+  const other = await startMirror(t);
+  const data = randomBytes('long way', 300_000);
+  await other.publish('a', data);
+  s.web.rule('/a', { delayMs: 1_200, redirect: `${s.web.url}/a?again` });
+  const plan = { ...signedPlan(s.url('a'), data), alternates: [other.url('a') as MirrorUrl] };
+  t.match(await s.transfers.ref.within(60_000).ask('fetch', plan), { size: data.length });
+  t.ok(s.web.log.length < 6, `not after all ${s.web.log.length}`);
 });
 
 t.test('clients are counted, and the counts come back to none', async (t) => {
