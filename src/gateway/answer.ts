@@ -10,6 +10,8 @@ import type { FileHead } from '../actors/transfers/protocol.ts';
 /** Seconds after which a client may try again what may pass. */
 const RETRY_AFTER_S = 5;
 const MAX_LINE = 500;
+/** RFC 9110 section 7.6.3; clients need not tell one daemon from another. */
+const VIA = '1.1 debtorrent';
 export const TEXT_TYPE = 'text/plain; charset=utf-8';
 
 /**
@@ -86,6 +88,7 @@ export function fileHeaders(
     ...(ACTIVE.test(type) && { 'Content-Security-Policy': 'sandbox', 'X-Content-Type-Options': 'nosniff' }),
     'Accept-Ranges': 'bytes',
     'X-Debtorrent-Source': source,
+    Via: VIA,
     // for all that the mirror may have said: another cache would add its own time to that in which it was kept here
     ...(askAgain && { 'Cache-Control': 'no-cache' }),
     ...(etag !== undefined && { ETag: etag }),

@@ -27,6 +27,7 @@ export interface PassThroughDeps extends Pick<DatedClock, 'now' | 'date'> {
   exchanger(): Promise<Exchanger>;
   readonly rules: HostRules;
   readonly userAgent: string;
+  readonly via?: string;
   readonly limit?: TokenBucket | undefined;
   received(host: string, bytes: number): void;
 }

@@ -38,6 +38,9 @@ export interface FetchRangeDeps extends Pick<DatedClock, 'now' | 'date'> {
   readonly rules: HostRules;
   readonly sink: Pick<ActorRef<SourceSinkProtocol>, 'tell'>;
   readonly userAgent: string;
+  readonly via?: string;
+  /** For jobs that others can do; without these there is no bound on all of one. */
+  readonly timeouts?: MirrorTimeouts;
   /** Where bodies go; into the job's partial file unless given. */
   readonly createWriter?: (options: BodyWriterOptions) => BodyWriter;
   /** On bytes of bodies that were accepted. */
@@ -72,9 +75,6 @@ export interface Fetched {
 }
 
 export async function fetchRange(deps: FetchRangeDeps, job: RangeJob, cancellation: Cancellation): Promise<Fetched> {
-  let url = job.url;
-  let before = url;
-  try {
   const first = new FirstByte(job, deps.timeouts);
   const { outcome, url } = await followed(deps, job, cancellation, first);
   first.stop();
@@ -87,6 +87,9 @@ async function followed(
   cancellation: Cancellation,
   first: FirstByte,
 ): Promise<Fetched> {
+  let url = job.url;
+  let before = url;
+  try {
     for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
       let hop = await oneHop(deps, job, url, cancellation, first);
       while ('again' in hop) hop = await oneHop(deps, job, url, cancellation, first);
@@ -127,10 +130,10 @@ async function oneHop(
   const { exchanger, served, refused, leave } = await deps.slot(request);
   // Made when it is needed: an error costs its stack trace.
   const cancelled = () => new DebtorrentError('CANCELLED', 'the job was cancelled');
+  const late = () => new DebtorrentError('MIRROR_TIMEOUT', 'the mirror took too long to begin with the file');
   const endedWithoutHead = () => new DebtorrentError('MIRROR_PROTOCOL', 'the answer ended before its headers');
   return new Promise<Hop>((resolve, reject) => {
     let exchange: Exchange | undefined;
-  const late = () => new DebtorrentError('MIRROR_TIMEOUT', 'the mirror took too long to begin with the file');
     let body: BodySink | undefined;
     let answered = false;
     let again = false;
@@ -208,10 +211,10 @@ async function oneHop(
       data(chunk) {
         deps.received(request.host, chunk.length, body !== undefined);
         if (body !== undefined) {
+          first.came();
           body.push(chunk);
           return;
         }
-          first.came();
         drained += chunk.length;
         if (drained > DRAIN_BYTES) drop();
       },
@@ -244,11 +247,11 @@ async function oneHop(
     const ask = () => {
       try {
         if (cancellation.cancelled) throw cancelled();
-        const method = job.headersOnly === true ? 'HEAD' : 'GET';
-        const headers = requestHeaders(job, deps.userAgent);
-        exchange = exchanger.open({ method, request, headers, again: job.again }, handler);
         if (first.expired) throw late();
         first.asked(() => giveUp(late()));
+        const method = job.headersOnly === true ? 'HEAD' : 'GET';
+        const headers = requestHeaders(job, deps);
+        exchange = exchanger.open({ method, request, headers, again: job.again }, handler);
       } catch (error) {
         over(error as Error);
       }
@@ -257,8 +260,11 @@ async function oneHop(
   });
 }
 
-function requestHeaders(job: RangeJob, userAgent: string): Record<string, string> {
+type Introduced = Pick<FetchRangeDeps, 'userAgent' | 'via'>;
+
+function requestHeaders(job: RangeJob, { userAgent, via }: Introduced): Record<string, string> {
   const headers: Record<string, string> = { 'user-agent': userAgent, accept: '*/*', 'accept-encoding': 'identity' };
+  if (via !== undefined) headers['via'] = via;
   if (!isWhole(job)) {
     headers['range'] = `bytes=${job.start}-${job.end === undefined ? '' : job.end - 1}`;
     if (job.ifRange !== undefined) headers['if-range'] = job.ifRange;

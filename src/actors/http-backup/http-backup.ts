@@ -36,6 +36,7 @@ export interface HttpBackupDeps extends Pick<DatedClock, 'now' | 'date'> {
   readonly connections: number;
   readonly timeouts: MirrorTimeouts;
   readonly userAgent: string;
+  readonly via?: string;
   /** On what all mirrors send. */
   readonly limit?: TokenBucket | undefined;
   readonly sink: Pick<ActorRef<SourceSinkProtocol>, 'tell'>;
