@@ -5,7 +5,7 @@ import { discreet } from './config/discreet-log.ts';
 import { checkSettings } from './config/check-settings.ts';
 import { readSwarmKey } from './config/swarm-key.ts';
 import { createLog } from './config/log.ts';
-import { readVersion } from './config/version.ts';
+import { introduction, readVersion } from './config/version.ts';
 import { asDebtorrentError, DebtorrentError } from './core/errors.ts';
 import { systemClock } from './core/clock.ts';
 import { formatAuthority } from './core/http/authority.ts';
@@ -78,7 +78,7 @@ async function run(config: Config, ownLog: Logger, signalled: NextSignal): Promi
   const version = readVersion();
   const recentErrors = new RecentErrors(Date.now);
   const log = discreet(noting(ownLog, recentErrors));
-  const userAgent = `debtorrent/${version}`;
+  const introduced = introduction(version);
   const rules = compileHostRules(config.allowMirror);
   checkSettings(config, log);
   const supervisor = createSupervisor({ log });
@@ -120,7 +120,7 @@ async function run(config: Config, ownLog: Logger, signalled: NextSignal): Promi
     passThrough: {
       exchanger: () => exchanger.get(),
       rules,
-      userAgent,
+      ...introduced,
       limit: new TokenBucket({ rate: config.downloadLimit }),
       now: systemClock.now,
       date: systemClock.date,
@@ -179,6 +179,7 @@ async function run(config: Config, ownLog: Logger, signalled: NextSignal): Promi
       peers?.tell('catalogue', update);
     },
     own,
+    via: introduced.via,
   });
   const fetchBoot: FetchBoot = {
     cacheDir: config.cacheDir,
@@ -186,7 +187,7 @@ async function run(config: Config, ownLog: Logger, signalled: NextSignal): Promi
     allowMirror: config.allowMirror,
     mirrorConnections: config.mirrorConnections,
     downloadLimit: config.downloadLimit,
-    userAgent,
+    ...introduced,
     peers: peers !== undefined,
   };
   const parserBoot: ParserBoot = {

@@ -17,6 +17,8 @@ export interface RangeJob {
   readonly ahead?: boolean;
   /** What it begins with did not come in time from the one that was asked before: silence is borne for less long. */
   readonly again?: boolean;
+  /** Another mirror can be asked if this one takes long. */
+  readonly others?: boolean;
   /** The partial file, which exists. The source writes only within the job's range. */
   readonly path: string;
   readonly start: number;
@@ -62,6 +64,8 @@ export type RangeOutcome =
       readonly transient: boolean;
       /** Milliseconds that the source asks to wait before the next try. */
       readonly retryAfterMs?: number;
+      /** Milliseconds for which nothing of the file had come. */
+      readonly silentMs?: number;
     };
 
 export interface SourceProtocol {

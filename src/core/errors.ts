@@ -22,9 +22,15 @@ export const ERRORS = {
     transient: false,
     summary: 'the host resolves to a private, loopback or link-local address and is not named in the configuration',
   },
+  DIRECTORY: { status: 301, transient: false, summary: 'the path is that of a directory, whose name ends in a slash' },
   NOT_FOUND: { status: 404, transient: false, summary: 'the mirror does not have the file' },
   GONE: { status: 410, transient: false, summary: 'the mirror says that the file is gone for good' },
   FORBIDDEN: { status: 403, transient: false, summary: 'the mirror refuses to serve the file' },
+  NOT_CACHED: {
+    status: 504,
+    transient: false,
+    summary: 'the client wants only what is in the cache, and it is not there',
+  },
   RANGE_NOT_SATISFIABLE: { status: 416, transient: false, summary: 'the range starts beyond the end of the file' },
   MISDIRECTED: { status: 421, transient: false, summary: 'the page is served only to names of the daemon itself' },
   // what the mirror did

@@ -10,6 +10,8 @@ import type { FileHead } from '../actors/transfers/protocol.ts';
 /** Seconds after which a client may try again what may pass. */
 const RETRY_AFTER_S = 5;
 const MAX_LINE = 500;
+/** RFC 9110 section 7.6.3; clients need not tell one daemon from another. */
+const VIA = '1.1 debtorrent';
 export const TEXT_TYPE = 'text/plain; charset=utf-8';
 
 /**
@@ -20,7 +22,20 @@ const ACTIVE = /html|xml|svg|script|pdf/i;
 
 /** One line of plain text, the status of the error's code, and the code itself. */
 export function sendError(res: ServerResponse, error: DebtorrentError): void {
-  sendText(res, ERRORS[error.code].status, TEXT_TYPE, errorLine(error), errorHeaders(error.code));
+  const headers = errorHeaders(error.code);
+  if (error.code === 'DIRECTORY') headers['Location'] = slashed(res.req.url ?? '');
+  sendText(res, ERRORS[error.code].status, TEXT_TYPE, errorLine(error), headers);
+}
+
+/**
+ * The same target as a directory, relative to it: that is right in whatever form it was asked for, and behind a server
+ * that passes only some paths on to the daemon.
+ */
+function slashed(target: string): string {
+  const [path = '', ...query] = target.split(/(?=[?])/);
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  // what has a colon would be taken for a scheme (RFC 3986 section 4.2)
+  return `${name.includes(':') ? './' : ''}${name}/${query.join('')}`;
 }
 
 export function errorLine({ message }: DebtorrentError): string {
@@ -73,6 +88,7 @@ export function fileHeaders(
     ...(ACTIVE.test(type) && { 'Content-Security-Policy': 'sandbox', 'X-Content-Type-Options': 'nosniff' }),
     'Accept-Ranges': 'bytes',
     'X-Debtorrent-Source': source,
+    Via: VIA,
     // for all that the mirror may have said: another cache would add its own time to that in which it was kept here
     ...(askAgain && { 'Cache-Control': 'no-cache' }),
     ...(etag !== undefined && { ETag: etag }),

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import { Cancellation } from '../core/cancellation.ts';
 import type { SourceLabel } from '../core/fetch-plan.ts';
-import { asksMirror } from '../core/http/freshness.ts';
+import { asksMirror, wantsCachedOnly } from '../core/http/freshness.ts';
 import { parseRange, type ByteRangeSpec } from '../core/http/range.ts';
 import type { FileHead } from '../actors/transfers/protocol.ts';
 
@@ -31,6 +31,8 @@ export class ClientExchange {
   gone = false;
   /** Ranges are not given: the client may have wrong bytes of this file. */
   wholeOnly = false;
+  /** It asks for a mirror's first page at a path that does not end in a slash. */
+  bare = false;
   /** Other caches are to ask here each time. */
   askAgain = false;
   /** SHA-256 of the bytes that went out, where the rest may not come from where they were read. */
@@ -88,6 +90,11 @@ export class ClientExchange {
   /** The client wants what the mirror has now. */
   get reload(): boolean {
     return asksMirror(this.header('cache-control'), this.header('pragma'));
+  }
+
+  /** The client wants what is here, or nothing. */
+  get cachedOnly(): boolean {
+    return wantsCachedOnly(this.header('cache-control'));
   }
 
   range(): ByteRangeSpec | undefined {

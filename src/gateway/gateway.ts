@@ -8,6 +8,7 @@ import type { Duplex } from 'node:stream';
 import type { CatalogueUpdate } from '../core/archive/archive-state.ts';
 import { asDebtorrentError, DebtorrentError, ERRORS } from '../core/errors.ts';
 import { CONTROL_TARGET } from '../core/method/control.ts';
+import { cameFrom } from '../core/http/via.ts';
 import { shownTarget } from '../core/http/shown.ts';
 import type { OwnNames } from '../core/http/target.ts';
 import type { Logger } from '../core/logging.ts';
@@ -41,6 +42,8 @@ export interface GatewayDeps {
   /** Whoever else goes by the catalogue. */
   catalogueChanged?(update: CatalogueUpdate): void;
   own(): OwnNames;
+  /** What requests of this daemon have in their Via. */
+  readonly via?: string;
 }
 
 export interface Gateway {
@@ -85,7 +88,11 @@ export function createGateway(deps: GatewayDeps): Gateway {
       case 'own':
         return pages.serve(client, target.path, target.query);
       case 'mirror':
+        if (deps.via !== undefined && cameFrom(client.header('via'), deps.via)) {
+          throw new DebtorrentError('BAD_TARGET', 'the request comes from this daemon itself');
+        }
         client.target = target.url;
+        client.bare = target.bare === true;
         return files.serveFromMemory(client, target.url) ? undefined : files.serve(client, target.url);
       case 'tunnel':
         throw new DebtorrentError('BAD_REQUEST', 'CONNECT is no request for a file');

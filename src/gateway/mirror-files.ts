@@ -23,7 +23,7 @@ import { passThrough, type PassThroughDeps } from './pass-through.ts';
 import { planFor, type Planned, type PlannerDeps } from './planner.ts';
 import { RecentFiles } from './recent-files.ts';
 import { ReleaseWatch } from './release-watch.ts';
-import { OPEN_MS, serveHead } from './serve-head.ts';
+import { checkCached, OPEN_MS, serveHead } from './serve-head.ts';
 import {
   openWhole,
   sendArriving,
@@ -77,7 +77,7 @@ export class MirrorFiles {
   serveFromMemory(client: ClientExchange, url: MirrorUrl): boolean {
     const { planner, date } = this.#deps;
     const remembered = this.#memory.get(url, planner.catalogue.generation, date());
-    if (remembered === undefined) return false;
+    if (remembered === undefined || client.bare) return false;
     const { file, bytes, headers, signed, askAgain } = remembered;
     if ((expectedBy(client) ?? file.sha256) !== file.sha256) return false;
     // Remembered while somebody was still being sent wrong bytes of it.
@@ -101,6 +101,8 @@ export class MirrorFiles {
   /** @throws DebtorrentError; the caller turns it into an answer, or ends the one that has begun. */
   async serve(client: ClientExchange, url: MirrorUrl): Promise<void> {
     const planned = await this.#plan(url, expectedBy(client), client.reload);
+    if (client.bare) throw new DebtorrentError('DIRECTORY', `${url} is a directory`);
+    if (client.cachedOnly) await checkCached(this.#deps, planned.plan);
     client.askAgain = planned.askAgain;
     if (client.head && (await serveHead(this.#deps, client, planned.plan))) return;
     client.wholeOnly = this.#spoilt.has(planned.plan);

@@ -21,12 +21,13 @@ import type { FileInfo } from '../actors/source.ts';
 import { LAST_BLOCK_BYTES } from '../actors/transfers/content.ts';
 import type { FileHead } from '../actors/transfers/protocol.ts';
 import type { ClientExchange } from './exchange.ts';
-import { checkSize, sendFileHead } from './send-file.ts';
+import { checkSize, sameFile, sendFileHead } from './send-file.ts';
 
 export interface PassThroughDeps extends Pick<DatedClock, 'now' | 'date'> {
   exchanger(): Promise<Exchanger>;
   readonly rules: HostRules;
   readonly userAgent: string;
+  readonly via?: string;
   readonly limit?: TokenBucket | undefined;
   received(host: string, bytes: number): void;
 }
@@ -232,11 +233,4 @@ function whyNotSame(before: FileHead, now: FileInfo): string {
   const said = [before, now].some(({ etag, lastModified }) => etag !== undefined || lastModified !== undefined);
   if (said || before.size !== now.size) return 'the file changed on the mirror while it was sent';
   return 'the store has no room for the rest, and the mirror has neither ETag nor Last-Modified to tell if it is the same';
-}
-
-/** As far as a mirror says, both are the same bytes. */
-function sameFile(before: FileHead, now: FileInfo): boolean {
-  if (before.size !== now.size) return false;
-  if (before.etag !== undefined || now.etag !== undefined) return before.etag === now.etag;
-  return before.lastModified !== undefined && before.lastModified === now.lastModified;
 }

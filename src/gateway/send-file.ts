@@ -41,6 +41,9 @@ export function sendFileHead(
 ): Extent {
   if (client.promised !== undefined) {
     checkSize(client.promised.file, head);
+    if (client.promised.file.sha256 === undefined && !sameFile(client.promised.file, head)) {
+      throw new DebtorrentError('HASH_MISMATCH', 'the file changed on its way');
+    }
     return client.promised;
   }
   const etag = etagOf(head, signed);
@@ -102,6 +105,13 @@ function startOf(client: ClientExchange, head: FileHead, signed: boolean, now: n
 export function checkSize(announced: FileHead, { size }: { readonly size?: number | undefined }): void {
   if (announced.size === undefined || size === undefined || announced.size === size) return;
   throw new DebtorrentError('HASH_MISMATCH', `the file has ${size} bytes, ${announced.size} were announced`);
+}
+
+/** As far as a mirror says, both are the same bytes. */
+export function sameFile(before: FileHead, now: Partial<Pick<FileHead, 'size' | 'etag' | 'lastModified'>>): boolean {
+  if (before.size !== now.size) return false;
+  if (before.etag !== undefined || now.etag !== undefined) return before.etag === now.etag;
+  return before.lastModified !== undefined && before.lastModified === now.lastModified;
 }
 
 /** Headers of a 200 with the whole file. */
@@ -196,8 +206,8 @@ export async function sendArriving(
     }
     const extent = sendFileHead(client, file, signed, deps.date());
     if (extent === undefined) return 'sent';
-    // With a hash, what comes now is the same file, and the client has nothing of it, from before neither.
-    const clean = () => client.bytes === 0 && extent.start === 0 && file.sha256 !== undefined;
+    // The client has nothing of it, from before neither: the same file may come from elsewhere.
+    const clean = () => client.bytes === 0 && extent.start === 0;
     // headers are kept back until there is a body to go with them, which a stalled mirror may not send for long
     flush = setTimeout(() => client.flushHead(), FLUSH_MS);
     let position = extent.start;

@@ -1,6 +1,6 @@
 /** HEAD: of what is known it needs no mirror, and of what is not no transfer. */
 import type { DatedClock } from '../core/clock.ts';
-import { asDebtorrentError } from '../core/errors.ts';
+import { asDebtorrentError, DebtorrentError } from '../core/errors.ts';
 import type { FetchPlan } from '../core/fetch-plan.ts';
 import type { ActorRef } from '../kernel/protocol.ts';
 import { TRANSIENT_CODES } from '../actors/http-backup/mirror-error.ts';
@@ -15,6 +15,12 @@ export interface ServeHeadDeps {
 
 /** Longer than a transfer needs to give up on a mirror that is down, in milliseconds. */
 export const OPEN_MS = 120_000;
+
+/** @throws DebtorrentError NOT_CACHED unless it is here and need not be checked with anybody. */
+export async function checkCached({ transfers }: ServeHeadDeps, { url, sha256 }: FetchPlan): Promise<void> {
+  const cached = sha256 && (await transfers.ask('cached', sha256).catch(() => undefined));
+  if (cached === undefined) throw new DebtorrentError('NOT_CACHED', `${url} is not in the cache`);
+}
 
 /** False: go on as for GET. */
 export async function serveHead(deps: ServeHeadDeps, client: ClientExchange, plan: FetchPlan): Promise<boolean> {

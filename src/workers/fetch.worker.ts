@@ -25,6 +25,7 @@ export interface FetchBoot {
   /** Bytes a second from mirrors; 0 is no limit. */
   readonly downloadLimit: number;
   readonly userAgent: string;
+  readonly via: string;
   /** False when peers are off: nobody is asked then. */
   readonly peers: boolean;
 }
@@ -32,7 +33,8 @@ export interface FetchBoot {
 const MAILBOX = { limit: 65_536 };
 
 runThread(async ({ boot, neighbour, log }) => {
-  const { cacheDir, cacheBytes, allowMirror, mirrorConnections, downloadLimit, userAgent, peers } = boot as FetchBoot;
+  const { cacheDir, cacheBytes, allowMirror, mirrorConnections, downloadLimit, userAgent, via, peers } =
+    boot as FetchBoot;
   const clock = systemClock;
   const layout = layoutOf(cacheDir);
 
@@ -56,6 +58,7 @@ runThread(async ({ boot, neighbour, log }) => {
     connections: mirrorConnections,
     timeouts: MIRROR_TIMEOUTS,
     userAgent,
+    via,
     limit: new TokenBucket({ rate: downloadLimit }),
     sink,
     ca: systemCertificates,

@@ -136,3 +136,26 @@ t.test('other caches ask again for all whose name may stand for another file', a
     t.equal(more[1]?.status, 304);
   }
 });
+
+t.test('a client that wants only what is cached: the mirror is not asked', async (t) => {
+  const s = await startGateway(t);
+  const only = ['Cache-Control: only-if-cached'];
+  const files = { 'pool/small.deb': randomBytes('small', 3000), 'pool/large.deb': randomBytes('large', 300_000) };
+  s.index(files);
+  for (const [name, data] of Object.entries(files)) await s.publish(`${ARCHIVE}/${name}`, data);
+  await s.publish('a.img', Buffer.from('a'));
+  for (const path of [...Object.keys(files).map((name) => `${ARCHIVE}/${name}`), 'a.img']) {
+    const answer = await s.get(path, only);
+    t.match(answer, { status: 504, headers: { 'x-debtorrent-error': 'NOT_CACHED' } }, path);
+    t.equal(answer.headers['retry-after'], undefined);
+  }
+  t.same(s.web.log, []);
+  for (const [name, data] of Object.entries(files)) {
+    t.equal((await s.get(`${ARCHIVE}/${name}`)).status, 200);
+    await until(async () => (await s.transfers.ref.ask('cached', hashOf(data))) !== undefined);
+    s.web.forget();
+    const answer = await s.get(`${ARCHIVE}/${name}`, only);
+    t.ok(answer.status === 200 && answer.body.equals(data), name);
+    t.same(s.web.log, []);
+  }
+});

@@ -14,18 +14,20 @@ import type { ActorRef } from '../../kernel/protocol.ts';
 import { readAnswer } from './answer.ts';
 import { BodySink } from './body-sink.ts';
 import { checkHost } from './dns-guard.ts';
+import { FirstByte } from './first-byte.ts';
 import type { Exchange, Exchanger, ExchangeHandler } from './exchange.ts';
 import { isRefused, isStaleConnection, mirrorError, TRANSIENT_CODES } from './mirror-error.ts';
 import { RangeWriter, type BodyWriter, type BodyWriterOptions } from './range-writer.ts';
-import { redirectOf } from './redirect.ts';
+import { addsSlash, redirectOf } from './redirect.ts';
+import type { MirrorTimeouts } from './timeouts.ts';
 
 /** A connection to a mirror for one exchange. */
 export interface Slot {
   readonly exchanger: Exchanger;
   /** What was asked for comes. */
   served?(): void;
-  /** The mirror refused one more connection; true when it makes sense to wait for another place. */
-  refused?(): boolean;
+  /** The mirror refused the connection, or with `answered` the file; true when it makes sense to wait for another place. */
+  refused?(answered: boolean): boolean;
   /** The exchange has ended. */
   leave(): void;
 }
@@ -36,6 +38,9 @@ export interface FetchRangeDeps extends Pick<DatedClock, 'now' | 'date'> {
   readonly rules: HostRules;
   readonly sink: Pick<ActorRef<SourceSinkProtocol>, 'tell'>;
   readonly userAgent: string;
+  readonly via?: string;
+  /** For jobs that others can do; without these there is no bound on all of one. */
+  readonly timeouts?: MirrorTimeouts;
   /** Where bodies go; into the job's partial file unless given. */
   readonly createWriter?: (options: BodyWriterOptions) => BodyWriter;
   /** On bytes of bodies that were accepted. */
@@ -53,6 +58,14 @@ const DRAIN_MS = 1_000;
 /** Answers that also stand for too many connections at once. */
 const REFUSALS = new Set([429, 503]);
 
+/** Followed inside, the links of its listing would lead one level too high. */
+const DIRECTORY: RangeOutcome = {
+  kind: 'failed',
+  code: 'DIRECTORY',
+  message: 'the mirror has a directory there',
+  transient: false,
+};
+
 type Hop = { readonly location: MirrorUrl } | { readonly again: true } | { readonly outcome: RangeOutcome };
 
 /** What a job came to, and whose doing that is: the last one that was asked. */
@@ -62,12 +75,24 @@ export interface Fetched {
 }
 
 export async function fetchRange(deps: FetchRangeDeps, job: RangeJob, cancellation: Cancellation): Promise<Fetched> {
+  const first = new FirstByte(job, deps.timeouts);
+  const { outcome, url } = await followed(deps, job, cancellation, first);
+  first.stop();
+  return { outcome: outcome.kind === 'failed' ? { ...outcome, silentMs: first.silentMs } : outcome, url };
+}
+
+async function followed(
+  deps: FetchRangeDeps,
+  job: RangeJob,
+  cancellation: Cancellation,
+  first: FirstByte,
+): Promise<Fetched> {
   let url = job.url;
   let before = url;
   try {
     for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
-      let hop = await oneHop(deps, job, url, cancellation);
-      while ('again' in hop) hop = await oneHop(deps, job, url, cancellation);
+      let hop = await oneHop(deps, job, url, cancellation, first);
+      while ('again' in hop) hop = await oneHop(deps, job, url, cancellation, first);
       if ('outcome' in hop) return { outcome: naming(hop.outcome, job, url), url };
       before = url;
       url = hop.location;
@@ -93,12 +118,19 @@ function naming(outcome: RangeOutcome, job: RangeJob, url: MirrorUrl): RangeOutc
   return { ...outcome, message: `redirected to ${url}: ${outcome.message}` };
 }
 
-async function oneHop(deps: FetchRangeDeps, job: RangeJob, url: MirrorUrl, cancellation: Cancellation): Promise<Hop> {
+async function oneHop(
+  deps: FetchRangeDeps,
+  job: RangeJob,
+  url: MirrorUrl,
+  cancellation: Cancellation,
+  first: FirstByte,
+): Promise<Hop> {
   const request = mirrorRequest(url);
   checkHost(deps.rules, request.host, request.port);
   const { exchanger, served, refused, leave } = await deps.slot(request);
   // Made when it is needed: an error costs its stack trace.
   const cancelled = () => new DebtorrentError('CANCELLED', 'the job was cancelled');
+  const late = () => new DebtorrentError('MIRROR_TIMEOUT', 'the mirror took too long to begin with the file');
   const endedWithoutHead = () => new DebtorrentError('MIRROR_PROTOCOL', 'the answer ended before its headers');
   return new Promise<Hop>((resolve, reject) => {
     let exchange: Exchange | undefined;
@@ -124,10 +156,10 @@ async function oneHop(deps: FetchRangeDeps, job: RangeJob, url: MirrorUrl, cance
         settle(fault ?? (error as Error));
       }
     };
-    const cancel = () => {
-      exchange?.abort(cancelled());
-      if (body === undefined) settle(cancelled());
-      else void finish(body, cancelled());
+    const giveUp = (error: Error) => {
+      exchange?.abort(error);
+      if (body === undefined) settle(error);
+      else void finish(body, error);
     };
     const drop = () => exchange?.abort(new DebtorrentError('CANCELLED', 'not wanted'));
     /** Settles without the body of the answer, which is read to its end if that is near. */
@@ -136,7 +168,7 @@ async function oneHop(deps: FetchRangeDeps, job: RangeJob, url: MirrorUrl, cance
       if (Number(length ?? 0) > DRAIN_BYTES) drop();
       else draining = setTimeout(drop, DRAIN_MS);
     };
-    const forget = cancellation.listen(cancel);
+    const forget = cancellation.listen(() => giveUp(cancelled()));
     const handler: ExchangeHandler = {
       head(status, headers) {
         answered = true;
@@ -144,11 +176,11 @@ async function oneHop(deps: FetchRangeDeps, job: RangeJob, url: MirrorUrl, cance
         const length = headers['content-length'];
         if (location !== undefined) {
           deps.received(request.host, 0, true);
-          withoutBody({ location }, length);
+          withoutBody(addsSlash(url, location) ? { outcome: DIRECTORY } : { location }, length);
           return;
         }
         // When it says how long to wait, that is for the transfer to do.
-        if (REFUSALS.has(status) && headers['retry-after'] === undefined && refused?.() === true) {
+        if (REFUSALS.has(status) && headers['retry-after'] === undefined && refused?.(true) === true) {
           withoutBody({ again: true }, length);
           return;
         }
@@ -179,6 +211,7 @@ async function oneHop(deps: FetchRangeDeps, job: RangeJob, url: MirrorUrl, cance
       data(chunk) {
         deps.received(request.host, chunk.length, body !== undefined);
         if (body !== undefined) {
+          first.came();
           body.push(chunk);
           return;
         }
@@ -193,7 +226,7 @@ async function oneHop(deps: FetchRangeDeps, job: RangeJob, url: MirrorUrl, cance
         if (!answered && !again && !settled && isStaleConnection(error)) {
           again = true;
           queueMicrotask(ask);
-        } else if (!answered && isRefused(error) && refused?.() === true) {
+        } else if (!answered && isRefused(error) && refused?.(false) === true) {
           leave();
           settle({ again: true });
         } else {
@@ -214,8 +247,10 @@ async function oneHop(deps: FetchRangeDeps, job: RangeJob, url: MirrorUrl, cance
     const ask = () => {
       try {
         if (cancellation.cancelled) throw cancelled();
+        if (first.expired) throw late();
+        first.asked(() => giveUp(late()));
         const method = job.headersOnly === true ? 'HEAD' : 'GET';
-        const headers = requestHeaders(job, deps.userAgent);
+        const headers = requestHeaders(job, deps);
         exchange = exchanger.open({ method, request, headers, again: job.again }, handler);
       } catch (error) {
         over(error as Error);
@@ -225,8 +260,11 @@ async function oneHop(deps: FetchRangeDeps, job: RangeJob, url: MirrorUrl, cance
   });
 }
 
-function requestHeaders(job: RangeJob, userAgent: string): Record<string, string> {
+type Introduced = Pick<FetchRangeDeps, 'userAgent' | 'via'>;
+
+function requestHeaders(job: RangeJob, { userAgent, via }: Introduced): Record<string, string> {
   const headers: Record<string, string> = { 'user-agent': userAgent, accept: '*/*', 'accept-encoding': 'identity' };
+  if (via !== undefined) headers['via'] = via;
   if (!isWhole(job)) {
     headers['range'] = `bytes=${job.start}-${job.end === undefined ? '' : job.end - 1}`;
     if (job.ifRange !== undefined) headers['if-range'] = job.ifRange;

@@ -36,6 +36,7 @@ export interface HttpBackupDeps extends Pick<DatedClock, 'now' | 'date'> {
   readonly connections: number;
   readonly timeouts: MirrorTimeouts;
   readonly userAgent: string;
+  readonly via?: string;
   /** On what all mirrors send. */
   readonly limit?: TokenBucket | undefined;
   readonly sink: Pick<ActorRef<SourceSinkProtocol>, 'tell'>;
@@ -92,7 +93,7 @@ export function createHttpBackup(deps: HttpBackupDeps): HttpBackup {
     const entry = figuresOf(mirrorRequest(url).host);
     // a file that is not there says nothing against the mirror
     entry.failing = outcome.kind === 'failed' && outcome.transient;
-    if (outcome.kind !== 'failed') return;
+    if (outcome.kind !== 'failed' || outcome.code === 'DIRECTORY') return;
     entry.errors += 1;
     if (outcome.transient) entry.last_error = { code: outcome.code, at: deps.date() };
   }
@@ -106,11 +107,11 @@ export function createHttpBackup(deps: HttpBackupDeps): HttpBackup {
     };
     running.queue = queue;
     try {
-      const place = (running.place = await queue.enter(job.id, running.group));
+      const place = (running.place = await queue.enter(job.id, running.group, job.url));
       return {
         exchanger: place.beyond ? beyondLimit : exchanger,
         served: () => place.served(),
-        refused: () => place.refused(),
+        refused: (answered) => place.refused(answered),
         leave() {
           place.leave();
           tidy();

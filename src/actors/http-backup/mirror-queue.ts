@@ -3,12 +3,14 @@
  * under way comes before further ranges of others, so that each has one connection before any has two. When places are
  * not given back, as slow mirrors and large files keep them, such a file gets a connection beyond the limit, as it would
  * have without this daemon: APT gives up after 30 s without a byte. A mirror that refuses one of several connections gets
- * one less for a while: many let an address have few at once.
+ * one less for a while: many let an address have few at once (refused-file.ts tells that from files that it refuses).
  */
 import { DebtorrentError } from '../../core/errors.ts';
+import { RefusedFile } from './refused-file.ts';
 
 interface Waiting {
   group: string;
+  readonly file: string;
   /** Looks taken when it came. */
   readonly since: number;
   start(place: Place): void;
@@ -23,8 +25,11 @@ export interface Place {
   regroup(group: string): void;
   /** The mirror sends what was asked for. */
   served(): void;
-  /** The mirror has refused it; true when it serves others, so that it makes sense to wait for another place. */
-  refused(): boolean;
+  /**
+   * The mirror has refused the connection, or with `answered` the file; true when it serves others, so that it makes
+   * sense to wait for another place.
+   */
+  refused(answered: boolean): boolean;
   /** The connection is free again. */
   leave(): void;
 }
@@ -50,6 +55,7 @@ export class MirrorQueue {
   #servedAt = Number.NEGATIVE_INFINITY;
   /** Looks taken when it refused one last. */
   #refusedAt = Number.NEGATIVE_INFINITY;
+  readonly #refusedFile = new RefusedFile();
   readonly #maxWaiting: number;
   /** In order of their numbers, so that what comes again has kept its turn. */
   #waiting = new Map<number, Waiting>();
@@ -79,17 +85,17 @@ export class MirrorQueue {
    * first. Of each `group`, a file or what is to be treated as one, something should be under way. Numbers of jobs tell
    * which came first.
    */
-  async enter(id: number, group: string): Promise<Place> {
-    if (this.#running < this.#allowed) {
+  async enter(id: number, group: string, file = group): Promise<Place> {
+    if (this.#running < this.#allowed && !this.#refusedFile.holds(file)) {
       this.#running += 1;
-      return this.#place(group, false);
+      return this.#place(group, file, false);
     }
     if (this.#waiting.size >= this.#maxWaiting) {
       throw new DebtorrentError('OVERLOADED', 'too many requests wait for this mirror');
     }
     if (!this.#looking) this.#lookLater();
     const place = new Promise<Place>((start, cancel) => {
-      this.#waiting.set(id, { group, since: this.#looks, start, cancel });
+      this.#waiting.set(id, { group, file, since: this.#looks, start, cancel });
     });
     if (id < this.#lastId) this.#waiting = new Map([...this.#waiting].toSorted(([a], [b]) => a - b));
     this.#lastId = Math.max(id, this.#lastId);
@@ -117,25 +123,28 @@ export class MirrorQueue {
       return;
     }
     for (const [id, waiting] of this.#waiting) {
-      if (this.#groups.has(waiting.group)) continue;
+      if (this.#groups.has(waiting.group) || this.#refusedFile.holds(waiting.file)) continue;
       this.#given = this.#looks;
       this.#start(id, waiting, beyond);
       return;
     }
-    const [next] = beyond ? [] : this.#waiting;
-    if (next !== undefined) this.#start(...next, false);
-    else if (beyond) this.#beyond -= 1;
-    else this.#running -= 1;
+    if (beyond) {
+      this.#beyond -= 1;
+      return;
+    }
+    this.#running -= 1;
+    this.#fill();
   }
 
   #start(id: number, waiting: Waiting, beyond: boolean): void {
     this.#waiting.delete(id);
-    waiting.start(this.#place(waiting.group, beyond));
+    waiting.start(this.#place(waiting.group, waiting.file, beyond));
   }
 
-  #place(from: string, beyond: boolean): Place {
+  #place(from: string, file: string, beyond: boolean): Place {
     let group = from;
     let left = false;
+    let serves = false;
     this.#count(group, 1);
     return {
       beyond,
@@ -145,11 +154,18 @@ export class MirrorQueue {
         group = to;
         this.#count(group, 1);
       },
-      served: () => (this.#servedAt = performance.now()),
-      refused: () => this.#refused(beyond),
+      served: () => {
+        this.#servedAt = performance.now();
+        if (!serves) this.#refusedFile.served(file);
+        serves = true;
+        this.#fill();
+      },
+      refused: (answered) => this.#refused(beyond, answered ? file : undefined),
       leave: () => {
-        if (!left) this.#ended(group, beyond);
+        if (left) return;
         left = true;
+        if (serves) this.#refusedFile.ended(file);
+        this.#ended(group, beyond);
       },
     };
   }
@@ -158,8 +174,10 @@ export class MirrorQueue {
     return this.#looks - this.#refusedAt < REFUSED_LOOKS;
   }
 
-  #refused(beyond: boolean): boolean {
+  #refused(beyond: boolean, file: string | undefined): boolean {
     if (this.#running + this.#beyond <= 1 || performance.now() - this.#servedAt > SERVES_MS) return false;
+    const refusal = file === undefined ? 'connections' : this.#refusedFile.refused(file, this.#refuses);
+    if (refusal !== 'connections') return refusal === 'wait';
     this.#refusedAt = this.#looks;
     if (!beyond) this.#allowed = Math.max(1, Math.min(this.#allowed, this.#running) - 1);
     return true;
@@ -182,10 +200,7 @@ export class MirrorQueue {
     if (this.#waiting.size > 0) this.#lookLater();
     if (this.#refuses) return;
     this.#allowed = this.#limit;
-    for (const [id, waiting] of [...this.#waiting].slice(0, this.#allowed - this.#running)) {
-      this.#running += 1;
-      this.#start(id, waiting, false);
-    }
+    this.#fill();
     const still = this.#looks - this.#given >= STILL_LOOKS;
     const starved = [...this.#starved()];
     let share = still ? Math.ceil(starved.length / 4) : 0;
@@ -198,12 +213,23 @@ export class MirrorQueue {
     }
   }
 
+  /** Starts what may run. */
+  #fill(): void {
+    for (const [id, waiting] of this.#waiting) {
+      if (this.#running >= this.#allowed) return;
+      if (this.#refusedFile.holds(waiting.file)) continue;
+      this.#running += 1;
+      this.#start(id, waiting, false);
+    }
+  }
+
   /** The first of each group of which nothing is under way, if it has waited for a while. */
   *#starved(): Generator<readonly [number, Waiting]> {
     const seen = new Set<string>();
     for (const entry of this.#waiting) {
-      const { group, since } = entry[1];
+      const { group, file, since } = entry[1];
       if (this.#looks - since < STILL_LOOKS || this.#groups.has(group) || seen.has(group)) continue;
+      if (this.#refusedFile.holds(file)) continue;
       seen.add(group);
       yield entry;
     }

@@ -1,10 +1,16 @@
 /** Where a mirror redirects to, if it is a place that may be looked at; its host is checked like any other's. */
 import { DebtorrentError } from '../../core/errors.ts';
-import { parseMirrorUrl } from '../../core/http/mirror-url.ts';
+import { mirrorRequest, parseMirrorUrl } from '../../core/http/mirror-url.ts';
 import type { MirrorUrl } from '../../core/ids.ts';
 import type { Headers } from './answer.ts';
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+
+/** It leads to the same path with a slash at its end: there is a directory. */
+export function addsSlash(base: MirrorUrl, location: MirrorUrl): boolean {
+  const [from = '', to = ''] = [base, location].map((url) => mirrorRequest(url).target.replace(/\?.*$/, ''));
+  return to === `${from}/`;
+}
 
 /**
  * Undefined for an answer that is no redirect.

@@ -75,6 +75,11 @@ export class Candidates {
     return left.toSorted((a, b) => a.tries - b.tries)[0]?.url;
   }
 
+  /** More than one address is left. */
+  get several(): boolean {
+    return this.#candidates.filter(({ out }) => !out).length > 1;
+  }
+
   /**
    * Notes a failure of `url`. Returns the milliseconds to wait before the next request to `current()`, or undefined
    * when there is none left. `patient` false crosses out at the first failure.

@@ -218,6 +218,7 @@ export class MirrorSide {
       url,
       ahead: this.#ahead,
       again: this.#silences.follows(start, end),
+      others: this.#candidates.several,
       start,
       end,
       size: this.#content.size,

@@ -5,12 +5,16 @@
  */
 import type { RangeJob, RangeOutcome } from '../source.ts';
 
+/** Who says nothing for so long before it fails was silent, in milliseconds. */
+const SILENT_MS = 5_000;
+
 export class Silences {
   readonly #places = new Set<number>();
 
   /** A request has failed after so many bytes. */
   failed({ start, again }: Pick<RangeJob, 'start' | 'again'>, bytes: number, outcome: RangeOutcome): void {
-    const silent = outcome.kind === 'failed' && outcome.code === 'MIRROR_TIMEOUT';
+    const { code, silentMs = 0 } = outcome.kind === 'failed' ? outcome : { code: undefined };
+    const silent = code === 'MIRROR_TIMEOUT' || silentMs >= SILENT_MS;
     if (silent && again !== true) this.#places.add(start + bytes);
   }
 

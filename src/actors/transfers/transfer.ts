@@ -4,7 +4,7 @@
  * as they come, but for the last block, which waits for the SHA-256 of the whole.
  */
 import type { DatedClock } from '../../core/clock.ts';
-import { DebtorrentError } from '../../core/errors.ts';
+import { DebtorrentError, type ErrorCode } from '../../core/errors.ts';
 import type { FetchPlan } from '../../core/fetch-plan.ts';
 import type { Sha256 } from '../../core/ids.ts';
 import type { FileInfo, JobId } from '../source.ts';
@@ -27,6 +27,9 @@ export interface TransferDeps extends ContentDeps, Omit<FetchingDeps, 'register'
   finalPath(sha256: Sha256): string;
   hashFailed(): void;
 }
+
+/** What a mirror says of a name that is no file's any more. */
+const NO_FILE = new Set<ErrorCode>(['NOT_FOUND', 'GONE', 'DIRECTORY']);
 
 export class Transfer {
   readonly id: TransferId;
@@ -227,7 +230,7 @@ export class Transfer {
       this.#succeed({ ...fromName(this.#cached.file, this.#cached.record), stale: true });
       return;
     }
-    if (code === 'NOT_FOUND' || code === 'GONE') store.tell('dropName', url);
+    if (NO_FILE.has(code)) store.tell('dropName', url);
     this.#fail({ code, message: `${url}: ${message}`, transient });
   }
 

@@ -39,10 +39,13 @@ export interface TransfersDeps {
 const MAX_TRANSFERS = 4096;
 /** An ended transfer is remembered for readers that have not heard of its end, in milliseconds. */
 const REMEMBER_MS = 30_000;
-/** Headers go out after this time at the latest when the size is known, in milliseconds. */
+/** Headers of a small file go out after this time though it is not whole, in milliseconds. */
 const HEADERS_MS = 1_000;
-/** When a mirror fails they wait for what becomes of that, but not so long that APT gives up (30 s), in milliseconds. */
-const TROUBLED_MS = 20_000;
+/**
+ * As long as nothing has come, or a mirror has failed, they wait for what becomes of that: after them a 404 can only be told
+ * by closing the connection. But not so long that APT gives up (30 s), in milliseconds.
+ */
+const NOTHING_MS = 20_000;
 /** Nobody waits longer than this for what headers need; the gateway's patience ends a little later. */
 const OPEN_MS = 110_000;
 const HEAD_DEADLINE_MS = 30_000;
@@ -195,14 +198,15 @@ export function createTransfers(deps: TransfersDeps): Transfers {
         const late = waited >= HEADERS_MS;
         // A small file is answered when it is whole: nothing can go wrong any more then.
         const small = found.size !== undefined && found.size <= SMALL_FILE_BYTES;
-        const ready = (found.started || found.readable) && (!found.troubled || waited >= TROUBLED_MS);
+        const begun = found.started && !found.troubled;
+        const ready = begun || (waited >= NOTHING_MS && (found.started || found.readable));
         // Hashing a cached file takes less time than APT takes to recover from an answer that ends short.
         if (ready && (late || (found.started && !small && !found.rechecking))) {
           found.clients += 1;
           return found.view();
         }
         if (waited >= OPEN_MS) throw new DebtorrentError('MIRROR_TIMEOUT', `${plan.url}: nothing came in time`);
-        const next = [HEADERS_MS, TROUBLED_MS, OPEN_MS].find((ms) => ms > waited) ?? 0;
+        const next = [HEADERS_MS, NOTHING_MS, OPEN_MS].find((ms) => ms > waited) ?? 0;
         await found.news(next - waited);
       }
       return outcomeOf(found);

@@ -44,6 +44,11 @@ export function asksMirror(cacheControl: string | undefined, pragma: string | un
   return directives.has('no-cache') || deltaSeconds(directives.get('max-age')) === 0;
 }
 
+/** Section 5.2.1.7: nobody else is to be asked for it. */
+export function wantsCachedOnly(cacheControl: string | undefined): boolean {
+  return cacheControl !== undefined && parseCacheControl(cacheControl).has('only-if-cached');
+}
+
 function lifetimeMs(header: HeaderOf, directives: ReadonlyMap<string, string>, date: number): number {
   for (const name of ['s-maxage', 'max-age']) {
     if (directives.has(name)) return (deltaSeconds(directives.get(name)) ?? 0) * 1000;

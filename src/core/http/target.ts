@@ -8,9 +8,15 @@ import type { MirrorUrl } from '../ids.ts';
 import { formatAuthority, parseAuthority, type Authority } from './authority.ts';
 import { MAX_TARGET_BYTES, mirrorRequest, mirrorUrl } from './mirror-url.ts';
 
+type MirrorTarget = Extract<Target, { kind: 'mirror' }>;
+
 export type Target =
   | { readonly kind: 'own'; /** One of OWN_PATHS. */ readonly path: string; readonly query: string }
-  | { readonly kind: 'mirror'; readonly url: MirrorUrl }
+  | {
+      readonly kind: 'mirror';
+      readonly url: MirrorUrl;
+      /** A host without a path, where that is not the same. */ readonly bare?: true;
+    }
   | { readonly kind: 'tunnel'; readonly host: string; readonly port: number };
 
 /** Names and addresses by which the daemon is reached. */
@@ -86,16 +92,21 @@ function originForm(target: string, hostHeader: Authority | undefined, own: OwnN
   }
   const tls = /^\/https\/\/\//i.exec(target);
   if (tls) return overTls(target.slice(tls[0].length), own);
-  const [authority, rest] = splitAuthority(target.slice(1));
-  return mirror('http', authority, rest, own);
+  return prefixed('http', target.slice(1), own);
 }
 
 function overTls(hostAndPath: string, own: OwnNames): Target {
-  const [authority, rest] = splitAuthority(hostAndPath);
-  return mirror('https', authority, rest, own);
+  return prefixed('https', hostAndPath, own);
 }
 
-function mirror(scheme: 'http' | 'https', authority: string, rest: string, own: OwnNames): Target {
+/** Where the host is a part of the path, links of its first page lead elsewhere unless that ends in a slash. */
+function prefixed(scheme: 'http' | 'https', hostAndPath: string, own: OwnNames): Target {
+  const [authority, rest] = splitAuthority(hostAndPath);
+  const target = mirror(scheme, authority, rest, own);
+  return rest.startsWith('/') ? target : { ...target, bare: true };
+}
+
+function mirror(scheme: 'http' | 'https', authority: string, rest: string, own: OwnNames): MirrorTarget {
   if (rest.includes('#')) throw bad('a fragment');
   const url = mirrorUrl(scheme, authority, rest);
   const { host, port } = mirrorRequest(url);

@@ -18,7 +18,15 @@ export interface RecentError {
 const MAX_ROWS = 50;
 const MAX_TEXT = 300;
 /** What APT asks for and lives without every day. */
-const USUAL = new Set<string>(['NOT_FOUND', 'GONE', 'RANGE_NOT_SATISFIABLE', 'CANCELLED', 'STOPPING']);
+const USUAL = new Set<string>([
+  'DIRECTORY',
+  'NOT_FOUND',
+  'NOT_CACHED',
+  'GONE',
+  'RANGE_NOT_SATISFIABLE',
+  'CANCELLED',
+  'STOPPING',
+]);
 
 export class RecentErrors {
   /** The one that happened last comes last. */

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
-import { createServer as createHttpServer } from 'node:http';
+import { createServer as createHttpServer, type ServerResponse } from 'node:http';
 import { createServer, type Server, type Socket, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -509,6 +509,21 @@ t.test('what did not come before is waited for less long', async (t) => {
   }
 });
 
+t.test('a failure says for how long nothing had come', async (t) => {
+  const s = await scene(t);
+  const server = await rawServer(t, (socket) =>
+    socket.on('data', (request) => {
+      if (request.includes('/body')) socket.write(endless('200 OK'));
+      setTimeout(() => socket.destroy(), 600);
+    }),
+  );
+  for (const path of ['head', 'body']) {
+    const outcome = await s.fetch(`${server.url}/${path}`);
+    t.equal(outcome.kind, 'failed');
+    if (outcome.kind === 'failed') t.ok((outcome.silentMs ?? 0) >= 500, `${path}: ${outcome.silentMs}`);
+  }
+});
+
 t.test('interim answers and heads without an end are silence', async (t) => {
   const s = await scene(t, { stallMs: 600_000 });
   const server = await rawServer(t, (socket) =>
@@ -604,4 +619,29 @@ t.test('a mirror that serves one at a time and refuses others gives all files', 
   const outcomes = await Promise.all([first, ...['b', 'c', 'd', 'e'].map((name) => s.fetch(`${url}/${name}`))]);
   for (const { kind } of outcomes) t.equal(kind, 'done');
   t.ok(refused > 0);
+});
+
+t.test('a mirror that answers 503 for one file gives the others at once', async (t) => {
+  const open = new Set<ServerResponse>();
+  const server = createHttpServer((req, res) => {
+    if (req.url === '/bad') {
+      res.writeHead(503, { 'content-length': 0 }).end();
+      return;
+    }
+    open.add(res);
+    res.writeHead(200, { 'content-length': 2 }).write('a');
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const s = await scene(t, { connections: 4 });
+  const first = s.fetch(`${url}/a`);
+  await until(() => s.told.some(([kind]) => kind === 'started'));
+  const bad = s.fetch(`${url}/bad`);
+  const others = ['c', 'd', 'e'].map((name) => s.fetch(`${url}/${name}`));
+  await until(() => open.size === 4);
+  for (const res of [...open].slice(1)) res.end('b');
+  t.match(await bad, { kind: 'failed', code: 'MIRROR_ERROR' }, 'it does not wait for all others');
+  for (const res of open) if (!res.writableEnded) res.end('b');
+  for (const { kind } of await Promise.all([first, ...others])) t.equal(kind, 'done');
 });

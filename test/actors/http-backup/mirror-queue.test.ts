@@ -109,7 +109,7 @@ t.test(
     const { queue, began, job, next, end, places } = scene(3);
     const all = ['a1', 'b2', 'c3', 'd4', 'e5'].map(job);
     await until(() => began.length === 3);
-    const refused = (name: string) => places.get(name)?.refused();
+    const refused = (name: string) => places.get(name)?.refused(false);
     t.equal(refused('b2'), false, 'as none is served, it is out of order');
     places.get('a1')?.served();
     for (const [name, id] of [
@@ -131,3 +131,52 @@ t.test(
     t.ok(queue.idle);
   },
 );
+
+t.test('a file that is refused by itself is asked for once more when the mirror has served others', async (t) => {
+  const { queue, began, job, next, end, places } = scene(3);
+  const all = ['a1', 'b2', 'c3', 'd4'].map(job);
+  await until(() => began.length === 3);
+  places.get('a1')?.served();
+  t.equal(places.get('b2')?.refused(true), true, 'it may be one connection too many');
+  const again = queue.enter(2, 'b');
+  await next('b2');
+  t.strictSame(began.slice(3), ['d4'], 'another file has its place, not it itself');
+  places.get('d4')?.served();
+  end('c3');
+  const second = await again;
+  t.equal(second.refused(true), false, 'the mirror serves two at once: it is the file');
+  second.leave();
+  const third = await queue.enter(5, 'b');
+  t.equal(third.refused(true), false, 'also the next time');
+  third.leave();
+  end('a1', 'd4');
+  await Promise.all(all);
+  t.ok(queue.idle);
+});
+
+t.test('two files that are refused are connections too many', async (t) => {
+  const { queue, began, job, end, places } = scene(3);
+  const all = ['a1', 'b2', 'c3', 'd4'].map(job);
+  await until(() => began.length === 3);
+  places.get('a1')?.served();
+  const again: Place[] = [];
+  for (const [name, id] of [
+    ['b2', 2],
+    ['c3', 3],
+  ] as const) {
+    t.equal(places.get(name)?.refused(true), true, name);
+    void queue.enter(id, name.charAt(0)).then((place) => again.push(place));
+  }
+  end('b2', 'c3');
+  await until(() => again.length === 1);
+  t.equal(again[0]?.refused(true), true, 'known to take few: it waits again');
+  t.equal(began.length, 3, 'and the next one has not begun');
+  again[0]?.leave();
+  end('a1');
+  await until(() => again.length === 2);
+  again[1]?.leave();
+  await until(() => began.length === 4);
+  end('d4');
+  await Promise.all(all);
+  t.ok(queue.idle);
+});

@@ -3,11 +3,12 @@ import t from 'tap';
 import { Silences } from '../../../src/actors/transfers/silences.ts';
 import type { RangeOutcome } from '../../../src/actors/source.ts';
 
-const failed = (code: 'MIRROR_TIMEOUT' | 'MIRROR_ERROR'): RangeOutcome => ({
+const failed = (code: 'MIRROR_TIMEOUT' | 'MIRROR_ERROR', silentMs = 0): RangeOutcome => ({
   kind: 'failed',
   code,
   message: '',
   transient: true,
+  silentMs,
 });
 
 t.test('what is asked for where a mirror fell silent follows that, once', async (t) => {
@@ -27,4 +28,10 @@ t.test('nor does what follows such a request, nor what failed otherwise', async 
   t.notOk(silences.follows(0));
   silences.failed({ start: 100 }, 0, failed('MIRROR_TIMEOUT'));
   t.ok(silences.follows(0), 'the whole once more');
+});
+
+t.test('a mirror that fails after it has said nothing for long was silent', async (t) => {
+  const silences = new Silences();
+  silences.failed({ start: 100 }, 20, failed('MIRROR_ERROR', 12_000));
+  t.ok(silences.follows(120));
 });

@@ -7,6 +7,7 @@ import t, { type Test } from 'tap';
 
 import { DebtorrentError } from '../../../src/core/errors.ts';
 import type { FetchPlan } from '../../../src/core/fetch-plan.ts';
+import type { MirrorUrl } from '../../../src/core/ids.ts';
 import type { ArrivingFile, Progress, WholeFile } from '../../../src/actors/transfers/protocol.ts';
 import { rejectsWith, until } from '../../kernel/contract.ts';
 import { Mirror } from '../../support/mirror.ts';
@@ -505,15 +506,29 @@ t.test('a mirror has as long as ever when the clock is set forward while somebod
 });
 
 t.test('headers go out when the size is known though the mirror is slow', async (t) => {
-  const s = await scene(t);
+  const s = await scene(t, { timeouts: { headersMs: 600_000, stallMs: 600_000, againMs: 600_000 } });
   const data = randomBytes('slow', MIB);
   await s.publish('a', data);
-  s.web.rule('/a', { delayMs: 1800 });
-  const opened = await s.transfers.ref.ask('open', signedPlan(s.url('a'), data), 0);
+  let release = () => undefined as void;
+  s.web.rule('/a', { hold: new Promise<void>((resolve) => (release = resolve)) });
+  const opened = await s.transfers.ref.within(60_000).ask('open', signedPlan(s.url('a'), data), 0);
   t.match(opened, { kind: 'arriving', size: MIB });
   t.equal(s.web.bytes('/a'), 0);
   if (opened.kind === 'arriving') s.transfers.ref.tell('leave', opened.id);
+  release();
   await fetched(s, signedPlan(s.url('a'), data));
+});
+
+t.test('a mirror that takes its time to say that the file is not there', async (t) => {
+  const s = await scene(t);
+  for (const [name, size] of [
+    ['small', 3000],
+    ['large', 40 * MIB],
+  ] as const) {
+    s.web.rule(`/${name}`, { delayMs: 1800, status: 404 });
+    const plan = { ...signedPlan(s.url(name), randomBytes(name, 10)), size };
+    await rejectsWith(t, s.transfers.ref.ask('open', plan, 0), 'NOT_FOUND');
+  }
 });
 
 t.test('a mirror that falls silent twice in a row is given up sooner the second time', async (t) => {
@@ -529,6 +544,17 @@ t.test('a mirror that falls silent twice in a row is given up sooner the second 
     1,
   );
   t.match(await fetched(s, signedPlan(s.url('a'), data)), { size: data.length });
+});
+
+t.test('a mirror whose redirects take long, each less than it may, is left for another', async (t) => {
+  const s = await scene(t, { timeouts: { connectMs: 1_000, headersMs: 3_000 } });
+  const other = await startMirror(t);
+  const data = randomBytes('long way', 300_000);
+  await other.publish('a', data);
+  s.web.rule('/a', { delayMs: 1_200, redirect: `${s.web.url}/a?again` });
+  const plan = { ...signedPlan(s.url('a'), data), alternates: [other.url('a') as MirrorUrl] };
+  t.match(await s.transfers.ref.within(60_000).ask('fetch', plan), { size: data.length });
+  t.ok(s.web.log.length < 6, `not after all ${s.web.log.length}`);
 });
 
 t.test('clients are counted, and the counts come back to none', async (t) => {

@@ -15,7 +15,8 @@ t.test('prefix form', async (t) => {
   t.same(get('/ftp.us.debian.org:8080/x'), mirror('http://ftp.us.debian.org:8080/x'));
   t.same(get('/[::2]:81/x'), mirror('http://[::2]:81/x'));
   t.same(get('/%5B::2%5D%3a81/x'), mirror('http://[::2]:81/x'));
-  t.same(get('/ftp.us.debian.org'), mirror('http://ftp.us.debian.org/'));
+  t.same(get('/ftp.us.debian.org'), { ...mirror('http://ftp.us.debian.org/'), bare: true });
+  t.same(get('/ftp.us.debian.org/'), mirror('http://ftp.us.debian.org/'));
   t.same(get('/ftp.us.debian.org/x?q=/..'), mirror('http://ftp.us.debian.org/x?q=/..'));
   t.same(get('/ftp.us.debian.org/x', 'any.name.example'), mirror('http://ftp.us.debian.org/x'), 'under any Host');
   t.same(get('/ftp.us.debian.org/x', undefined), mirror('http://ftp.us.debian.org/x'), 'HTTP/1.0');
@@ -37,6 +38,10 @@ t.test('HTTPS/// in prefix form and in proxy form', async (t) => {
     mirror('https://ftp.de.debian.org/x'),
     'both at once',
   );
+  const bare = { ...mirror('https://ftp.de.debian.org/?q'), bare: true };
+  for (const target of ['/HTTPS///ftp.de.debian.org?q', 'http://HTTPS///ftp.de.debian.org?q']) {
+    t.same(parseTarget('GET', target, undefined, OWN), bare, target);
+  }
   t.throws(() => get('/HTTPS////x'), { code: 'BAD_TARGET' });
 });
 
