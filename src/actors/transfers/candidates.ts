@@ -34,6 +34,9 @@ export const OWN_FAULTS: ReadonlySet<string> = new Set([
   'INTERNAL',
 ]);
 
+/** What a mirror says of a name that is no file's any more. */
+export const NO_FILE_CODES: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['NOT_FOUND', 'GONE', 'DIRECTORY']);
+
 interface Candidate {
   readonly url: MirrorUrl;
   tries: number;

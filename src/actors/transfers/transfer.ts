@@ -4,13 +4,13 @@
  * as they come, but for the last block, which waits for the SHA-256 of the whole.
  */
 import type { DatedClock } from '../../core/clock.ts';
-import { DebtorrentError, type ErrorCode } from '../../core/errors.ts';
+import { DebtorrentError } from '../../core/errors.ts';
 import type { FetchPlan } from '../../core/fetch-plan.ts';
 import type { Sha256 } from '../../core/ids.ts';
 import type { FileInfo, JobId } from '../source.ts';
 import type { StoredFile } from '../store/protocol.ts';
 import { checkCached, validatorsOf, type Cached } from './cached.ts';
-import { Candidates, faultOf, type Fault } from './candidates.ts';
+import { Candidates, faultOf, NO_FILE_CODES, type Fault } from './candidates.ts';
 import { Content, type ContentDeps } from './content.ts';
 import type { FetchingDeps } from './fetching-deps.ts';
 import { Fetching } from './fetching.ts';
@@ -27,9 +27,6 @@ export interface TransferDeps extends ContentDeps, Omit<FetchingDeps, 'register'
   finalPath(sha256: Sha256): string;
   hashFailed(): void;
 }
-
-/** What a mirror says of a name that is no file's any more. */
-const NO_FILE = new Set<ErrorCode>(['NOT_FOUND', 'GONE', 'DIRECTORY']);
 
 export class Transfer {
   readonly id: TransferId;
@@ -230,7 +227,7 @@ export class Transfer {
       this.#succeed({ ...fromName(this.#cached.file, this.#cached.record), stale: true });
       return;
     }
-    if (NO_FILE.has(code)) store.tell('dropName', url);
+    if (NO_FILE_CODES.has(code)) store.tell('dropName', url);
     this.#fail({ code, message: `${url}: ${message}`, transient });
   }
 

@@ -41,11 +41,10 @@ const MAX_TRANSFERS = 4096;
 const REMEMBER_MS = 30_000;
 /** Headers of a small file go out after this time though it is not whole, in milliseconds. */
 const HEADERS_MS = 1_000;
-/**
- * As long as nothing has come, or a mirror has failed, they wait for what becomes of that: after them a 404 can only be told
- * by closing the connection. But not so long that APT gives up (30 s), in milliseconds.
- */
-const NOTHING_MS = 20_000;
+/** As long as nothing has come they wait a little longer: after them a 404 can only be told by closing the connection. */
+const NOTHING_MS = 5_000;
+/** When a mirror fails they wait for what becomes of that, but not so long that APT gives up (30 s), in milliseconds. */
+const TROUBLED_MS = 20_000;
 /** Nobody waits longer than this for what headers need; the gateway's patience ends a little later. */
 const OPEN_MS = 110_000;
 const HEAD_DEADLINE_MS = 30_000;
@@ -198,15 +197,15 @@ export function createTransfers(deps: TransfersDeps): Transfers {
         const late = waited >= HEADERS_MS;
         // A small file is answered when it is whole: nothing can go wrong any more then.
         const small = found.size !== undefined && found.size <= SMALL_FILE_BYTES;
-        const begun = found.started && !found.troubled;
-        const ready = begun || (waited >= NOTHING_MS && (found.started || found.readable));
+        const patience = found.troubled ? TROUBLED_MS : found.started ? 0 : NOTHING_MS;
+        const ready = (found.started || found.readable) && waited >= patience;
         // Hashing a cached file takes less time than APT takes to recover from an answer that ends short.
         if (ready && (late || (found.started && !small && !found.rechecking))) {
           found.clients += 1;
           return found.view();
         }
         if (waited >= OPEN_MS) throw new DebtorrentError('MIRROR_TIMEOUT', `${plan.url}: nothing came in time`);
-        const next = [HEADERS_MS, NOTHING_MS, OPEN_MS].find((ms) => ms > waited) ?? 0;
+        const next = [HEADERS_MS, NOTHING_MS, TROUBLED_MS, OPEN_MS].find((ms) => ms > waited) ?? 0;
         await found.news(next - waited);
       }
       return outcomeOf(found);

@@ -9,8 +9,8 @@ import { decodeFilesMessage } from '../../../core/swarm/decode-message.ts';
 import { encodeFilesMessage } from '../../../core/swarm/encode-message.ts';
 import type { FilesMessage } from '../../../core/swarm/messages.ts';
 import type { PeerAddress } from '../../../core/swarm/peer-address.ts';
+import { Answering } from './answering.ts';
 import { Asking } from './asking.ts';
-import { refOf } from './block-ref.ts';
 import type { Channel, ChannelUser } from './channel.ts';
 import type { ExtensionName } from './extensions.ts';
 import { ExchangePace } from './exchange-pace.ts';
@@ -20,7 +20,6 @@ import type { AnswerTime, BlockRef, Link, LinkFault, LinkHandler } from './link.
 import { extraCost } from './message-cost.ts';
 import { Pulse } from './pulse.ts';
 import { SharedTorrents } from './shared-torrents.ts';
-import { TheirRequests, type Respond } from './their-requests.ts';
 
 export interface WireLinkDeps {
   readonly channel: Channel;
@@ -42,13 +41,12 @@ export class WireLink implements Link, ChannelUser {
   readonly client: string;
   readonly openedAt: number;
   readonly incoming: boolean;
-  upBytes = 0;
   readonly #deps: WireLinkDeps;
   readonly #channel: Channel;
   readonly #wire: Wire;
   readonly #shared: SharedTorrents;
   readonly #asking: Asking;
-  readonly #theirs = new TheirRequests();
+  readonly #answering: Answering;
   readonly #exchanges = new ExchangePace();
   readonly #pulse: Pulse;
   #handler: LinkHandler | undefined;
@@ -74,6 +72,7 @@ export class WireLink implements Link, ChannelUser {
     this.#shared = new SharedTorrents(ends, deps.torrents, introduction.hello.torrents);
     const { maxRequests } = introduction.hello;
     this.#asking = new Asking({ channel, clock, limits, maxRequests, handler: () => this.#heard() });
+    this.#answering = new Answering({ channel, limits, handler: () => this.#heard() });
     this.#pulse = new Pulse({
       socket: deps.socket,
       clock,
@@ -90,14 +89,13 @@ export class WireLink implements Link, ChannelUser {
     if (this.#fault !== undefined) return handler.closed(this.#fault);
     this.#handler = handler;
     this.#asking.start();
+    this.#answering.start();
     const wire = this.#wire;
     wire.on('choke', () => this.#heard()?.choked(true));
     wire.on('unchoke', () => this.#heard()?.choked(false));
     wire.on('interested', () => this.#heard()?.interested(true));
     wire.on('uninterested', () => this.#heard()?.interested(false));
     wire.on('have', (index) => this.#heard()?.have(index >>> 0));
-    wire.on('request', (index, offset, length, respond) => this.#asks(refOf(index, offset, length), respond));
-    wire.on('cancel', (index, offset, length) => this.#cancels(refOf(index, offset, length)));
     return undefined;
   }
 
@@ -123,6 +121,10 @@ export class WireLink implements Link, ChannelUser {
 
   get downBytes(): number {
     return this.#asking.downBytes;
+  }
+
+  get upBytes(): number {
+    return this.#answering.upBytes;
   }
 
   get outstanding(): number {
@@ -161,41 +163,23 @@ export class WireLink implements Link, ChannelUser {
   }
 
   piece(block: BlockRef, data: Uint8Array, done: () => void = () => {}): void {
-    if (data.length !== block.length) throw new RangeError(`${data.length} bytes for a block of ${block.length}`);
-    const respond = this.#theirs.take(block);
-    if (respond === undefined || this.#channel.ended) return done();
-    this.#channel.messages.giveBack(1);
-    this.upBytes += data.length;
-    this.#channel.lend(data, done, () => respond(null, data));
-    return undefined;
+    this.#answering.piece(block, data, done);
   }
 
   reject(block: BlockRef): void {
-    if (this.#theirs.take(block) === undefined) return;
-    const { index, offset, length } = block;
-    this.#out(() => this.#wire.reject(index | 0, offset, length));
+    this.#answering.reject(block);
   }
 
   allowFast(index: number): void {
-    if (this.#wire.allowedFastSet.length >= this.#deps.limits.allowedFast) return;
-    this.#out(() => this.#wire.allowedFast(index | 0));
+    this.#answering.allowFast(index);
   }
 
   disallowFast(index: number): void {
-    const { allowedFastSet } = this.#wire;
-    const at = allowedFastSet.indexOf(index | 0);
-    if (at >= 0) allowedFastSet.splice(at, 1);
+    this.#answering.disallowFast(index);
   }
 
   choke(choking: boolean): void {
-    if (choking === this.#wire.amChoking || this.#channel.ended) return;
-    if (!choking) return this.#out(() => this.#wire.unchoke());
-    // The choke goes first, and then the wire rejects what is open, allowed-fast indexes aside: a reject on an unchoked
-    // link takes a promise back.
-    const voided = this.#theirs.takeAll((index) => this.#wire.allowedFastSet.includes(index | 0));
-    this.#out(() => this.#wire.choke());
-    for (const block of voided) this.#heard()?.cancelled(block);
-    return undefined;
+    this.#answering.choke(choking);
   }
 
   interest(interested: boolean): void {
@@ -257,7 +241,7 @@ export class WireLink implements Link, ChannelUser {
     this.#fault = fault;
     this.#asking.stop();
     this.#pulse.stop();
-    this.#theirs.clear();
+    this.#answering.stop();
     this.#deps.ended(fault);
     this.#handler?.closed(fault);
     this.#handler = undefined;
@@ -291,19 +275,5 @@ export class WireLink implements Link, ChannelUser {
   #exchange(payload: Uint8Array): void {
     const addresses = this.#exchanges.read(payload, this.address, this.#deps.clock.now());
     if (addresses.length > 0) this.#heard()?.exchanged(addresses);
-  }
-
-  #asks(block: BlockRef, respond: Respond): void {
-    if (this.#channel.ended) return;
-    const fault = this.#theirs.add(block, respond);
-    if (fault === undefined) this.#handler?.requested(block);
-    else this.close(fault);
-  }
-
-  /** The wire has forgotten the request; every request is answered, so this one by a reject. */
-  #cancels(block: BlockRef): void {
-    if (this.#channel.ended || !this.#theirs.has(block)) return;
-    this.#handler?.cancelled(block);
-    this.reject(block);
   }
 }
