@@ -133,10 +133,10 @@ class ClientWriter implements BodyWriter {
   }
 
   start(info: FileInfo): void {
-    const { promised, bytes } = this.#client;
+    const { promised, bytes, hasBytes } = this.#client;
     if (promised !== undefined) {
       checkSize(promised.file, info);
-      if (this.#plan.sha256 === undefined && !sameFile(promised.file, info)) {
+      if (this.#plan.sha256 === undefined && !sameFile(promised.file, info, hasBytes)) {
         throw new DebtorrentError('HASH_MISMATCH', whyNotSame(promised.file, info));
       }
       this.#from = promised.start + bytes;

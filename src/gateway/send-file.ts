@@ -41,7 +41,7 @@ export function sendFileHead(
 ): Extent {
   if (client.promised !== undefined) {
     checkSize(client.promised.file, head);
-    if (client.promised.file.sha256 === undefined && !sameFile(client.promised.file, head)) {
+    if (client.promised.file.sha256 === undefined && !sameFile(client.promised.file, head, client.hasBytes)) {
       throw new DebtorrentError('HASH_MISMATCH', 'the file changed on its way');
     }
     return client.promised;
@@ -107,11 +107,18 @@ export function checkSize(announced: FileHead, { size }: { readonly size?: numbe
   throw new DebtorrentError('HASH_MISMATCH', `the file has ${size} bytes, ${announced.size} were announced`);
 }
 
-/** As far as a mirror says, both are the same bytes. */
-export function sameFile(before: FileHead, now: Partial<Pick<FileHead, 'size' | 'etag' | 'lastModified'>>): boolean {
-  if (before.size !== now.size) return false;
-  if (before.etag !== undefined || now.etag !== undefined) return before.etag === now.etag;
-  return before.lastModified !== undefined && before.lastModified === now.lastModified;
+/**
+ * As far as a mirror says, the head of an answer is of the same bytes as what comes now. Where the client has bytes of it,
+ * the mirror has to have said something; what it has nothing of comes from one answer whatever follows.
+ */
+export function sameFile(
+  before: FileHead,
+  now: Partial<Pick<FileHead, 'size' | 'etag' | 'lastModified'>>,
+  hasBytes: boolean,
+): boolean {
+  if (before.size !== now.size || before.etag !== now.etag) return false;
+  if (before.etag !== undefined) return true;
+  return before.lastModified === now.lastModified && (before.lastModified !== undefined || !hasBytes);
 }
 
 /** Headers of a 200 with the whole file. */

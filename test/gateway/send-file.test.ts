@@ -143,10 +143,15 @@ t.test('what has been sent is void when its transfer began anew and then failed,
   }
 });
 
-t.test('without a hash nobody knows that it is the same file', async (t) => {
-  const { url, results } = await serve(t, [{ kind: 'restarted', epoch: 1 }], false);
+t.test('without a hash nobody knows that it is the same file of which the client has a part', async (t) => {
+  const begun = { kind: 'more', end: 4096, size: data.length } as const;
+  const { url, results } = await serve(t, [begun, { kind: 'restarted', epoch: 1 }], false);
   await t.rejects(request(url).then(({ body }) => body.arrayBuffer()));
-  t.strictSame(await results(), ['anew', 'HASH_MISMATCH']);
+  t.strictSame(await results(), ['HASH_MISMATCH']);
+  const fresh = await serve(t, [{ kind: 'restarted', epoch: 1 }], false);
+  const { body } = await request(fresh.url);
+  t.equal((await body.arrayBuffer()).byteLength, data.length, 'of which it has nothing, it is given what comes now');
+  t.strictSame(await fresh.results(), ['anew', 'sent']);
 });
 
 t.test('a reader that is behind goes on without asking, and asks for what is not there', async (t) => {

@@ -50,6 +50,7 @@ export class Content {
   /** Bytes as the plan has them. */
   readonly #planned: number | undefined;
   #path = '';
+  #growing = false;
   /** `path` is a partial file of this transfer, not a finished one of the store. */
   #opened = false;
   #have = new RangeSet();
@@ -113,10 +114,18 @@ export class Content {
     this.#givenEarlier = this.resumed;
   }
 
-  /** Has room made for what only its answer said the size of. Rejects with STORE_FULL if there is none. */
-  async grow(): Promise<void> {
+  /** Room is being made. Nobody is given a byte until it is there: without it all can still come past the store. */
+  get growing(): boolean {
+    return this.#growing;
+  }
+
+  /** Has room made for what only its answer said the size of; `done` is called if that was needed. Rejects with STORE_FULL. */
+  async grow(done: () => void): Promise<void> {
     if (this.#planned !== undefined || this.size === undefined || this.size <= SMALL_FILE_BYTES) return;
+    this.#growing = true;
     await this.#deps.store.ask('growPartial', this.#key, this.size);
+    this.#growing = false;
+    done();
   }
 
   /** Takes a finished file of the store whose hash is to be checked again. */

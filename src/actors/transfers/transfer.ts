@@ -90,7 +90,7 @@ export class Transfer {
 
   /** The headers of an answer can be made of more than the plan. */
   get started(): boolean {
-    return this.#fetching.mirror.info !== undefined || this.#content.have.bytes > 0;
+    return (this.#fetching.mirror.info !== undefined || this.#content.have.bytes > 0) && !this.#content.growing;
   }
 
   /** There is a file to read from, and its size is known, so headers can be made though no mirror has answered. */
@@ -195,8 +195,9 @@ export class Transfer {
     this.#cached = undefined;
     if (this.#state === 'fetching') return;
     this.#state = 'fetching';
-    this.#content.grow().catch((error: unknown) => this.#fail(faultOf(error)));
-    this.#waiters.wakeAll();
+    const wake = () => this.#waiters.wakeAll();
+    this.#content.grow(wake).catch((error: unknown) => this.#fail(faultOf(error)));
+    wake();
   }
 
   #restarted(): void {
