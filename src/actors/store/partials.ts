@@ -16,6 +16,7 @@ import type { InOrder } from './in-order.ts';
 import type { Layout } from './layout.ts';
 import type { PartialFile } from './protocol.ts';
 import { isBeingSeeded } from './seeded.ts';
+import { Sizes } from './sizes.ts';
 
 /** Partial files of interrupted transfers are kept this long, and at most this many. */
 const KEEP_MS = 7 * 24 * 3_600_000;
@@ -33,11 +34,11 @@ export interface PartialsDeps {
 export class Partials {
   readonly #deps: PartialsDeps;
   /** Bytes that each active transfer may still write or has written, by path. */
-  readonly #reserved = new Map<string, number>();
-  /** Those of them that have room on the disk. */
+  readonly #reserved = new Sizes();
+  /** Those of them that have room on the disk and are not whole. */
   readonly #granted = new Set<string>();
   /** Files of interrupted transfers with the bytes that they take, by path, longest interrupted first. */
-  readonly #parked = new Map<string, number>();
+  readonly #parked = new Sizes();
   /** Paths of partial files that have a note: most files never get one, and need not be looked up. */
   readonly #noted = new Set<string>();
   /** Paths of partial files without a note that were left by a daemon that was killed: they may be whole. */
@@ -48,7 +49,7 @@ export class Partials {
   }
 
   get reservedBytes(): number {
-    return sum(this.#reserved);
+    return this.#reserved.bytes;
   }
 
   /** Bytes that have room on the disk and do not take any yet. */
@@ -60,7 +61,7 @@ export class Partials {
 
   /** Bytes of files that nobody works on. */
   get parkedBytes(): number {
-    return sum(this.#parked);
+    return this.#parked.bytes;
   }
 
   /**
@@ -115,12 +116,14 @@ export class Partials {
       this.#parked.set(path, RangeSet.from(ranges).bytes);
       await this.#writeNote(path, ranges);
     });
-    while (this.#parked.size > KEEP_FILES) await this.dropOldest();
+    while (this.#parked.count > KEEP_FILES) await this.dropOldest();
   }
 
   /** Hands the file over to `take`; it is no partial file any more if that succeeds. */
   take<T>(key: TransferKey, take: (path: string) => Promise<T>): Promise<T> {
     return this.#inOrder(key, async (path) => {
+      // It is whole, and waits for others to be flushed.
+      this.#granted.delete(path);
       const result = await take(path);
       this.#forget(path);
       await this.#removeNote(path);
@@ -141,7 +144,7 @@ export class Partials {
    * it waits only for files whose opening began later, so that nobody waits in a circle.
    */
   async dropOldest(): Promise<boolean> {
-    const [path] = this.#parked.keys();
+    const path = this.#parked.oldest;
     if (path === undefined) return false;
     this.#parked.delete(path);
     await this.#deps.inOrder.run(path, async () => {
@@ -254,10 +257,4 @@ export class Partials {
 
 function bytesOnDisk(path: string): number {
   return (statSync(path, { throwIfNoEntry: false })?.blocks ?? 0) * BLOCK_BYTES;
-}
-
-function sum(sizes: ReadonlyMap<string, number>): number {
-  let bytes = 0;
-  for (const size of sizes.values()) bytes += size;
-  return bytes;
 }
