@@ -291,6 +291,11 @@ t.test('redirects are followed inside, each hop checked', async (t) => {
     t.match(await redirect(location), { kind: 'failed', code: 'REDIRECT_REFUSED', transient: false }, what);
   }
   t.match(await redirect('http://'), { kind: 'failed', code: 'MIRROR_PROTOCOL' });
+  t.match(await redirect('/r/'), { kind: 'failed', code: 'DIRECTORY', transient: false });
+  web.rule('/d/', { redirect: '/d//' });
+  await writeFile(join(files, 'd'), 'listing');
+  web.rule('/d//', { redirect: '/d' });
+  t.match(await s.fetch(`${web.url}/d/`), { kind: 'done', end: 7 }, 'a directory that has its slash');
   t.equal(elsewhere.web.connections, 0);
 });
 
