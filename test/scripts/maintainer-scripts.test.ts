@@ -102,6 +102,23 @@ t.test('and those in lists of mirrors', { skip: skip || skipWithout('perl') }, a
   });
 });
 
+t.test('wherever these are, and only those that sources name', { skip: skip || skipWithout('perl') }, async (t) => {
+  const sources =
+    'deb [arch=amd64] mirror+file:///etc/apt/own/m.list sid main\n# deb mirror+file:/etc/apt/off.list sid main\n';
+  const line = 'debtorrent://localhost:9988/deb.debian.org/debian';
+  const before = `mkdir /etc/apt/mirrors /etc/apt/own; cd /etc/apt; echo ${line} | tee own/m.list mirrors/m.list.bak >off.list`;
+  const after = 'cat own/m.list mirrors/m.list.bak off.list';
+  t.match(await script(t, 'prerm', 'remove', { debtorrent: SAYS_WHAT }, { sources, before, after }), {
+    code: 0,
+    output: `setup --undo
+debtorrent: sources that were not from setup named it: they name their mirrors now
+http://deb.debian.org/debian
+${line}
+${line}
+`,
+  });
+});
+
 t.test('where they cannot be turned back the package stays', { skip }, async (t) => {
   const before = 'rm /usr/share/debtorrent/bin';
   t.match(await script(t, 'prerm', 'remove', { debtorrent: SAYS_WHAT }, { sources: METHOD, before }), {

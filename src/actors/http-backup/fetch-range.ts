@@ -127,6 +127,7 @@ async function oneHop(
 ): Promise<Hop> {
   const request = mirrorRequest(url);
   checkHost(deps.rules, request.host, request.port);
+  first.queued();
   const { exchanger, served, refused, leave } = await deps.slot(request);
   // Made when it is needed: an error costs its stack trace.
   const cancelled = () => new DebtorrentError('CANCELLED', 'the job was cancelled');

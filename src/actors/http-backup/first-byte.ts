@@ -6,9 +6,11 @@ import type { RangeJob } from '../source.ts';
 import { timeoutsFor, type MirrorTimeouts } from './timeouts.ts';
 
 export class FirstByte {
-  /** Milliseconds from the first request on; undefined where no other mirror is there to be asked. */
-  readonly #limit: number | undefined;
+  /** Milliseconds that mirrors may still take in all; undefined where no other mirror is there to be asked. */
+  #left: number | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** When the mirror that is asked now, was; undefined while that waits for its turn. */
+  #askedAt: number | undefined;
   #late: (() => void) | undefined;
   #heardAt: number | undefined;
   expired = false;
@@ -16,7 +18,7 @@ export class FirstByte {
   constructor({ others = false, again }: Pick<RangeJob, 'others' | 'again'>, timeouts: MirrorTimeouts | undefined) {
     const { headersMs, connectMs } =
       timeouts === undefined ? { headersMs: 0, connectMs: 0 } : timeoutsFor(timeouts, again);
-    if (others && timeouts !== undefined) this.#limit = headersMs + connectMs / 2;
+    if (others && timeouts !== undefined) this.#left = headersMs + connectMs / 2;
   }
 
   /** Milliseconds since the first request, or since the last byte of a body. */
@@ -24,16 +26,24 @@ export class FirstByte {
     return this.#heardAt === undefined ? 0 : performance.now() - this.#heardAt;
   }
 
+  /** A place in the queue of a mirror is waited for: what others take there says nothing of this request. */
+  queued(): void {
+    this.stop();
+    if (this.#askedAt === undefined || this.#left === undefined) return;
+    this.#left -= performance.now() - this.#askedAt;
+    this.#askedAt = undefined;
+  }
+
   /** A mirror is asked; `late` is called when it takes too long. */
   asked(late: () => void): void {
     this.#late = late;
-    if (this.#heardAt !== undefined) return;
-    this.#heardAt = performance.now();
-    if (this.#limit === undefined) return;
+    this.#heardAt ??= performance.now();
+    if (this.#left === undefined || this.#askedAt !== undefined) return;
+    this.#askedAt = performance.now();
     this.#timer = setTimeout(() => {
       this.expired = true;
       this.#late?.();
-    }, this.#limit);
+    }, this.#left);
   }
 
   /** A byte of the body has come. */

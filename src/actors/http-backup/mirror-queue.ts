@@ -117,22 +117,16 @@ export class MirrorQueue {
   /** The place goes from one job to the next without becoming free in between. */
   #ended(group: string, beyond: boolean): void {
     this.#count(group, -1);
-    if (beyond ? this.#refuses : this.#running > this.#allowed) {
-      if (beyond) this.#beyond -= 1;
-      else this.#running -= 1;
-      return;
-    }
-    for (const [id, waiting] of this.#waiting) {
+    const passesOn = beyond ? !this.#refuses : this.#running <= this.#allowed;
+    for (const [id, waiting] of passesOn ? this.#waiting : []) {
       if (this.#groups.has(waiting.group) || this.#refusedFile.holds(waiting.file)) continue;
       this.#given = this.#looks;
       this.#start(id, waiting, beyond);
       return;
     }
-    if (beyond) {
-      this.#beyond -= 1;
-      return;
-    }
-    this.#running -= 1;
+    if (beyond) this.#beyond -= 1;
+    else this.#running -= 1;
+    if (this.#running + this.#beyond === 0) this.#refusedFile.alone();
     this.#fill();
   }
 
@@ -198,9 +192,10 @@ export class MirrorQueue {
     this.#looks += 1;
     this.#looking = false;
     if (this.#waiting.size > 0) this.#lookLater();
-    if (this.#refuses) return;
-    this.#allowed = this.#limit;
+    if (!this.#refuses) this.#allowed = this.#limit;
+    // Also what was held back, of which nobody else says that its time is over.
     this.#fill();
+    if (this.#refuses) return;
     const still = this.#looks - this.#given >= STILL_LOOKS;
     const starved = [...this.#starved()];
     let share = still ? Math.ceil(starved.length / 4) : 0;

@@ -9,7 +9,7 @@ const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 /** It leads to the same path with a slash at its end: there is a directory. */
 export function addsSlash(base: MirrorUrl, location: MirrorUrl): boolean {
   const [from = '', to = ''] = [base, location].map((url) => mirrorRequest(url).target.replace(/\?.*$/, ''));
-  return to === `${from}/`;
+  return !from.endsWith('/') && to === `${from}/`;
 }
 
 /**

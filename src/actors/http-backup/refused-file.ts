@@ -1,8 +1,8 @@
 /**
  * Tells a file that a mirror refuses (503) from one connection more than it lets this machine have, as both look the same
  * at first. The first file that is refused is held back while others go on. When others are refused as well, it is the
- * connections. Else it is asked for again when the mirror serves more at once than it did then, or fewer, or after a
- * while: if it is refused again, what the mirror says is about the file.
+ * connections. Else it is asked for again when the mirror serves more at once than it did then, or fewer, or is asked for
+ * nothing else, or after a while: if it is refused again, what the mirror says is about the file.
  */
 
 /** What to make of a refusal: the answer counts, the job waits for another place, or there are too many of them. */
@@ -49,6 +49,11 @@ export class RefusedFile {
     this.#serving.splice(this.#serving.indexOf(file), 1);
     const suspect = this.#suspect;
     if (suspect !== undefined && this.#serving.length < suspect.serving) suspect.held = false;
+  }
+
+  /** Nothing else is asked of the mirror: there is nothing to wait for. */
+  alone(): void {
+    if (this.#suspect !== undefined) this.#suspect.held = false;
   }
 
   /** @param limited the mirror is known to let this machine have few connections. */

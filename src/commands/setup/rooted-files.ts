@@ -3,7 +3,6 @@
  * meanwhile. Links are followed as they are from inside (an absolute one begins at the root), step by step through
  * open directories, and what is written appears at once and whole.
  */
-import { spawnSync } from 'node:child_process';
 import {
   closeSync,
   constants,
@@ -11,7 +10,6 @@ import {
   fchownSync,
   fstatSync,
   fsyncSync,
-  futimesSync,
   lstatSync,
   mkdirSync,
   openSync,
@@ -22,9 +20,11 @@ import {
   rmdirSync,
   unlinkSync,
   writeSync,
+  type Stats,
 } from 'node:fs';
 import { join } from 'node:path';
 import { DebtorrentError } from '../../core/errors.ts';
+import { setModificationTime } from './modification-time.ts';
 
 /** A file as it is, or is to be. */
 export interface FileState {
@@ -54,6 +54,8 @@ interface Place {
   /** Where it is, seen from the root. */
   readonly path: string;
 }
+
+type Passed = (directory: number) => unknown;
 
 export class RootedFiles {
   /** As given, for messages. */
@@ -102,6 +104,14 @@ export class RootedFiles {
   list(path: string): string[] {
     const names = this.#unlessMissing(`${path}/.`, ({ directory }) => readdirSync(at(directory, '.')));
     return (names ?? []).slice(0, MAX_ENTRIES).sort();
+  }
+
+  /** What is met on the way to `path`: each directory in which a name is looked up, and itself; nothing if it is missing. */
+  onTheWay(path: string): readonly Stats[] {
+    const met: Stats[] = [];
+    const passed = (directory: number): unknown => met.push(fstatSync(directory));
+    this.#unlessMissing(path, ({ directory, name }) => met.push(lstatSync(at(directory, name))), passed);
+    return met;
   }
 
   isDirectory(path: string): boolean {
@@ -193,9 +203,9 @@ export class RootedFiles {
     closeSync(this.#root);
   }
 
-  #unlessMissing<T>(path: string, work: (place: Place) => T): T | undefined {
+  #unlessMissing<T>(path: string, work: (place: Place) => T, passed?: Passed): T | undefined {
     try {
-      return this.#walk(path, work);
+      return this.#walk(path, work, passed);
     } catch (error) {
       const code = codeOf(error);
       if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
@@ -216,8 +226,11 @@ export class RootedFiles {
     return new DebtorrentError('SETUP_FAILED', message, { cause });
   }
 
-  /** A `path` that ends in `.` is a directory: the place is that directory, and the name is `.`. */
-  #walk<T>(path: string, work: (place: Place) => T): T {
+  /**
+   * A `path` that ends in `.` is a directory: the place is that directory, and the name is `.`. Told by `passed` is each
+   * directory in which a name is looked up.
+   */
+  #walk<T>(path: string, work: (place: Place) => T, passed?: Passed): T {
     const steps: { fd: number; name: string }[] = [];
     const here = (): number => steps.at(-1)?.fd ?? this.#root;
     const up = (): void => {
@@ -228,6 +241,7 @@ export class RootedFiles {
     try {
       for (let links = 0; ;) {
         const part = parts.shift() ?? '.';
+        passed?.(here());
         if (part === '..') up();
         const stat = part === '..' ? undefined : lstatSync(at(here(), part), { throwIfNoEntry: false });
         if (stat?.isSymbolicLink()) {
@@ -272,21 +286,6 @@ function removeFile(path: string): void {
     if (codeOf(error) !== 'ENOENT') throw error;
   }
 }
-
-/** Node's own call takes seconds as a double, which is exact only to some 200 ns. */
-function setModificationTime(fd: number, mtime: bigint): void {
-  const seconds = mtime / NS;
-  const rest = mtime % NS;
-  if (rest >= 0n) {
-    const date = `--date=@${seconds}.${rest.toString().padStart(9, '0')}`;
-    const { status } = spawnSync('touch', ['-m', date, '/dev/fd/3'], { stdio: ['ignore', 'ignore', 'ignore', fd] });
-    if (status === 0) return;
-  }
-  const rounded = Number(mtime) / Number(NS);
-  futimesSync(fd, rounded, rounded);
-}
-
-const NS = 1_000_000_000n;
 
 function codeOf(error: unknown): string {
   return (error as NodeJS.ErrnoException).code ?? String(error);

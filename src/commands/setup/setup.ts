@@ -75,7 +75,7 @@ async function run(options: SetupOptions, around: Surroundings, files: RootedFil
   const owner = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
   const paths = aptPaths(root, env);
   const noted = readJournal(files, owner.uid);
-  const { sources, mirrorLists, notes } = readableSources(files, paths);
+  const { sources, mirrorLists, notes } = readableSources(files, paths, owner);
   const asked = options.undo
     ? undefined
     : wanted(around.config(configFile(files)), options, files, paths, env, mirrorLists);

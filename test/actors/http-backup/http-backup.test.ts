@@ -291,6 +291,11 @@ t.test('redirects are followed inside, each hop checked', async (t) => {
     t.match(await redirect(location), { kind: 'failed', code: 'REDIRECT_REFUSED', transient: false }, what);
   }
   t.match(await redirect('http://'), { kind: 'failed', code: 'MIRROR_PROTOCOL' });
+  t.match(await redirect('/r/'), { kind: 'failed', code: 'DIRECTORY', transient: false });
+  web.rule('/d/', { redirect: '/d//' });
+  await writeFile(join(files, 'd'), 'listing');
+  web.rule('/d//', { redirect: '/d' });
+  t.match(await s.fetch(`${web.url}/d/`), { kind: 'done', end: 7 }, 'a directory that has its slash');
   t.equal(elsewhere.web.connections, 0);
 });
 
@@ -644,4 +649,33 @@ t.test('a mirror that answers 503 for one file gives the others at once', async 
   t.match(await bad, { kind: 'failed', code: 'MIRROR_ERROR' }, 'it does not wait for all others');
   for (const res of open) if (!res.writableEnded) res.end('b');
   for (const { kind } of await Promise.all([first, ...others])) t.equal(kind, 'done');
+});
+
+t.test('the time for which a file has to wait for others is not the time that its mirror takes', async (t) => {
+  const sending: ServerResponse[] = [];
+  let refused = 0;
+  const server = createHttpServer((_, res) => {
+    if (sending.some(({ writableEnded }) => !writableEnded)) {
+      refused += 1;
+      res.writeHead(503, { 'content-length': 0 }).end();
+      return;
+    }
+    sending.push(res);
+    res.writeHead(200, { 'content-length': 2 }).write('a');
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const s = await scene(t, { stallMs: 60_000 });
+  const first = s.fetch(`${url}/a`);
+  await until(() => s.told.some(([kind]) => kind === 'started'));
+  const second = s.fetch(`${url}/b`, { others: true });
+  await until(() => refused === 1);
+  // longer than a mirror may take where another one can be asked
+  await new Promise((resolve) => setTimeout(resolve, 2_000));
+  sending[0]?.end('b');
+  t.match(await first, { kind: 'done' });
+  await Promise.race([second, until(() => sending.length === 2)]);
+  sending[1]?.end('b');
+  t.match(await second, { kind: 'done', end: 2 });
 });

@@ -154,6 +154,27 @@ t.test('a file that is refused by itself is asked for once more when the mirror 
   t.ok(queue.idle);
 });
 
+t.test('a file that is refused waits for nobody when nothing else is asked for', async (t) => {
+  for (const more of [false, true]) {
+    const { queue, began, job, end, places } = scene(3);
+    const all = ['a1', 'b2', 'c3'].map(job);
+    await until(() => began.length === 3);
+    places.get('a1')?.served();
+    end('a1');
+    await all[0];
+    t.equal(places.get('b2')?.refused(true), true, 'the mirror may have been sending that until now');
+    const again = queue.enter(2, 'b');
+    if (more) t.equal(places.get('c3')?.refused(false), true, 'and it wants fewer connections');
+    // what the mirror does not have is nothing that it serves
+    end('b2', 'c3');
+    await Promise.all(all);
+    const place = await Promise.race([again, new Promise((resolve) => setImmediate(resolve, 'waits'))]);
+    if (place === 'waits') t.fail('it waits');
+    else (place as Place).leave();
+    t.equal(queue.idle, true);
+  }
+});
+
 t.test('two files that are refused are connections too many', async (t) => {
   const { queue, began, job, end, places } = scene(3);
   const all = ['a1', 'b2', 'c3', 'd4'].map(job);

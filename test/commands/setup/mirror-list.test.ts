@@ -1,5 +1,5 @@
 /** Sources that name a list of mirrors on this machine, as those of Debian's images for clouds do: setup writes the list. */
-import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import t from 'tap';
 import { MAIN } from '../../support/daemon.ts';
@@ -65,6 +65,45 @@ for (const [name, undo] of Object.entries(UNDO)) {
     t.equal(undone.code, 0, undone.output);
     for (const path of [LIST, SECURITY] as const) t.equal(machine.read(path), FILES[path]);
   });
+}
+
+const HOME = 'home/somebody';
+/** What others can do to the list, or to what leads to it. */
+const OTHERS: Readonly<Record<string, (machine: Machine) => void>> = {
+  'write it': (machine) => chmodSync(machine.path(LIST), 0o646),
+  'put another in its place': (machine) => chmodSync(dirname(machine.path(LIST)), 0o777),
+  'do that where it really is': (machine) => {
+    mkdirSync(machine.path(HOME), { recursive: true });
+    chmodSync(machine.path(HOME), 0o777);
+    renameSync(machine.path(LIST), machine.path(`${HOME}/list`));
+    symlinkSync(`../../../${HOME}/list`, machine.path(LIST));
+  },
+  'do that where it is looked for': (machine) => {
+    mkdirSync(machine.path(HOME), { recursive: true });
+    symlinkSync('../../etc/apt/mirrors', machine.path(`${HOME}/mirrors`));
+    chmodSync(machine.path(HOME), 0o777);
+    machine.write(SOURCES, FILES[SOURCES].replaceAll('/etc/apt/mirrors', `/${HOME}/mirrors`));
+  },
+};
+
+for (const [what, does] of Object.entries(OTHERS)) {
+  t.test(
+    `a list is left alone where others than root can ${what}: it may be another file when it is written`,
+    async (t) => {
+      const machine = new Machine(t, FILES);
+      does(machine);
+      const done = await machine.setup('--yes');
+      t.equal(done.code, 0, done.output);
+      t.match(done.output, /debian\.list: others than root can write there: it is left as it is/);
+      t.match(done.output, /debian\.list: mirror\+file: is neither/);
+      t.equal(machine.read(LIST), FILES[LIST]);
+      machine.write('etc/apt/sources.list', `deb ${D}/deb.debian.org/debian sid main\n`);
+      writeFileSync(machine.path(LIST), `${D}/deb.debian.org/debian\n`);
+      for (const undo of Object.values(UNDO)) t.match(await undo(machine), { code: 0 });
+      t.equal(machine.read(LIST), `${D}/deb.debian.org/debian\n`);
+      t.equal(machine.read('etc/apt/sources.list'), 'deb http://deb.debian.org/debian sid main\n');
+    },
+  );
 }
 
 t.test('APT updates and downloads by it', { skip: skipWithoutApt }, async (t) => {
