@@ -18,8 +18,12 @@ export interface NetworkWatchDeps {
   /** Milliseconds that go on while the machine sleeps, where the clock's may not. */
   readonly timeOfDay: () => number;
   changed(): void;
-  /** Addresses that this machine had, and has no longer; before `changed` when there are others in their place. */
-  lost(addresses: ReadonlySet<string>): void;
+  /**
+   * Addresses that this machine had, and has no longer when it has `others` in their place, of which `changed` tells then.
+   * Else they may be back at once: those of an interface whose cable is out, or which changes from one access point to
+   * the next, are not shown either.
+   */
+  lost(addresses: ReadonlySet<string>, others: boolean): void;
 }
 
 export class NetworkWatch {
@@ -54,9 +58,9 @@ export class NetworkWatch {
     this.#timeOfDay = timeOfDay();
     this.#timer = this.#later();
     const gone = [...known].filter((address) => !this.#addresses.has(address));
-    if (gone.length > 0) lost(new Set(gone));
     // Each container's interface has a link-local one as well, and they come and go.
     const fresh = [...this.#addresses].some((address) => !known.has(address) && scopeOf(address) !== 'link-local');
+    if (gone.length > 0) lost(new Set(gone), fresh);
     if (passed >= LOOK_MS + SLEPT_MS || fresh) changed();
   }
 }

@@ -72,8 +72,8 @@ export interface DiscoveryDeps {
   readonly isOwnAddress?: (address: PeerAddress) => boolean;
   /** This machine is on another network, or was asleep. */
   readonly moved?: () => void;
-  /** This machine no longer has these addresses. */
-  readonly lost?: (addresses: ReadonlySet<string>) => void;
+  /** This machine no longer has these addresses, if it has others in their place; else they may be back at once. */
+  readonly lost?: (addresses: ReadonlySet<string>, others: boolean) => void;
   /** Its addresses; default: those of its interfaces that others may reach. */
   readonly addresses?: () => Iterable<string>;
   /** Default: BEP14. */

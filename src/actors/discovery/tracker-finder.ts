@@ -49,6 +49,8 @@ export interface TrackerFinderDeps {
 interface Announced {
   readonly port: number;
   readonly at: number;
+  /** Not to be announced again sooner, in milliseconds. */
+  readonly leastMs: number;
   readonly refusals: number;
   /** How many peers it names, as it did before it told of far fewer, and how often it did that. */
   readonly usual: number;
@@ -69,7 +71,9 @@ export class TrackerFinder implements Finder {
   #goodbyes = 0;
   #failures = 0;
   #retryAt = 0;
-  #failedAt = 0;
+  #answeredAt = -Infinity;
+  /** Since when it seems to be down: what was announced before may be forgotten. */
+  #downSince: number | undefined;
   #anewAt = -Infinity;
   #found = 0;
   #answered = false;
@@ -125,7 +129,9 @@ export class TrackerFinder implements Finder {
     const port = listenPort();
     if (port === undefined) return { againMs: NO_LISTENER_MS };
     const known = this.#announced.get(torrent);
-    const event = known === undefined || known.refusals > 0 ? 'started' : 'none';
+    const isWelcome = known !== undefined && known.refusals === 0;
+    const event = isWelcome ? 'none' : 'started';
+    const askedAt = clock.now();
     const deadline = new AbortController();
     const timer = clock.setTimeout(() => deadline.abort(new Error('it is too slow')), TIMEOUT_MS);
     this.#running.add(deadline);
@@ -133,6 +139,8 @@ export class TrackerFinder implements Finder {
       const { answer, tracker } = await this.#announce(torrent, port, event, deadline.signal);
       return this.#answer(torrent, port, answer, tracker);
     } catch (error) {
+      // Some are silent about torrents that they do not know, and one announcement may be lost among others.
+      if (isWelcome && this.#answeredAt <= askedAt) this.#downSince ??= askedAt;
       const pauseMs = this.#failed(reasonOf(error));
       return { againMs: pauseMs, pauseMs };
     } finally {
@@ -143,15 +151,16 @@ export class TrackerFinder implements Finder {
 
   #answer(torrent: InfoHash, port: number, answer: TrackerAnswer, tracker: string | undefined): Turn {
     const { random, report, clock } = this.#deps;
+    this.#answeredAt = clock.now();
     switch (answer.kind) {
       case 'peers': {
         const leastMs = bounded(answer.leastS ?? LEAST_INTERVAL_S) * 1000;
-        this.#recovered(leastMs);
+        this.#recovered();
         this.#found += report(torrent, answer.peers, 'tracker', tracker);
         const asked = bounded(answer.intervalS ?? DEFAULT_INTERVAL_S);
         const interval = Math.max(leastMs, jittered(asked * 1000, random));
         const { usual = 0, fewer = 0 } = this.#announced.get(torrent) ?? {};
-        const now = { port, at: clock.now(), refusals: 0 };
+        const now = { port, at: clock.now(), leastMs, refusals: 0 };
         // A tracker that was started anew knows only who came since, and the others come one by one.
         const isFewer = answer.peers.length * 2 <= usual;
         const soon = Math.max(leastMs, backOff(fewer + 1, FORGOTTEN_MS, interval, random));
@@ -166,9 +175,11 @@ export class TrackerFinder implements Finder {
       case 'malformed': {
         // this torrent only: others may be welcome (opentracker answers by UDP with half an answer to those that are not)
         this.#failures = 0;
+        if (answer.kind === 'refused') this.#announceAnew();
         const { refusals: before = 0, usual = 0, fewer = 0 } = this.#announced.get(torrent) ?? {};
         const refusals = before + 1;
-        this.#announced.set(torrent, { port, at: clock.now(), refusals, usual, fewer });
+        const leastMs = LEAST_INTERVAL_S * 1000;
+        this.#announced.set(torrent, { port, at: clock.now(), leastMs, refusals, usual, fewer });
         this.#warn(answer.kind === 'refused' ? `it refuses: ${answer.reason}` : answer.reason);
         return { againMs: backOff(refusals, LEAST_INTERVAL_S * 1000, MOST_RETRY_MS, random) };
       }
@@ -205,7 +216,6 @@ export class TrackerFinder implements Finder {
     const now = clock.now();
     // announcements that were on their way together fail together, and that is one failure
     if (now < this.#retryAt) return this.#retryAt - now;
-    if (this.#failures === 0) this.#failedAt = now;
     this.#failures += 1;
     if (!this.#stopped) this.#warn(reason);
     const pauseMs = backOff(this.#failures, FIRST_RETRY_MS, MOST_RETRY_MS, random);
@@ -213,32 +223,34 @@ export class TrackerFinder implements Finder {
     return pauseMs;
   }
 
-  #recovered(leastMs: number): void {
+  #recovered(): void {
     const { log } = this.#deps;
     if (this.#failures > 0) {
       log.info({ tracker: this.#name }, 'tracker answers again');
       this.#warnedAt = -Infinity;
-      this.#announceAnew(leastMs);
     }
+    this.#announceAnew();
     this.#failures = 0;
     this.#error = undefined;
     this.#answered = true;
   }
 
   /** A tracker that was down has forgotten what was announced before, and names this machine to nobody. */
-  #announceAnew(leastMs: number): void {
+  #announceAnew(): void {
     const { clock, random } = this.#deps;
     const now = clock.now();
-    if (now - this.#anewAt < ANEW_MS) return;
+    const before = this.#downSince;
+    this.#downSince = undefined;
+    if (before === undefined || now - this.#anewAt < ANEW_MS) return;
     this.#anewAt = now;
-    const before = this.#queue.torrents.filter((id) => {
-      const { refusals = 1, at = now } = this.#announced.get(id) ?? {};
-      return refusals === 0 && at < this.#failedAt;
+    const known = this.#queue.torrents.flatMap((id) => {
+      const announced = this.#announced.get(id);
+      return announced?.refusals === 0 && announced.at < before ? [[id, announced] as const] : [];
     });
-    this.#queue.hurry(before, (id) => {
-      const at = this.#announced.get(id)?.at ?? now;
-      return Math.max(random() * FORGOTTEN_MS, at + leastMs - now);
-    });
+    const waits = new Map(
+      known.map(([id, { at, leastMs }]) => [id, Math.max(random() * FORGOTTEN_MS, at + leastMs - now)]),
+    );
+    this.#queue.hurry([...waits.keys()], (id) => waits.get(id) ?? 0);
   }
 
   #warn(reason: string): void {

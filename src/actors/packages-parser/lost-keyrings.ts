@@ -54,6 +54,9 @@ export class LostKeyrings {
   #lost(path: string, reason: string): void {
     if (this.#told.has(path)) return;
     this.#told.add(path);
-    this.#log.warn({ path, reason }, 'a keyring cannot be used: what only its keys have signed is not verified');
+    this.#log.warn(
+      { path, reason },
+      'a keyring cannot be used: what only its keys have signed is not verified, or not shared',
+    );
   }
 }

@@ -32,6 +32,8 @@ const GATEWAY_MS = 30_000;
 const RETRY_MS = 2_000;
 /** A full disk has room again when somebody makes some, and what was saved may be gone when somebody empties the cache. */
 const LOOK_MS = 30_000;
+/** What goes on failing is told again after this time, in milliseconds: a disk may stay full, or only be read, for days. */
+const WARN_AGAIN_MS = 3_600_000;
 
 export class Publisher {
   readonly #deps: PublisherDeps;
@@ -43,6 +45,7 @@ export class Publisher {
   #saved: Snapshot | undefined;
   #retry: { clear(): void } | undefined;
   #look: { clear(): void } | undefined;
+  #warnedAt = -Infinity;
   #stopped = false;
 
   constructor(deps: PublisherDeps) {
@@ -101,9 +104,11 @@ export class Publisher {
       try {
         await this.#deps.store.save(state.saved, state.update.segments);
         this.#saved = state;
+        if (this.#warnedAt > -Infinity) this.#deps.log.info({}, 'the catalogue can be saved again');
+        this.#warnedAt = -Infinity;
       } catch (error) {
         this.#saved = undefined;
-        this.#deps.log.warn({ err: asDebtorrentError(error) }, 'the catalogue cannot be saved');
+        this.#warn(error);
       }
       await this.#settle();
     }
@@ -113,6 +118,14 @@ export class Publisher {
   async #saveAgain(): Promise<void> {
     if (!(await this.#deps.store.isThere())) this.#saved = undefined;
     if (!this.#stopped) await this.#saving.run();
+  }
+
+  #warn(error: unknown): void {
+    const { clock, log } = this.#deps;
+    const now = clock.now();
+    if (now - this.#warnedAt < WARN_AGAIN_MS) return;
+    this.#warnedAt = now;
+    log.warn({ err: asDebtorrentError(error) }, 'the catalogue cannot be saved');
   }
 
   async #settle(): Promise<void> {

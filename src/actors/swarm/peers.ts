@@ -155,7 +155,7 @@ export async function createPeers(deps: PeersDeps): Promise<Peers> {
     ca: systemCertificates,
     peerId: links.peerId,
     found: (torrent, addresses, via) => void swarms.ref(torrent)?.tell('found', addresses, via),
-    lost: (addresses) => links.lost(addresses),
+    lost: (addresses, others) => links.lost(addresses, others),
     moved() {
       links.check();
       dialling.renew();

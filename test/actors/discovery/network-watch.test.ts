@@ -8,13 +8,13 @@ import { find, newTorrent } from './fixtures/found.ts';
 
 t.test('an address that was not there before, and time that went by asleep, are noticed once', (t) => {
   const clock = new ManualClock();
-  const it = { addresses: ['192.0.2.1'], timeOfDay: 0, changes: 0, lost: [] as string[] };
+  const it = { addresses: ['192.0.2.1'], timeOfDay: 0, changes: 0, lost: [] as unknown[] };
   const watch = new NetworkWatch({
     clock,
     addresses: () => it.addresses,
     timeOfDay: () => it.timeOfDay,
     changed: () => (it.changes += 1),
-    lost: (addresses) => it.lost.push(...addresses),
+    lost: (addresses, others) => it.lost.push([...addresses, others]),
   });
   const changesIn = (ms: number) => {
     const before = it.changes;
@@ -30,9 +30,12 @@ t.test('an address that was not there before, and time that went by asleep, are 
   t.same(it.lost, []);
   it.addresses = [];
   t.equal(changesIn(60_000), 0, 'without a network there is nobody to tell');
-  t.same(it.lost, ['192.0.2.1', '198.51.100.1', 'fe80::1'], 'links from there lead nowhere');
+  t.same(it.lost, [['192.0.2.1', '198.51.100.1', 'fe80::1', false]], 'they may be back in a moment');
   it.addresses = ['192.0.2.1'];
   t.equal(changesIn(60_000), 1, 'the cable is in again');
+  it.addresses = ['192.0.2.2'];
+  t.equal(changesIn(60_000), 1);
+  t.same(it.lost.slice(1), [['192.0.2.1', true]]);
   it.timeOfDay += 600_000;
   t.equal(changesIn(60_000), 1, 'the clock of timers stood still while the machine slept');
   it.timeOfDay -= 600_000;

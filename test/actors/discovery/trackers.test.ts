@@ -217,6 +217,15 @@ t.test('whatever interval a tracker asks for, it is not asked more than once a m
   }
 });
 
+/** Of an announcement, as 40 hexadecimal digits. */
+function hashOf(url = ''): string {
+  const [, hash = ''] = /info_hash=([^&]*)/.exec(url) ?? [];
+  return [...hash.matchAll(/%(..)|(.)/g)]
+    .map(([, hex, plain]) => hex ?? Buffer.from(plain ?? '').toString('hex'))
+    .join('')
+    .toLowerCase();
+}
+
 /** A clock that the test advances, and the longer waits that are set: until the next announcement, as a rule. */
 function patient() {
   const manual = new ManualClock();
@@ -265,36 +274,94 @@ t.test(
   },
 );
 
-t.test('what was announced before a tracker was down is announced again when it answers', async (t) => {
+for (const [answers, first, waits] of [
+  ['names peers', 'd8:intervali1800e5:peers0:e', [90]],
+  ['refuses the first one', 'd14:failure reason2:noe', [63, 27]],
+] as const) {
+  t.test(`what was announced before a tracker was down is announced again when it ${answers}`, async (t) => {
+    const asked: string[] = [];
+    const it = { works: true };
+    const url = await httpTracker(t, (request, answer) => {
+      if (it.works) asked.push(hashOf(request.url));
+      answer.writeHead(it.works ? 200 : 503).end(asked.length === 3 ? first : 'd8:intervali1800e5:peers0:e');
+    });
+    const { clock, planned, advance } = patient();
+    const finding = find(t, 21_032, { trackers: [url] }, { clock, random: () => 0.75 });
+    const [one, two] = [newTorrent(), newTorrent()];
+    finding.torrents(one);
+    advance(0);
+    await planned(1_890);
+    advance(900_000);
+    finding.torrents(one, two);
+    advance(0);
+    await until('the other one', () => asked.length === 2);
+    await planned(990);
+    it.works = false;
+    advance(990_000);
+    await planned(32);
+    it.works = true;
+    advance(32_000);
+    await until('it answers', () => asked.length === 3);
+    // Not when its time comes, after 16 minutes.
+    for (const [at, seconds] of waits.entries()) {
+      await planned(seconds);
+      advance(seconds * 1_000);
+      await until('announced again', () => asked.length === 4 + at);
+    }
+    t.equal(asked.at(-1), asked[1]);
+  });
+}
+
+t.test('one announcement that comes to nothing while others are answered has none made before its time', async (t) => {
   const asked: string[] = [];
-  const it = { works: true };
+  const mute = new Set<string>();
   const url = await httpTracker(t, (request, answer) => {
-    const hash = /info_hash=([^&]*)/.exec(request.url ?? '')?.[1] ?? '';
-    if (it.works) asked.push(hash);
-    answer.writeHead(it.works ? 200 : 503).end('d8:intervali1800e5:peers0:e');
+    const hash = hashOf(request.url);
+    asked.push(hash);
+    if (!mute.has(hash)) answer.end('d8:intervali1800e5:peers0:e');
   });
   const { clock, planned, advance } = patient();
-  const finding = find(t, 21_032, { trackers: [url] }, { clock, random: () => 0.75 });
-  const [one, two] = [newTorrent(), newTorrent()];
+  const finding = find(t, 21_033, { trackers: [url] }, { clock, random: () => 0.75 });
+  const torrents = [newTorrent()];
+  const [one = newTorrent()] = torrents;
+  /** The tracker is asked about another one, which it may say nothing about. */
+  const another = async (isMute = false) => {
+    const torrent = newTorrent();
+    torrents.push(torrent);
+    if (isMute) mute.add(torrent);
+    finding.torrents(...torrents);
+    advance(20);
+    await until('asked', () => asked.at(-1) === torrent);
+  };
+  const answers = async () => {
+    await planned(32);
+    mute.clear();
+    const before = asked.length;
+    advance(32_000);
+    await until('it is asked again', () => asked.length === before + 1);
+  };
   finding.torrents(one);
   advance(0);
   await planned(1_890);
   advance(900_000);
-  finding.torrents(one, two);
-  advance(0);
-  await until('the other one', () => asked.length === 2);
+  await another();
   await planned(990);
-  it.works = false;
-  advance(990_000);
-  await planned(32);
-  it.works = true;
-  advance(32_000);
-  await until('it answers', () => asked.length === 3);
-  // Not when its time comes, after 16 minutes.
-  await planned(90);
-  advance(90_000);
-  await until('announced again', () => asked.length === 4);
-  t.equal(asked[3], asked[1]);
+
+  await another(true);
+  advance(15_000);
+  await answers();
+  await planned(990 - 47);
+
+  mute.add(one);
+  advance((990 - 47) * 1_000);
+  await until('the first one', () => asked.at(-1) === one);
+  advance(1_000);
+  await another();
+  await planned(900 - 1);
+  advance(14_000);
+  await answers();
+  t.equal(asked.at(-1), one);
+  await planned(900 - 47);
 });
 
 t.test('addresses of services, of this machine and of no machine are not passed on', async (t) => {

@@ -56,8 +56,11 @@ export interface Links {
   /** Ends the peer's link too. */
   ban(peer: PeerKey, reason: string): void;
   isBanned(peer: PeerKey): boolean;
-  /** This machine no longer has these addresses: links from there are ended. */
-  lost(addresses: ReadonlySet<string>): void;
+  /**
+   * Links from these addresses are ended when this machine has `others` in their place, and else if their peers do not
+   * answer: the addresses may be back by then.
+   */
+  lost(addresses: ReadonlySet<string>, others: boolean): void;
   /** This machine is on another network, or was asleep: links whose peers do not answer are ended. */
   check(): void;
   stop(): Promise<void>;
@@ -256,7 +259,12 @@ export function createLinks(deps: LinksDeps): Links {
       if (link?.address === peer.address) link.close({ kind: 'banned', message: reason });
     },
     isBanned: ({ address, peerId }) => bans.reason(address, peerId, clock.now()) !== undefined,
-    lost: (addresses) => roster.endStranded(addresses),
+    lost(addresses, others) {
+      for (const link of roster.from(addresses)) {
+        if (others) link.close({ kind: 'closed', message: 'this machine no longer has the address of this end' });
+        else link.check();
+      }
+    },
     check() {
       for (const link of roster.links()) link.check();
     },

@@ -122,15 +122,12 @@ export class Roster {
     for (const connection of [...this.#connections]) this.over(connection, fault);
   }
 
-  /** Links from addresses that this machine has lost: nothing comes there any more, and nobody ends them. */
-  endStranded(lost: ReadonlySet<string>): void {
-    for (const { link, socket } of this.#connections) {
-      const { localAddress } = socket;
-      if (link === undefined || localAddress === undefined) continue;
-      const address = canonicalAddress(localAddress).replace(/%.*$/, '');
-      if (lost.has(address))
-        link.close({ kind: 'closed', message: `this machine no longer has the address ${address}` });
-    }
+  /** Links whose ends on this machine have one of these addresses. */
+  from(addresses: ReadonlySet<string>): WireLink[] {
+    return [...this.#connections].flatMap(({ link, socket: { localAddress } }) => {
+      if (link === undefined || localAddress === undefined) return [];
+      return addresses.has(canonicalAddress(localAddress).replace(/%.*$/, '')) ? [link] : [];
+    });
   }
 
   /** The other end of this connection is ours as well: whoever dialled it gets to know. */

@@ -99,8 +99,8 @@ t.test('on another network links are ended whose address is lost, and those that
   const clock = new ManualClock();
   const to = await side(t, { host: '::', clock });
   const [one, two] = [await introduced(t, to), await introduced(t, to, { host: '::1' })];
-  to.links.lost(new Set(['127.0.0.1', '192.0.2.1']));
-  t.match(one.heard.fault, { kind: 'closed', message: 'this machine no longer has the address 127.0.0.1' });
+  to.links.lost(new Set(['127.0.0.1', '192.0.2.1']), true);
+  t.match(one.heard.fault, { kind: 'closed', message: 'this machine no longer has the address of this end' });
   t.equal(two.heard.fault, undefined);
   to.links.check();
   clock.advance(10_000);
@@ -114,6 +114,20 @@ t.test('on another network links are ended whose address is lost, and those that
   clock.advance(3_000);
   to.links.check();
   clock.advance(10_000);
+  t.match(two.heard.fault, { kind: 'timeout' });
+});
+
+t.test('a cable that is out for a moment ends no link whose peer is there', async (t) => {
+  const clock = new ManualClock();
+  const to = await side(t, { clock });
+  const [one, two] = [await introduced(t, to), await introduced(t, to)];
+  clock.advance(3_000);
+  to.links.lost(new Set(['127.0.0.1']), false);
+  clock.advance(9_000);
+  one.socket.write(frame(4, u32(7)));
+  await until(() => one.heard.of('have').length === 1, 'it is there');
+  clock.advance(1_000);
+  t.equal(one.heard.fault, undefined);
   t.match(two.heard.fault, { kind: 'timeout' });
 });
 
