@@ -69,7 +69,16 @@ async function run(line: CommandLine): Promise<number> {
 }
 
 function configOf(flags: Parameters<typeof loadConfig>[0]['flags'], defaultFile = DEFAULT_CONFIG_FILE): LoadedConfig {
-  return loadConfig({ flags, env: process.env, cwd: process.cwd(), defaultFile });
+  return loadConfig({ flags, env: process.env, cwd: workingDirectory(), defaultFile });
+}
+
+/** Undefined when it has been removed, which matters to relative paths alone. */
+function workingDirectory(): string | undefined {
+  try {
+    return process.cwd();
+  } catch {
+    return undefined;
+  }
 }
 
 /** Who pipes into `head` closes the pipe: that is no error. A full disk is. */
