@@ -215,6 +215,9 @@ t.test('orderly stop', { skip: skipWithoutApt }, async (t) => {
     mirror.clearRules();
     mirror.forget();
     await daemon.start();
+    const { lifetime } = (await daemon.status()) as unknown as { lifetime: Record<string, number> };
+    const served = lifetime['served_bytes'] ?? 0;
+    t.ok(served >= archive.file('soon').size, `what was served while it stopped is in the sums: ${served}`);
     t.ok(isWhole(await scene.get(archive.file('endless').path), archive.file('endless')));
     t.ok(mirror.copies(endless) < 1, 'what was there was not fetched again');
   });
