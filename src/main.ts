@@ -61,6 +61,8 @@ async function run(line: CommandLine): Promise<number> {
     case 'serve': {
       const config = withCache(configOf(line.flags));
       const { serve } = await import('./serve.ts');
+      // all paths are absolute by now: the directory it was started in may be removed, or unmounted, while it runs
+      process.chdir('/');
       const code = await serve(config);
       // it has stopped what could be stopped in time; a thread that hangs must not keep the process
       process.exit(code);
