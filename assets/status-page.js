@@ -66,10 +66,12 @@
   function lost() {
     say('no answer, trying again', 'bad');
     const head = document.querySelector('[data-live=state] .headline');
-    if (!head) return;
+    const text = 'It does not answer. What follows is how it was.';
+    // what is written once more is read out once more, at every try
+    if (!head || head.querySelector('bdi').textContent === text) return;
     head.className = 'headline broken';
     head.querySelector('.mark').textContent = '✕';
-    head.querySelector('bdi').textContent = 'It does not answer. What follows is how it was.';
+    head.querySelector('bdi').textContent = text;
   }
 
   /** What the daemon says when it has no place for this window; undefined when it says something else, or nothing. */

@@ -61,6 +61,8 @@ async function run(line: CommandLine): Promise<number> {
     case 'serve': {
       const config = withCache(configOf(line.flags));
       const { serve } = await import('./serve.ts');
+      // all paths are absolute by now: the directory it was started in may be removed, or unmounted, while it runs
+      process.chdir('/');
       const code = await serve(config);
       // it has stopped what could be stopped in time; a thread that hangs must not keep the process
       process.exit(code);
@@ -69,7 +71,16 @@ async function run(line: CommandLine): Promise<number> {
 }
 
 function configOf(flags: Parameters<typeof loadConfig>[0]['flags'], defaultFile = DEFAULT_CONFIG_FILE): LoadedConfig {
-  return loadConfig({ flags, env: process.env, cwd: process.cwd(), defaultFile });
+  return loadConfig({ flags, env: process.env, cwd: workingDirectory(), defaultFile });
+}
+
+/** Undefined when it has been removed, which matters to relative paths alone. */
+function workingDirectory(): string | undefined {
+  try {
+    return process.cwd();
+  } catch {
+    return undefined;
+  }
 }
 
 /** Who pipes into `head` closes the pipe: that is no error. A full disk is. */

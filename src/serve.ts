@@ -140,13 +140,8 @@ async function run(config: Config, ownLog: Logger, signalled: NextSignal): Promi
     recentErrors,
     listening,
   });
-  const recorder = new Recorder({
-    history,
-    path: layout.history,
-    clock: systemClock,
-    log,
-    sample: () => reporter.sample(),
-  });
+  const sample = () => reporter.sample();
+  const recorder = new Recorder({ history, path: layout.history, clock: systemClock, log, sample });
   const pages = new OwnPages({
     version,
     rules,
@@ -214,6 +209,7 @@ async function run(config: Config, ownLog: Logger, signalled: NextSignal): Promi
       refs: { fetcher: transfers, room: store, gateway: supervisor.ref<GatewayProtocol>('gateway', 'gateway') },
       log,
     }),
+    recorder.child,
     {
       name: 'listeners',
       start: async () => {
@@ -290,6 +286,7 @@ async function run(config: Config, ownLog: Logger, signalled: NextSignal): Promi
     log.info({ signal: failure }, 'stopping');
     return 0;
   } finally {
+    // now, as whoever stops it may lose patience; and once more when the last answers have ended
     await recorder.stop();
     await supervisor.stop();
     await system.close();

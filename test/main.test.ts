@@ -13,6 +13,13 @@ t.test('--version prints the version and nothing else', async (t) => {
   t.match(await debtorrent('--version'), { code: 0, output: `${version}\n` });
 });
 
+t.test('a working directory that was removed is no reason to fail', async (t) => {
+  const gone = join(t.testdir({ gone: {} }), 'gone');
+  const there = (command: string) =>
+    run('sh', ['-c', `cd "$1" && rmdir "$1" && exec "$2" "$3" ${command}`, 'sh', gone, process.execPath, MAIN]);
+  t.match(await there('status --listen=127.0.0.1:9'), { code: 1, output: /^debtorrent: no daemon [^\n]+\n$/ });
+});
+
 t.test('a checkout that has not been built says so in one line', async (t) => {
   const copy = join(t.testdir({ bin: {}, 'package.json': '{"type":"module"}' }), 'bin/debtorrent');
   cpSync(MAIN, copy);

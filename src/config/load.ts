@@ -1,5 +1,5 @@
 /** Puts the configuration together: flags beat environment, environment beats file, file beats defaults. */
-import { join, resolve } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
 import * as v from 'valibot';
 import { DebtorrentError } from '../core/errors.ts';
 import {
@@ -17,8 +17,8 @@ export interface ConfigSources {
   /** What the command line gives, in its order; the last value of a setting that is not repeatable counts. */
   readonly flags: ReadonlyMap<SettingName, readonly string[]>;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** The directory that relative paths start from. */
-  readonly cwd: string;
+  /** The directory that relative paths start from; undefined when it is gone. */
+  readonly cwd: string | undefined;
   /** Read when no other file is named, if it exists. */
   readonly defaultFile: string;
 }
@@ -30,7 +30,8 @@ interface Found {
   readonly values: readonly string[];
   /** How the place is called in an error: `--listen`, `DEBTORRENT_LISTEN`, `listen in FILE`. */
   readonly place: string;
-  readonly base: string;
+  /** Where a relative path starts; undefined when there is no such place. */
+  readonly base: string | undefined;
 }
 
 /** @throws DebtorrentError CONFIG_INVALID with one line that names the key and the value. */
@@ -82,13 +83,19 @@ function fromFile(toml: ReadonlyMap<SettingName, readonly string[]>, file: strin
 function parseSetting(name: SettingName, found: Found | undefined): unknown {
   const { schema, repeatable, isPath } = SETTINGS[name];
   if (!found) return v.parse(schema, undefined);
-  const texts = isPath ? found.values.map((value) => value && resolve(found.base, value)) : found.values;
+  const texts = isPath ? found.values.map((value) => value && absolute(found, value)) : found.values;
   const result = v.safeParse(schema, repeatable ? texts : texts.at(-1));
   if (result.success) return result.output;
   const [issue] = result.issues;
   const index = issue.path?.[0]?.key;
   const value = found.values.at(typeof index === 'number' ? index : -1);
   throw new DebtorrentError('CONFIG_INVALID', `${found.place}: '${value}' ${issue.message}`);
+}
+
+function absolute({ place, base }: Found, path: string): string {
+  if (isAbsolute(path)) return resolve(path);
+  if (base !== undefined) return resolve(base, path);
+  throw new DebtorrentError('CONFIG_INVALID', `${place}: '${path}' starts from the working directory, which is gone`);
 }
 
 /** systemd gives services their directories as colon-separated lists (systemd.exec, RuntimeDirectory=). */

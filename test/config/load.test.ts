@@ -218,3 +218,13 @@ t.test('any text is a value or a one-line error', async (t) => {
   );
   t.pass();
 });
+
+t.test('without a working directory only relative paths are wrong', async (t) => {
+  const from = (path: string) => {
+    const flags = new Map([['cache-dir', [path]]]) as ConfigSources['flags'];
+    return loadConfig({ flags, env: HOME, cwd: undefined, defaultFile: '/nonexistent' });
+  };
+  t.match(from('/var/../cache'), { cacheDir: '/cache' });
+  const message = "--cache-dir: 'cache' starts from the working directory, which is gone";
+  t.throws(() => from('cache'), { code: 'CONFIG_INVALID', message });
+});

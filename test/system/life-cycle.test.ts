@@ -5,7 +5,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Daemon, spawnMain } from '../support/daemon.ts';
 import { skipWithoutApt, until } from '../support/process.ts';
@@ -104,6 +104,15 @@ t.test('one daemon for each cache directory', async (t) => {
   await first.start();
   t.equal((await first.status()).cache.files, 0, 'a killed daemon does not keep the next one out');
   t.equal((await first.stop()).code, 0);
+});
+
+t.test('it needs no working directory, and keeps none from being unmounted', async (t) => {
+  const gone = join(t.testdir({ gone: {} }), 'gone');
+  const launcher = ['sh', '-c', 'cd "$0" && rmdir "$0" && exec "$@"', gone];
+  const daemon = await Daemon.start({ mirrors: [], keyring: '/dev/null', launcher });
+  t.teardown(() => daemon.close());
+  t.equal(readlinkSync(`/proc/${daemon.ready.pid}/cwd`), '/');
+  t.equal((await daemon.stop()).code, 0);
 });
 
 t.test('a start that waits for its disk is ended, too', async (t) => {
@@ -215,6 +224,9 @@ t.test('orderly stop', { skip: skipWithoutApt }, async (t) => {
     mirror.clearRules();
     mirror.forget();
     await daemon.start();
+    const { lifetime } = (await daemon.status()) as unknown as { lifetime: Record<string, number> };
+    const served = lifetime['served_bytes'] ?? 0;
+    t.ok(served >= archive.file('soon').size, `what was served while it stopped is in the sums: ${served}`);
     t.ok(isWhole(await scene.get(archive.file('endless').path), archive.file('endless')));
     t.ok(mirror.copies(endless) < 1, 'what was there was not fetched again');
   });

@@ -2,6 +2,7 @@
 import { asDebtorrentError } from '../../core/errors.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Logger } from '../../core/logging.ts';
+import type { Child } from '../../kernel/supervisor.ts';
 import { saveHistory } from './history-file.ts';
 import { STEP_MS, type History } from './history.ts';
 
@@ -31,6 +32,12 @@ export class Recorder {
     this.#savedRequests = fingerprint(deps.history);
   }
 
+  /** To be stopped after the listeners: what they still serve counts too, as nothing does before its answer has ended. */
+  get child(): Child {
+    const running = { refs: {}, ended: new Promise<never>(() => undefined), stop: () => this.stop() };
+    return { name: 'figures', start: async () => running };
+  }
+
   start(): void {
     if (this.#stopped) return;
     this.#timer = this.#deps.clock.setTimeout(() => {
@@ -38,7 +45,7 @@ export class Recorder {
     }, STEP_MS);
   }
 
-  /** Takes the last sample and saves it. To be called while the parts of the daemon still answer. */
+  /** Takes the last sample and saves it. To be called while the parts of the daemon still answer; again when more has come. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#timer?.clear();

@@ -103,7 +103,8 @@ export class Reporter {
 
   /** Brings the history up to date. */
   async sample(): Promise<void> {
-    const observation = await this.#deps.observer.lately(500);
+    // of now: the counters of answers are, and what is sampled last before a stop has no later sample to be in
+    const observation = await this.#deps.observer.now();
     this.#rates.take(observation);
     this.#deps.history.sample(this.#counters(observation), observation.at);
   }

@@ -116,7 +116,7 @@ export function errors({ recent_errors: rows }: StatusReport, now: number): Html
         title: 'Code',
         cell: ({ code }) => (code === null ? '' : html`<code title="${ERRORS[code].summary}">${code}</code>`),
       },
-      { title: 'With', cell: ({ about }) => foreign(about) },
+      { title: 'With', cell: ({ about }) => html`<span class="about">${foreign(about)}</span>` },
       { title: 'What', cell: ({ message }) => html`<span class="long">${foreign(message)}</span>` },
       { title: 'Times', number: true, cell: ({ count }) => grouped(count) },
     ],
