@@ -29,6 +29,8 @@ export interface FetchPlan {
    * `heuristic` keeps it for as long as RFC 9111 section 4.2 allows. Content with a SHA-256 is immutable.
    */
   readonly revalidate: 'immutable' | 'always' | 'heuristic';
+  /** The client wants what the mirror has now: caches on the way are to ask it. */
+  readonly reload?: boolean;
   /** It is fetched before anybody waits for it. */
   readonly ahead?: boolean;
 }

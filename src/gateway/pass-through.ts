@@ -73,7 +73,15 @@ export async function passThrough(
           },
         },
       },
-      { id: 0, url, path: '', start: 0, maxSize: MAX_FILE_BYTES, ...(plan.size !== undefined && { size: plan.size }) },
+      {
+        id: 0,
+        url,
+        path: '',
+        start: 0,
+        maxSize: MAX_FILE_BYTES,
+        ...(plan.size !== undefined && { size: plan.size }),
+        ...(plan.reload === true && { reload: true }),
+      },
       cancellation,
     );
     if (outcome.kind === 'done') {

@@ -3,7 +3,7 @@
  * know it is being loaded at this moment, it waits for that: the moment after `apt-get update` is when packages are
  * asked for.
  */
-import { locate } from '../core/archive/location.ts';
+import { isReplaced, locate } from '../core/archive/location.ts';
 import type { Catalogue, CatalogueHit } from '../core/archive/catalogue.ts';
 import type { FetchPlan } from '../core/fetch-plan.ts';
 import { alternatesOf, type AlternateMirror } from '../core/http/alternates.ts';
@@ -33,8 +33,6 @@ export interface PlannerDeps {
 
 /** Longest wait for an index, in milliseconds; then the file is passed on unverified, which APT checks itself. */
 const INDEX_WAIT_MS = 12_000;
-/** Metadata of flat repositories, which have no dists/ to be known by. */
-const METADATA_NAME = /\/(?:Packages|Sources|Contents|Translation|Index|InRelease|Release)[^/]*$/;
 /** Packages are built anew under the same name now and then, and nothing but their index says so. */
 const PACKAGE_NAME = /\.(?:[ud]?deb|dsc|diff\.gz|tar\.[a-z0-9]+)(?:\.asc)?$/;
 
@@ -46,7 +44,7 @@ const PACKAGE_NAME = /\.(?:[ud]?deb|dsc|diff\.gz|tar\.[a-z0-9]+)(?:\.asc)?$/;
 export async function planFor(deps: PlannerDeps, url: MirrorUrl, expected?: Sha256, reload = false): Promise<Planned> {
   const { catalogue } = deps;
   const location = locate(url);
-  const metadata = location.kind !== 'by-hash' && (location.kind !== 'other' || METADATA_NAME.test(url));
+  const metadata = isReplaced(url, location);
   const deadline = deps.now() + INDEX_WAIT_MS;
   // a Release is what the mirror has now, though apt-ftparchive lists the one that it is about to replace in the new one
   const isListed = location.kind !== 'release';
@@ -84,7 +82,12 @@ export async function planFor(deps: PlannerDeps, url: MirrorUrl, expected?: Sha2
   }
   const mayChange = metadata || location.kind === 'by-hash' || PACKAGE_NAME.test(url);
   return {
-    plan: { ...common, trust: 'none', revalidate: mayChange || reload ? 'always' : 'heuristic' },
+    plan: {
+      ...common,
+      trust: 'none',
+      revalidate: mayChange || reload ? 'always' : 'heuristic',
+      ...(reload && { reload }),
+    },
     hit: undefined,
     location,
     generation,

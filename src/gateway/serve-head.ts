@@ -1,10 +1,11 @@
 /** HEAD: of what is known it needs no mirror, and of what is not no transfer. */
+import { isReplaced } from '../core/archive/location.ts';
 import type { DatedClock } from '../core/clock.ts';
 import { asDebtorrentError, DebtorrentError } from '../core/errors.ts';
 import type { FetchPlan } from '../core/fetch-plan.ts';
 import type { ActorRef } from '../kernel/protocol.ts';
 import { TRANSIENT_CODES } from '../actors/http-backup/mirror-error.ts';
-import type { TransfersProtocol } from '../actors/transfers/protocol.ts';
+import type { FileHead, TransfersProtocol } from '../actors/transfers/protocol.ts';
 import type { ClientExchange } from './exchange.ts';
 import { sendFileHead } from './send-file.ts';
 
@@ -31,20 +32,36 @@ export async function serveHead(deps: ServeHeadDeps, client: ClientExchange, pla
     sendFileHead(client, cached, true, date());
     return true;
   }
-  if (plan.trust === 'none' || plan.size === undefined) {
-    const head = await transfers
-      .within(OPEN_MS)
-      .ask('head', plan.url)
-      .catch((error: unknown) => {
-        // The cache may have it: GET looks there, and is told when the mirror cannot be asked.
-        if (!TRANSIENT_CODES.has(asDebtorrentError(error).code)) throw error;
-      });
-    if (head === undefined) return false;
-    const known = { ...head, sha256: plan.sha256, source: 'mirror' as const };
-    sendFileHead(client, known, plan.sha256 !== undefined, date());
+  const { sha256, size } = plan;
+  // a Release lists what its mirrors need not have, such as indexes that are not compressed
+  const asked = size === undefined || isReplaced(plan.url) ? await headOf(transfers, plan) : undefined;
+  if (asked !== undefined && (size === undefined || asked.size === size)) {
+    sendFileHead(client, { ...asked, sha256, source: 'mirror' }, sha256 !== undefined, date());
     return true;
   }
-  const known = { size: plan.size, sha256: plan.sha256, lastModified: undefined, etag: undefined };
-  sendFileHead(client, { ...known, contentType: undefined, source: 'mirror' }, true, date());
+  if (size === undefined) return false;
+  const known = { size, sha256, lastModified: undefined, etag: undefined, contentType: undefined };
+  sendFileHead(client, { ...known, source: 'mirror' }, true, date());
   return true;
+}
+
+/**
+ * Undefined when the mirror cannot be asked: GET looks in the cache, and is told so otherwise.
+ * @throws DebtorrentError when it has the file nowhere.
+ */
+async function headOf(
+  transfers: ServeHeadDeps['transfers'],
+  { url, alternates }: FetchPlan,
+): Promise<FileHead | undefined> {
+  let missing: unknown;
+  for (const each of [url, ...alternates]) {
+    try {
+      return await transfers.within(OPEN_MS).ask('head', each);
+    } catch (error) {
+      const { code } = asDebtorrentError(error);
+      if (TRANSIENT_CODES.has(code) || code === 'ASK_TIMEOUT') return undefined;
+      missing ??= error;
+    }
+  }
+  throw missing;
 }

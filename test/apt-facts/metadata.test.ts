@@ -189,3 +189,23 @@ t.test('304: If-None-Match and If-Modified-Since are answered by RFC 9110', { sk
   t.equal((await scene.get(path, ['If-Modified-Since: Mon, 01 Jan 2001 00:00:00 GMT'])).status, 200);
   t.equal((await scene.get(path, ['If-Modified-Since: nonsense'])).status, 200);
 });
+
+t.test(
+  'HEAD of an index that the Release lists and the mirror does not serve is a 404, as GET is',
+  { skip },
+  async (t) => {
+    const scene = await Scene.start(t, { state });
+    const { archive, daemon, mirror } = scene;
+    await scene.adopt();
+    const ask = (name: string, method = 'HEAD') =>
+      daemon.request(`/${mirror.host}${archive.url(`dists/trixie/main/${name}`)}`, { method });
+    t.equal((await ask('binary-amd64/Packages', 'GET')).status, 404);
+    t.equal((await ask('binary-amd64/Packages')).status, 404);
+    const served = await ask('binary-amd64/Packages.gz');
+    const { length } = archive.read('dists/trixie/main/binary-amd64/Packages.gz');
+    t.match(served, { status: 200, headers: { 'content-length': String(length), 'last-modified': / GMT$/ } });
+    await mirror.down();
+    const known = await ask('binary-amd64/Packages.gz');
+    t.match(known, { status: 200, headers: { 'content-length': String(length) } }, 'what is known of it');
+  },
+);

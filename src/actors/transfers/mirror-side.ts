@@ -216,6 +216,7 @@ export class MirrorSide {
   #startJob(url: MirrorUrl, start: number, end: number | undefined): JobId {
     const job = rangeJob({
       url,
+      reload: this.#plan.reload,
       ahead: this.#ahead,
       again: this.#silences.follows(start, end),
       others: this.#candidates.several,

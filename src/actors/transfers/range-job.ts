@@ -1,14 +1,15 @@
 /** What one request to a mirror is made of. Pure. */
 import type { FileInfo, RangeJob } from '../source.ts';
 
-type Optional = 'ahead' | 'again' | 'others' | 'end' | 'size' | 'ifRange' | 'revalidate';
+type Optional = 'reload' | 'ahead' | 'again' | 'others' | 'end' | 'size' | 'ifRange' | 'revalidate';
 type NewJob = Omit<RangeJob, 'id' | 'path'>;
 export type JobParts = Omit<NewJob, Optional | 'headersOnly'> & { [K in Optional]: RangeJob[K] | undefined };
 
 /** The same without the parts that are not there: absent is what a source looks for. */
-export function rangeJob({ ahead, again, others, end, size, ifRange, revalidate, ...rest }: JobParts): NewJob {
+export function rangeJob({ reload, ahead, again, others, end, size, ifRange, revalidate, ...rest }: JobParts): NewJob {
   return {
     ...rest,
+    ...(reload === true && { reload }),
     ...(ahead !== undefined && { ahead }),
     ...(again === true && { again }),
     ...(others === true && { others }),

@@ -34,6 +34,8 @@ export type Location =
 
 export const HASH_DIGITS: Readonly<Record<HashAlgorithm, number>> = { MD5Sum: 32, SHA1: 40, SHA256: 64, SHA512: 128 };
 
+/** Metadata of flat repositories, which have no dists/ to be known by. */
+const METADATA_NAME = /\/(?:Packages|Sources|Contents|Translation|Index|InRelease|Release)[^/]*$/;
 const OTHER: Location = { kind: 'other' };
 /** Directories of a dists tree that have a Release file of their own, which nobody signs. */
 const UNSIGNED_RELEASE = /^(binary-[a-z0-9-]+|source|i18n|Contents-.*)$/;
@@ -54,6 +56,11 @@ export function locate(url: MirrorUrl): Location {
   }
   if (dists < 0 || dists + 1 >= segments.length || url.endsWith('/')) return OTHER;
   return { kind: 'dists', root: directoryUrl(path, dists), path: segments.slice(dists + 1).join('/') };
+}
+
+/** Metadata by its name, which stands for another file after the next update. */
+export function isReplaced(url: MirrorUrl, { kind } = locate(url)): boolean {
+  return kind !== 'by-hash' && (kind !== 'other' || METADATA_NAME.test(url));
 }
 
 function locateByHash(path: MirrorPath, dists: number): Location | undefined {
