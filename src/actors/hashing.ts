@@ -42,6 +42,11 @@ export interface HashingOptions {
 export const DAEMON_HASHING: HashingOptions = { threads: availableParallelism() > 2 ? 2 : 1, kept: 1, maxQueue: 4_096 };
 /** Threads without work end after this time, in milliseconds. */
 const IDLE_MS = 20_000;
+/**
+ * Threads load their module by import alone, where Piscina would try require first: Node 20 ends the whole process when a
+ * thread is ended just while require links a module (v8::Module::IsGraphAsync).
+ */
+const IMPORT_ONLY = '--no-experimental-require-module';
 /** Threads that stay start so many milliseconds after it was said that they may be needed. */
 const PREPARE_MS = 2_000;
 
@@ -53,6 +58,7 @@ export function createHashing({ threads, maxQueue, kept = 0 }: HashingOptions): 
       maxThreads: threads,
       idleTimeout: IDLE_MS,
       maxQueue,
+      ...(process.allowedNodeEnvironmentFlags.has(IMPORT_ONLY) && { execArgv: [IMPORT_ONLY] }),
       resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 4 },
     });
   let pool: Piscina<unknown, unknown> | undefined;
