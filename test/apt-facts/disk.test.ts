@@ -3,13 +3,10 @@ import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   closeSync,
-  existsSync,
   mkdtempSync,
   openSync,
   readFileSync,
-  readdirSync,
   rmSync,
-  statSync,
   truncateSync,
   writeFileSync,
   writeSync,
@@ -19,6 +16,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Daemon } from '../support/daemon.ts';
+import { filesBelow } from '../support/files.ts';
 import { makeKeys } from '../support/keys.ts';
 import { skipWithoutApt, until } from '../support/process.ts';
 import { Scene, downloaded, hashesOf, isWhole } from '../support/scene.ts';
@@ -50,18 +48,11 @@ const probe = smallDisk(1);
 probe?.close();
 const skipMount = skip || (probe === undefined && 'mounting a small file system is not permitted here');
 
-/** All regular files below a directory. */
-function filesBelow(directory: string): string[] {
-  return readdirSync(directory, { recursive: true, encoding: 'utf8' })
-    .map((name) => join(directory, name))
-    .filter((path) => existsSync(path) && statSync(path).isFile());
-}
-
 /** Where the cache keeps content with this hash: the one file that is it. */
 function cachedFile(cacheDir: string, file: { size: number; sha256: string }): string | undefined {
   return filesBelow(cacheDir).find(
-    (path) => statSync(path).size === file.size && sha256(readFileSync(path)) === file.sha256,
-  );
+    ({ path, stats }) => stats.size === file.size && sha256(readFileSync(path)) === file.sha256,
+  )?.path;
 }
 
 t.test(
@@ -168,8 +159,9 @@ t.test(
       void full.then(() => res.end(data.subarray(half)));
     });
     const answer = get();
-    const isLarge = (path: string) => statSync(path).blocks * 512 >= half;
-    await until('half of it is written', () => filesBelow(join(disk.path, 'cache')).some((path) => isLarge(path)));
+    await until('half of it is written', () =>
+      filesBelow(join(disk.path, 'cache')).some(({ stats }) => stats.blocks * 512 >= half),
+    );
     const others = openSync(join(disk.path, 'others'), 'w');
     t.throws(
       () => {
@@ -295,7 +287,7 @@ t.test('disk full, power loss, corrupt file: damaged files in the cache are refe
   });
   await t.test('junk in the cache directory is no obstacle', async (t) => {
     await daemon.stop();
-    for (const path of filesBelow(daemon.cacheDir)) {
+    for (const { path } of filesBelow(daemon.cacheDir)) {
       if (!/^[0-9a-f]{64}$/.test(path.slice(path.lastIndexOf('/') + 1))) writeFileSync(path, '\0junk{');
     }
     await daemon.start();

@@ -1,9 +1,10 @@
 /** A disk that is full, or has become so, as APT and the daemon's catalogue see it. */
 import t, { type Test } from 'tap';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, statSync, statfsSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, statfsSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { filesBelow } from '../support/files.ts';
 import { skipWithoutApt, until } from '../support/process.ts';
 import { Scene, isWhole, downloaded, hashesOf } from '../support/scene.ts';
 import { skipWithoutMount } from '../support/tmpfs.ts';
@@ -33,6 +34,13 @@ function smallDisk(t: Test, megabytes: number) {
     },
     clear: () => rmSync(others, { force: true }),
   };
+}
+
+/** All that the store has: what was used just now would stay for a minute. */
+function usedAnHourAgo(cacheDir: string): void {
+  for (const { path, stats } of filesBelow(join(cacheDir, 'files'))) {
+    utimesSync(path, Date.now() / 1000 - 3600, stats.mtimeMs / 1000);
+  }
 }
 
 t.test('APT gets a new Release and all that it lists past a full disk, by names alone', { skip }, async (t) => {
@@ -91,12 +99,7 @@ t.test('where the cache has taken all of the disk, an index gets the room that i
   await scene.adopt();
   for (const name of names) await scene.get(archive.file(name).path);
   await daemon.stop();
-  const files = join(disk.cacheDir, 'files');
-  for (const name of readdirSync(files, { recursive: true, encoding: 'utf8' })) {
-    const found = statSync(join(files, name));
-    // Used an hour ago: what was used just now would stay for a minute.
-    if (found.isFile()) utimesSync(join(files, name), Date.now() / 1000 - 3600, found.mtimeMs / 1000);
-  }
+  usedAnHourAgo(disk.cacheDir);
   await daemon.start();
   const more = stanzas(60_000);
   archive.publish({
@@ -121,12 +124,7 @@ t.test('a file that is larger than the disk costs neither the others nor the mir
   for (const name of old) await scene.get(archive.file(name).path);
   await until('they are kept', async () => (await daemon.status()).transfers.length === 0);
   await daemon.stop();
-  const files = join(disk.cacheDir, 'files');
-  for (const name of readdirSync(files, { recursive: true, encoding: 'utf8' })) {
-    const found = statSync(join(files, name));
-    // Used an hour ago: what was used just now would stay for a minute.
-    if (found.isFile()) utimesSync(join(files, name), Date.now() / 1000 - 3600, found.mtimeMs / 1000);
-  }
+  usedAnHourAgo(disk.cacheDir);
   await daemon.start();
   const { path } = archive.file('large');
   archive.write('unknown.bin', archive.read(path));

@@ -15,8 +15,13 @@ const MANY = 15;
 function wakeups(pid: number): number {
   let count = 0;
   for (const thread of readdirSync(`/proc/${pid}/task`)) {
-    const status = readFileSync(`/proc/${pid}/task/${thread}/status`, 'utf8');
-    count += Number(/^voluntary_ctxt_switches:\s*(\d+)$/m.exec(status)?.[1]);
+    try {
+      const status = readFileSync(`/proc/${pid}/task/${thread}/status`, 'utf8');
+      count += Number(/^voluntary_ctxt_switches:\s*(\d+)$/m.exec(status)?.[1]);
+    } catch (error) {
+      // Threads of the libraries end by themselves between the two looks.
+      if (!['ENOENT', 'ESRCH'].includes(String((error as NodeJS.ErrnoException).code))) throw error;
+    }
   }
   return count;
 }

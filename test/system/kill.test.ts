@@ -1,7 +1,8 @@
 /** SIGKILL at any moment: the next start serves what was finished, completes what was not, and keeps no bad file. */
 import t from 'tap';
-import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { basename, relative } from 'node:path';
+import { filesBelow } from '../support/files.ts';
 import { skipWithoutApt, sleep, until } from '../support/process.ts';
 import { Scene, aptGetsEverything, downloaded, hashesOf, isWhole } from '../support/scene.ts';
 import { randomNumbers, sha256 } from '../support/random.ts';
@@ -12,10 +13,9 @@ const KILLS = 20;
 
 /** Finished files of the cache: those named after a SHA-256. */
 function finishedFiles(cacheDir: string): string[] {
-  return readdirSync(cacheDir, { recursive: true, encoding: 'utf8' })
-    .filter((name) => /^[0-9a-f]{64}$/.test(basename(name)) && !name.startsWith('partial'))
-    .map((name) => join(cacheDir, name))
-    .filter((path) => existsSync(path) && statSync(path).isFile());
+  return filesBelow(cacheDir)
+    .map(({ path }) => path)
+    .filter((path) => /^[0-9a-f]{64}$/.test(basename(path)) && !relative(cacheDir, path).startsWith('partial'));
 }
 
 /** Those whose content is another than their name says. */

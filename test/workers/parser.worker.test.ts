@@ -90,8 +90,12 @@ t.test('the parser in its thread', { skip: skipWithout('gpg', 'gpgv', 'xz') }, a
   t.same(await thread.ended, { code: 0 }, 'the thread ends by itself');
 });
 
-/** Of a thread of this process. */
+/** Of a thread of this process; NaN if it has ended. */
 function niceOf(task: number): number {
-  const afterName = readFileSync(`/proc/self/task/${task}/stat`, 'utf8').split(') ')[1] ?? '';
-  return Number(afterName.split(' ')[16]);
+  try {
+    const afterName = readFileSync(`/proc/self/task/${task}/stat`, 'utf8').split(') ')[1] ?? '';
+    return Number(afterName.split(' ')[16]);
+  } catch {
+    return Number.NaN;
+  }
 }
