@@ -10,11 +10,9 @@ import { LEAF_BYTES, LEAVES_PER_PIECE, PIECE_BYTES } from './pieces.ts';
 /** The root of one piece that is in memory. @throws RangeError unless it has 1 byte to 1 MiB */
 export function pieceRoot(piece: Uint8Array): Buffer {
   if (piece.length === 0 || piece.length > PIECE_BYTES) throw new RangeError(`no piece has ${piece.length} bytes`);
-  const leaves = Buffer.alloc(LEAVES_PER_PIECE * ROOT_BYTES);
-  for (let start = 0, at = 0; start < piece.length; start += LEAF_BYTES, at += ROOT_BYTES) {
-    leaves.set(hash('sha256', piece.subarray(start, start + LEAF_BYTES), 'buffer'), at);
-  }
-  return rootOf(leaves);
+  const hasher = new RootHasher();
+  hasher.update(piece);
+  return hasher.finish();
 }
 
 /** The roots of the pieces of a file that arrives in order, in chunks of any size. */
