@@ -13,7 +13,7 @@ const DISABLED_FIELD = /^#+[ \t]*(?=URIs[ \t]*:)/i;
 interface Stanza {
   readonly uris: FoundUri[];
   use: Use;
-  /** The field that a continued line belongs to, in lower case. */
+  /** The field that a continued line belongs to, in lower case. Before the first APT passes over such lines. */
   field: string | undefined;
 }
 
@@ -35,9 +35,11 @@ export function findInDeb822(text: string): FoundUri[] {
     } else if (line === '' || line === '\r') finish();
     else {
       const valueAt = BLANK.test(line[0] ?? '') ? 0 : beginField(stanza, line);
-      if (valueAt === undefined || stanza.field === undefined) return [];
+      if (valueAt === undefined) return [];
+      const value = line.slice(valueAt).trim();
       if (stanza.field === 'uris') stanza.uris.push(...urisIn(line, valueAt, start, number, 'used'));
-      if (stanza.field === 'enabled' && NO.test(line.slice(valueAt).trim())) stanza.use = 'off';
+      // the last one counts
+      if (stanza.field === 'enabled' && value !== '') stanza.use = NO.test(value) ? 'off' : 'used';
     }
     start += line.length + 1;
   }
@@ -45,10 +47,10 @@ export function findInDeb822(text: string): FoundUri[] {
   return found;
 }
 
-/** The offset of the value; undefined when the line is no field. */
+/** The offset of the value; undefined when the line is no field. One without a name is one for APT. */
 function beginField(stanza: Stanza, line: string): number | undefined {
   const colon = line.indexOf(':');
-  if (colon <= 0) return undefined;
+  if (colon < 0) return undefined;
   stanza.field = line.slice(0, colon).trimEnd().toLowerCase();
   return colon + 1;
 }

@@ -62,7 +62,7 @@ export function planSetup(files: Snapshot, journal: Journal, wanted: Wanted): Pl
   for (const path of wanted.sources) {
     const [current, entry] = [files.read(path), entries.get(path)];
     if (!current) continue;
-    const base = entry ? beforeSetup(entry, current) : moved(path, current);
+    const base = entry ? beforeSetup(entry, current) : moved(current);
     planSource(draft, current, base, path, entry, wanted.rules);
   }
   const handled = new Set([...wanted.sources, ...wanted.installs.map(({ path }) => path)]);
@@ -87,7 +87,7 @@ export function planUndo(
   for (const path of sources.filter((each) => !known.has(each))) {
     const before = files.read(path);
     if (!before) continue;
-    const after = moved(path, before);
+    const after = moved(before);
     draft.change({ path, role: 'sources', before, after });
     const lines = debtorrentLines(path, after.bytes);
     if (lines.length > 0) draft.notes.push(`${path}, line ${lines.join(', ')}: not from setup, so left at the daemon`);
@@ -99,9 +99,9 @@ export function planUndo(
  * A file that the journal does not know without what setup wrote elsewhere: lines may have been moved to it since.
  * @param all also what setup knows nothing of: it would name a method that is not there any more.
  */
-function movedBack({ entries }: Journal, all: boolean): (path: string, current: FileState) => FileState {
+function movedBack({ entries }: Journal, all: boolean): (current: FileState) => FileState {
   const pairs = entries.flatMap((entry) => entry.pairs);
-  return (path, current) => edited(current, turnBackSources(path, current.bytes, pairs, all));
+  return (current) => edited(current, turnBackSources(current.bytes, pairs, all));
 }
 
 /** Once setup is taken back there is no method: the one that is there is setup's. */
@@ -202,11 +202,11 @@ function freeName(files: Snapshot, path: string, name: string): string {
 }
 
 /** The file without what setup did to it: exactly as it was, or with the addresses turned back in what it became. */
-function beforeSetup({ path, original, written, pairs }: Entry, current: FileState): FileState {
+function beforeSetup({ original, written, pairs }: Entry, current: FileState): FileState {
   const { mode, uid, gid } = current; // setup kept them: when they differ, somebody meant it
   if (original && written.includes(sha256(current.bytes))) return { ...original, mode, uid, gid };
   if (original && current.bytes.equals(original.bytes)) return current;
-  return edited(current, turnBackSources(path, current.bytes, pairs, true));
+  return edited(current, turnBackSources(current.bytes, pairs, true));
 }
 
 function edited(state: FileState, bytes: Buffer): FileState {

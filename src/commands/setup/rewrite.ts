@@ -1,6 +1,6 @@
 /** One file of sources: its addresses at the daemon, or turned back, and everything else as it was. */
 import { findInDeb822 } from './deb822-sources.ts';
-import { replaceUris, type FoundUri, type Use } from './found-uri.ts';
+import { replaceUris, SPACE, type FoundUri, type Use } from './found-uri.ts';
 import { findInMirrorList, mirrorListOf } from './mirror-list.ts';
 import { findInList } from './one-line-sources.ts';
 import { decide, turnBack, type RewriteRules } from './source-uri.ts';
@@ -39,14 +39,16 @@ export function rewriteSources(path: string, bytes: Buffer, rules: RewriteRules)
   return { bytes: Buffer.from(changed, 'latin1'), pairs: [...pairs], left };
 }
 
+/** Whatever stands around it: a file that APT cannot read today may be put right when the method is gone. */
+const AT_DAEMON = new RegExp(`debtorrent:[^${SPACE}]+`, 'gi');
+
 /**
- * Turns back what setup wrote, also in entries that have been turned off since.
+ * Turns back what setup wrote, also in entries that have been turned off since. As bin/setup-undo has it.
  * @param pairs what is known of it; the daemon's other addresses are turned back by their form if `all` is true.
  */
-export function turnBackSources(path: string, bytes: Buffer, pairs: readonly Pair[], all: boolean): Buffer {
-  const text = bytes.toString('latin1');
+export function turnBackSources(bytes: Buffer, pairs: readonly Pair[], all: boolean): Buffer {
   const before = new Map(pairs.map(([was, is]) => [is, was]));
-  const changed = replaceUris(text, find(path, text), ({ uri }) => {
+  const changed = bytes.toString('latin1').replaceAll(AT_DAEMON, (uri) => {
     return before.get(uri) ?? beforeWithSlash(before, uri) ?? (all ? turnBack(uri) : undefined) ?? uri;
   });
   return Buffer.from(changed, 'latin1');

@@ -98,3 +98,15 @@ t.test('lines written by hand go with the method that they name', { skip }, asyn
     });
   }
 });
+
+t.test('a file in which APT finds a fault today is turned back as well', { skip }, async (t) => {
+  const was = 'Types: deb\nURIs: http://ftp.de.debian.org/debian\nSuites: trixie\nComponents: main\n';
+  for (const [name, undo] of Object.entries(UNDO)) {
+    const machine = new Machine(t, { [MODERN]: was });
+    t.equal((await machine.setup('--yes')).code, 0);
+    machine.write(MODERN, `${machine.read(MODERN)}\nno field\n`);
+    const undone = await undo(machine);
+    t.equal(undone.code, 0, undone.output);
+    t.equal(machine.read(MODERN), `${was}\nno field\n`, name);
+  }
+});

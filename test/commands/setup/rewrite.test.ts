@@ -216,9 +216,7 @@ t.test('whatever is in a file: a second time changes nothing, and turning back g
       fc.pre(!text.includes('debtorrent:') && !text.includes('localhost:9988'));
       const once = rewrite(name, text);
       if (rewrite(name, once.text).text !== once.text) return false;
-      return turnBackSources(name, Buffer.from(once.text, 'latin1'), once.pairs, true).equals(
-        Buffer.from(text, 'latin1'),
-      );
+      return turnBackSources(Buffer.from(once.text, 'latin1'), once.pairs, true).equals(Buffer.from(text, 'latin1'));
     }),
     { numRuns: 3000 },
   );
@@ -245,11 +243,20 @@ const comment = fc.constantFrom('', '', ' # deb http://ftp.de.debian.org/no sid 
 const oneLine = fc
   .tuple(fc.constantFrom('deb', 'deb-src', '#deb'), option, space, uri, fc.constantFrom('sid main', './'), comment)
   .map(([type, options, blank, address, suite, end]) => `${type}${blank}${options}${address}${blank}${suite}${end}\n`);
+/** What APT passes over before a stanza's first field. */
+const odd = fc.constantFrom('', '', ' \n', '# c\n\t\n', ' odd\n', ':odd\n');
+const enabled = fc.constantFrom(
+  '',
+  '',
+  'Enabled: false\n',
+  'Enabled: no\nEnabled: yes\n \n',
+  'Enabled: yes\nEnabled: no\n',
+);
 const stanza = fc
-  .tuple(fc.array(uri, { minLength: 1, maxLength: 3 }), fc.constantFrom(' ', '\n ', '\n# c\n\t'), fc.boolean())
+  .tuple(odd, fc.array(uri, { minLength: 1, maxLength: 3 }), fc.constantFrom(' ', '\n ', '\n# c\n\t'), enabled)
   .map(
-    ([uris, between, off]) =>
-      `Types: deb\nURIs:${between}${uris.join(between)}\n${off ? 'Enabled: false\n' : ''}Suites: sid\nComponents: main\n`,
+    ([first, uris, between, use]) =>
+      `${first}Types: deb\nURIs:${between}${uris.join(between)}\n${use}Suites: sid\nComponents: main\n`,
   );
 
 t.test(
