@@ -4,6 +4,7 @@
  */
 import type { ArchiveKey } from '../core/archive/archive-state.ts';
 import type { Catalogue, CatalogueHit } from '../core/archive/catalogue.ts';
+import { isMaybeIndex } from '../core/archive/location.ts';
 import type { MirrorUrl } from '../core/ids.ts';
 import type { ActorRef } from '../kernel/protocol.ts';
 import type { PackagesParserProtocol } from '../actors/packages-parser/packages-parser.ts';
@@ -26,9 +27,9 @@ export class IndexUses {
     this.#catalogue = catalogue;
   }
 
-  /** Somebody was told what this URL is. */
+  /** Somebody was told what this URL is, or asks for what may be an index of an archive that is not known yet. */
   note(hit: CatalogueHit | undefined, url: MirrorUrl): void {
-    if (hit === undefined || (hit.kind !== 'index' && hit.kind !== 'metadata')) return;
+    if (hit === undefined ? !this.#isOfUnknown(url) : hit.kind !== 'index' && hit.kind !== 'metadata') return;
     if (this.#generation !== this.#catalogue.generation || this.#used.size > MAX_USED) {
       this.#used = new Set();
       this.#generation = this.#catalogue.generation;
@@ -40,7 +41,8 @@ export class IndexUses {
       .ask('indexUsed', url)
       .catch(() => undefined)
       .then(() => void this.#open.delete(noted));
-    this.#open.set(noted, this.#archivesOf(url));
+    // nothing will be loaded before its Release is known
+    if (hit !== undefined) this.#open.set(noted, this.#archivesOf(url));
   }
 
   /** Resolves when the catalogue says what is to be waited for; undefined when it does so now. Never rejects. */
@@ -49,6 +51,11 @@ export class IndexUses {
     const archives = new Set(this.#archivesOf(url));
     const concerned = [...this.#open].filter(([, keys]) => keys.some((key) => archives.has(key)));
     return concerned.length === 0 ? undefined : Promise.all(concerned.map(([noted]) => noted));
+  }
+
+  /** Its Release may be known later: one that came slowly, or was not verified in time. */
+  #isOfUnknown(url: MirrorUrl): boolean {
+    return isMaybeIndex(url) && !this.#catalogue.covers(url);
   }
 
   #archivesOf(url: MirrorUrl): ArchiveKey[] {

@@ -222,7 +222,8 @@ export class MirrorFiles {
         this.#recent.sent(file, readable.identity, this.#deps.now());
       await sendWhole(this.#deps, client, this.#described(client, file), readable, signed);
     }
-    if (location.kind === 'release' && client.res.statusCode === 304) this.#releases.confirmed(location, plan.url);
+    if (location.kind === 'release' && client.res.statusCode === 304)
+      this.#releases.confirmed(location, plan.url, file);
     return 'sent';
   }
 

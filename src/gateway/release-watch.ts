@@ -57,8 +57,9 @@ export class ReleaseWatch {
   }
 
   /** The client has this Release already; its indexes have to be known here all the same. */
-  confirmed(location: ReleaseLocation, url: MirrorUrl): void {
-    if (location.name !== 'Release.gpg') this.#deps.parser.tell('releaseConfirmed', url);
+  confirmed({ name }: ReleaseLocation, url: MirrorUrl, { finalPath }: WholeFile): void {
+    if (name === 'Release.gpg') return;
+    this.#deps.parser.tell('releaseConfirmed', { url, [name === 'InRelease' ? 'inRelease' : 'release']: finalPath });
   }
 
   /** Without its signature a client goes by the Release all the same if its configuration lets it ([trusted=yes]). */

@@ -7,6 +7,7 @@ import { planFor } from '../../src/gateway/planner.ts';
 import type { PackagesParserProtocol } from '../../src/actors/packages-parser/packages-parser.ts';
 import { adopt, ROOT, sha, url } from '../core/archive/catalogue-scene.ts';
 import { Recorder } from '../kernel/fixtures/recorder.ts';
+import { until } from '../support/process.ts';
 
 const INDEX = 'main/binary-amd64/Packages';
 const INDEX_URL = url(`${ROOT}/dists/bookworm/${INDEX}`);
@@ -97,3 +98,24 @@ t.test(
     t.equal(it.uses.pendingFor(PACKAGE_URL), undefined);
   },
 );
+
+t.test('what may be an index of an archive that is not known yet is told, and nothing waits for it', async (t) => {
+  const it = scene(t);
+  const names = [`${INDEX}.xz`, `main/source/by-hash/SHA256/${'ab'.repeat(32)}`];
+  const early = names.map((name) => url(`${ROOT}/dists/trixie/${name}`));
+  for (const each of [
+    ...early,
+    ...early,
+    url(`${ROOT}/dists/trixie/main/i18n/Translation-en.xz`),
+    url(`${ROOT}/dists/bookworm/contrib/binary-amd64/Packages.xz`),
+    PACKAGE_URL,
+  ]) {
+    it.uses.note(undefined, each);
+  }
+  t.equal(it.uses.pendingFor(PACKAGE_URL), undefined);
+  // messages are handled in order
+  it.uses.note(it.catalogue.lookup(INDEX_URL), INDEX_URL);
+  await until('the last is told', () => it.told.includes(INDEX_URL));
+  t.strictSame(it.told, [...early, INDEX_URL]);
+  await it.note();
+});

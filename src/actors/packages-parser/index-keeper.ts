@@ -1,7 +1,6 @@
 /** Keeps the indexes that clients use loaded: knows which they are, fetches them, makes their segments. */
 import type { ArchiveKey, IndexState } from '../../core/archive/archive-state.ts';
-import { locate } from '../../core/archive/location.ts';
-import { parseIndexName } from '../../core/archive/index-name.ts';
+import { isMaybeIndex } from '../../core/archive/location.ts';
 import type { Clock } from '../../core/clock.ts';
 import { DebtorrentError, type ErrorCode } from '../../core/errors.ts';
 import type { MirrorUrl } from '../../core/ids.ts';
@@ -175,10 +174,6 @@ export class IndexKeeper {
 
 function withStatus({ error: _, ...index }: IndexState, status: IndexState['status']): IndexState {
   return { ...index, status };
-}
-
-function isMaybeIndex(url: MirrorUrl): boolean {
-  return locate(url).kind === 'by-hash' || parseIndexName(url) !== undefined;
 }
 
 function idOf(key: ArchiveKey, name: string): string {

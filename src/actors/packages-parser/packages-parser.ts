@@ -34,7 +34,7 @@ export interface PackagesParserProtocol {
    */
   indexUsed(url: MirrorUrl): true;
   /** The client has this Release already: what is used of it is loaded, or what this machine would use. */
-  releaseConfirmed(url: MirrorUrl): void;
+  releaseConfirmed(release: FetchedRelease): void;
   /** Clients were given a Release of this directory that nobody can check, or has no signature: some go by it. */
   releaseUnsigned(releaseDir: MirrorUrl): void;
   archives(): ArchiveState[];
@@ -129,12 +129,12 @@ export async function createPackagesParser(deps: PackagesParserDeps): Promise<Pa
     return true;
   }
 
-  async function confirm(url: MirrorUrl): Promise<void> {
-    const location = locate(url);
+  async function confirm(release: FetchedRelease): Promise<void> {
+    const location = locate(release.url);
     if (location.kind !== 'release') return;
     const key = archiveKey(location.releaseDir);
     if (!isDue(key)) return;
-    if (!table.get(key)) await intake.fetch(url, location);
+    if (!table.get(key)) await intake.takeConfirmed(release);
     const known = table.get(key);
     if (!known) return;
     if (known.state.indexes.length > 0) indexes.ensure(key);
@@ -155,9 +155,9 @@ export async function createPackagesParser(deps: PackagesParserDeps): Promise<Pa
         await publisher.told();
         return true as const;
       },
-      releaseConfirmed(url) {
-        confirm(url).catch((error: unknown) =>
-          log.error({ url, err: asDebtorrentError(error) }, 'Release not looked at'),
+      releaseConfirmed(release) {
+        confirm(release).catch((error: unknown) =>
+          log.error({ url: release.url, err: asDebtorrentError(error) }, 'Release not looked at'),
         );
       },
       releaseUnsigned: (releaseDir) => void intake.unsigned(releaseDir),

@@ -54,17 +54,52 @@ export type ReleaseLocation = Extract<Location, { kind: 'release' }>;
 
 /** Milliseconds for a Release that no client is fetching. */
 const FETCH_MS = 60_000;
+const MAX_REFUSED = 1024;
+/** Refusals that are the same for the same file as long as the keyrings are; what else there is may pass. */
+const LASTING: ReadonlySet<ErrorCode> = new Set([
+  'SIGNATURE_UNKNOWN_KEY',
+  'RELEASE_MALFORMED',
+  'NOT_FOUND',
+  'GONE',
+  'FORBIDDEN',
+]);
 
 export class ReleaseIntake {
   readonly #deps: ReleaseIntakeDeps;
   /** Releases of one archive are looked at one after the other. */
   readonly #turns = new Map<ArchiveKey, { readonly turnstile: Turnstile; waiting: number }>();
+  /** What was refused for good, as `#asSeen` has it. */
+  readonly #refused = new Set<string>();
 
   constructor(deps: ReleaseIntakeDeps) {
     this.#deps = deps;
   }
 
   async take(input: FetchedRelease): Promise<ReleaseVerdict> {
+    const verdict = await this.#verdict(input);
+    if (!verdict.adopted && LASTING.has(verdict.code)) {
+      this.#refused.add(await this.#asSeen(input));
+      const [oldest] = this.#refused;
+      if (oldest !== undefined && this.#refused.size > MAX_REFUSED) this.#refused.delete(oldest);
+    }
+    return verdict;
+  }
+
+  /**
+   * A client was told that it has this Release already. What was refused is not looked at once more: its signature
+   * would be asked of the mirror for that, which APT does not do then.
+   */
+  async takeConfirmed(input: FetchedRelease): Promise<void> {
+    if (!this.#refused.has(await this.#asSeen(input))) await this.take(input);
+  }
+
+  /** Clients may go by a Release that nobody has checked; what is known of the archive is saved as out of step with it. */
+  async unsigned(releaseDir: MirrorUrl): Promise<void> {
+    const key = archiveKey(releaseDir);
+    await this.#inTurn(key, () => this.#setDiverged(key, true));
+  }
+
+  async #verdict(input: FetchedRelease): Promise<ReleaseVerdict> {
     try {
       const location = locate(input.url);
       if (location.kind !== 'release') throw malformed(`${input.url} is no Release of an archive`);
@@ -74,21 +109,9 @@ export class ReleaseIntake {
     }
   }
 
-  /** Fetches the Release itself, where a client was told that it has it already. */
-  async fetch(url: MirrorUrl, location: ReleaseLocation): Promise<ReleaseVerdict> {
-    try {
-      const path = await this.#fetch(url);
-      return await this.take(location.name === 'InRelease' ? { url, inRelease: path } : { url, release: path });
-    } catch (error) {
-      const { code, message } = asDebtorrentError(error);
-      return { adopted: false, code, message, diverges: false };
-    }
-  }
-
-  /** Clients may go by a Release that nobody has checked; what is known of the archive is saved as out of step with it. */
-  async unsigned(releaseDir: MirrorUrl): Promise<void> {
-    const key = archiveKey(releaseDir);
-    await this.#inTurn(key, () => this.#setDiverged(key, true));
+  /** The store's paths stand for one content. */
+  async #asSeen({ url, inRelease, release }: FetchedRelease): Promise<string> {
+    return [url, inRelease ?? release, await this.#deps.check.trust()].join('\n');
   }
 
   async #take(input: FetchedRelease, location: ReleaseLocation): Promise<ReleaseVerdict> {

@@ -161,6 +161,12 @@ export class Catalogue {
     return [...found];
   }
 
+  /** Whether it lies in the directory of an archive's Release. */
+  covers(url: MirrorUrl): boolean {
+    const path = splitMirrorUrl(url);
+    return path !== undefined && [...splits(path)].some(({ key }) => this.#archives.has(key));
+  }
+
   /** One for each id; where several archives (mirrors of one) have it, as in the newest. */
   torrents(): TorrentSummary[] {
     const newest = new Map<InfoHash, TorrentSummary & { date: number }>();

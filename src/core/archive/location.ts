@@ -3,6 +3,7 @@
  * `ROOT/(dir/)InRelease` (Debian wiki, RepositoryFormat). Suites may contain slashes.
  */
 import type { MirrorUrl } from '../ids.ts';
+import { parseIndexName } from './index-name.ts';
 import { directoryUrl, splitMirrorUrl, type MirrorPath } from './mirror-path.ts';
 
 export type ReleaseName = 'InRelease' | 'Release' | 'Release.gpg';
@@ -61,6 +62,11 @@ export function locate(url: MirrorUrl): Location {
 /** Metadata by its name, which stands for another file after the next update. */
 export function isReplaced(url: MirrorUrl, { kind } = locate(url)): boolean {
   return kind !== 'by-hash' && (kind !== 'other' || METADATA_NAME.test(url));
+}
+
+/** By its shape, which is all there is to go by before the Release is known. */
+export function isMaybeIndex(url: MirrorUrl): boolean {
+  return locate(url).kind === 'by-hash' || parseIndexName(url) !== undefined;
 }
 
 function locateByHash(path: MirrorPath, dists: number): Location | undefined {

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { systemClock } from '../../../src/core/clock.ts';
@@ -90,7 +90,7 @@ t.test('indexes', { skip }, async (t) => {
 
   t.test('304: what a client has already is loaded, of all components for this architecture', async (t) => {
     const s = await scene(t);
-    s.parser.tell('releaseConfirmed', s.meta('InRelease'));
+    s.confirmed();
     await s.loaded();
     t.ok(s.size(pool(s, 'hello')));
     t.ok(s.size(pool(s, 'extra')));
@@ -100,21 +100,34 @@ t.test('indexes', { skip }, async (t) => {
     );
   });
 
-  t.test('304 for a Release that is not known: it is fetched', async (t) => {
+  t.test('304 for a Release that is not known: it is looked at, and the mirror not asked for it again', async (t) => {
     const s = await scene(t);
     await s.stop();
     const fresh = await new ParserScene(s.archive).start();
     t.teardown(() => fresh.close());
-    fresh.parser.tell('releaseConfirmed', fresh.meta('InRelease'));
+    fresh.confirmed();
     await fresh.loaded();
     t.ok(fresh.size(pool(fresh, 'hello')));
-    t.equal(fresh.fetched[0], '/debian/dists/trixie/InRelease');
+    t.notOk(fresh.fetched.some((path) => path.endsWith('Release')));
+  });
+
+  t.test('304 for a Release that was refused: the mirror is not asked for its signature', async (t) => {
+    const archive = new Archive({ keys, seed: 'refused' }).publish({ add: [{ name: 'hello' }], signing: 'unknown' });
+    const s = await new ParserScene(archive).start();
+    t.teardown(() => s.close().then(() => archive.close()));
+    rmSync(s.file(archive.metaPath('InRelease')));
+    t.match(await s.release(), { adopted: false, code: 'SIGNATURE_UNKNOWN_KEY' });
+    s.confirmed();
+    archive.publish({ signing: 'detached' });
+    // Releases of one archive are looked at one after the other
+    t.match(await s.release(), { adopted: true });
+    t.strictSame(s.fetched, []);
   });
 
   t.test('304 when indexes are in use: those, and no others', async (t) => {
     const s = await scene(t);
     await s.use(s.meta(`${PACKAGES}.xz`));
-    s.parser.tell('releaseConfirmed', s.meta('InRelease'));
+    s.confirmed();
     await s.loaded();
     t.equal(s.view.catalogue.archives()[0]?.indexes.length, 1);
     t.equal(s.fetched.length, 1);

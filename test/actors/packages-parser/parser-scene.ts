@@ -147,6 +147,15 @@ export class ParserScene {
     return this.parser.ask('releaseFetched', { url: this.meta('Release'), release: meta('Release'), ...signature });
   }
 
+  /** A client was told that it has the Release already. */
+  confirmed(): void {
+    const file = (name: string): string => this.file(this.archive.metaPath(name));
+    const release = existsSync(file('InRelease'))
+      ? { url: this.meta('InRelease'), inRelease: file('InRelease') }
+      : { url: this.meta('Release'), release: file('Release') };
+    this.parser.tell('releaseConfirmed', release);
+  }
+
   /** A client uses the index; resolves when it is loaded. */
   async use(url: MirrorUrl): Promise<void> {
     await this.parser.ask('indexUsed', url);
