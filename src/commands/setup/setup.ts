@@ -29,6 +29,7 @@ import { readableSources } from './readable-sources.ts';
 import { RootedFiles } from './rooted-files.ts';
 import { showNotes, showPlan } from './show.ts';
 import type { RewriteRules } from './source-uri.ts';
+import { tlsSettings } from './tls-settings.ts';
 import { methodFailure } from './try-method.ts';
 
 export interface SetupOptions {
@@ -194,6 +195,7 @@ function wanted(
     hosts: compileHostRules(config.allowMirror),
     mirrorLists,
     hasCredentials: (mirror) => credentials.has(mirror),
+    tlsOptionOf: tlsSettings(files.root, env),
     pinOf(mirror) {
       const pin = pinThatDiffers(pins, mirror, name);
       return pin && { pattern: pin.pattern, file: files.shown(pin.path) };
