@@ -61,12 +61,21 @@ const USUAL_SOCKET = '/run/debtorrent/apt.sock';
  * @throws DebtorrentError CONFIG_INVALID, SETUP_FAILED
  */
 export async function setup(options: SetupOptions, around: Surroundings): Promise<number> {
-  const root = resolve(options.root);
+  const root = absolute(options.root);
   const files = new RootedFiles(root);
   try {
     return await run({ ...options, root }, around, files);
   } finally {
     files.close();
+  }
+}
+
+/** @throws DebtorrentError CONFIG_INVALID when the working directory has been removed. */
+function absolute(root: string): string {
+  try {
+    return resolve(root);
+  } catch {
+    throw new DebtorrentError('CONFIG_INVALID', `--root: '${root}' is relative, and the working directory is gone`);
   }
 }
 
