@@ -14,10 +14,18 @@ t.test('--version prints the version and nothing else', async (t) => {
 });
 
 t.test('a working directory that was removed is no reason to fail', async (t) => {
-  const gone = join(t.testdir({ gone: {} }), 'gone');
+  const gone = join(t.testdir(), 'gone');
   const there = (command: string) =>
-    run('sh', ['-c', `cd "$1" && rmdir "$1" && exec "$2" "$3" ${command}`, 'sh', gone, process.execPath, MAIN]);
+    run('sh', [
+      '-c',
+      `mkdir -p "$1" && cd "$1" && rmdir "$1" && exec "$2" "$3" ${command}`,
+      'sh',
+      gone,
+      process.execPath,
+      MAIN,
+    ]);
   t.match(await there('status --listen=127.0.0.1:9'), { code: 1, output: /^debtorrent: no daemon [^\n]+\n$/ });
+  t.match(await there('setup --print --root=below'), { code: 2, output: /^debtorrent: --root: 'below' is [^\n]+\n$/ });
 });
 
 t.test('a checkout that has not been built says so in one line', async (t) => {

@@ -13,7 +13,7 @@ export interface RangeJob {
   /** Only the headers are wanted: the outcome is `done` with what they say, and nothing is written. */
   readonly headersOnly?: boolean;
   readonly url: MirrorUrl;
-  /** Caches on the way to the mirror are to ask it. Of names that are replaced that goes without saying. */
+  /** Caches on the way to the mirror are to ask it. */
   readonly reload?: boolean;
   /** Nobody waits for the file yet. */
   readonly ahead?: boolean;

@@ -5,6 +5,7 @@
 import { isatty } from 'node:tty';
 import { destination, pino } from 'pino';
 import type { Logger } from '../core/logging.ts';
+import { harmlessJson, readableJson } from './harmless.ts';
 import type { Config } from './schema.ts';
 
 export interface Log {
@@ -29,7 +30,7 @@ function jsonLog(level: string): Log {
   // Not by its own periodicFlush, which writes nothing five times a second as long as there is nothing to write.
   const lines = {
     write(line: string): void {
-      out.write(line);
+      out.write(harmlessJson(line));
       timer ??= setTimeout(() => {
         timer = undefined;
         quietly(() => out.flush());
@@ -58,8 +59,14 @@ async function prettyLog(level: string): Promise<Log> {
     colorize: isatty(STDERR),
     translateTime: 'SYS:HH:MM:ss.l',
     singleLine: true,
+    // stacks are indented; a second line of a message would look like a line of the log
+    messageFormat(record, key) {
+      const message = record[key];
+      return typeof message === 'string' ? message.replaceAll('\n', String.raw`\n`) : '';
+    },
   });
-  return { logger: pino({ level, base: null }, stream), flush: () => undefined };
+  const lines = { write: (line: string) => void stream.write(readableJson(line)) };
+  return { logger: pino({ level, base: null }, lines), flush: () => undefined };
 }
 
 /** Many lines of a busy daemon share a millisecond; making the text anew for each took 3 % of its time. */

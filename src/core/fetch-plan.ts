@@ -29,7 +29,10 @@ export interface FetchPlan {
    * `heuristic` keeps it for as long as RFC 9111 section 4.2 allows. Content with a SHA-256 is immutable.
    */
   readonly revalidate: 'immutable' | 'always' | 'heuristic';
-  /** The client wants what the mirror has now: caches on the way are to ask it. */
+  /**
+   * What the mirror has now is wanted: caches on the way are to ask it, except for names by-hash. Of metadata they would
+   * answer with what was published before; APT asks for it so, too.
+   */
   readonly reload?: boolean;
   /** It is fetched before anybody waits for it. */
   readonly ahead?: boolean;
@@ -44,7 +47,7 @@ export function transferKey({ sha256, url }: Identity): TransferKey {
 
 /** For metadata that nothing signed names, such as a Release itself: the mirror is asked each time. */
 export function unsignedMetadataPlan(url: MirrorUrl): FetchPlan {
-  return { url, alternates: [], trust: 'none', torrents: [], revalidate: 'always' };
+  return { url, alternates: [], trust: 'none', torrents: [], revalidate: 'always', reload: true };
 }
 
 /** Where the bytes of an answer come from, as far as it is known; the value of X-Debtorrent-Source. */

@@ -23,7 +23,7 @@ import { passThrough, type PassThroughDeps } from './pass-through.ts';
 import { planFor, type Planned, type PlannerDeps } from './planner.ts';
 import { RecentFiles } from './recent-files.ts';
 import { ReleaseWatch } from './release-watch.ts';
-import { checkCached, OPEN_MS, serveHead } from './serve-head.ts';
+import { OPEN_MS, requireCached, serveHead } from './serve-head.ts';
 import {
   openWhole,
   sendArriving,
@@ -102,7 +102,7 @@ export class MirrorFiles {
   async serve(client: ClientExchange, url: MirrorUrl): Promise<void> {
     const planned = await this.#plan(url, expectedBy(client), client.reload);
     if (client.bare) throw new DebtorrentError('DIRECTORY', `${url} is a directory`);
-    if (client.cachedOnly) await checkCached(this.#deps, planned.plan);
+    if (client.cachedOnly) await requireCached(this.#deps, planned.plan);
     client.askAgain = planned.askAgain;
     if (client.head && (await serveHead(this.#deps, client, planned.plan))) return;
     client.wholeOnly = this.#spoilt.has(planned.plan);

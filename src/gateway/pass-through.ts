@@ -20,6 +20,7 @@ import type { BodyWriter, BodyWriterOptions } from '../actors/http-backup/range-
 import type { FileInfo } from '../actors/source.ts';
 import { LAST_BLOCK_BYTES } from '../actors/transfers/content.ts';
 import type { FileHead } from '../actors/transfers/protocol.ts';
+import { rangeJob } from '../actors/transfers/range-job.ts';
 import type { ClientExchange } from './exchange.ts';
 import { checkSize, sameFile, sendFileHead } from './send-file.ts';
 
@@ -74,13 +75,9 @@ export async function passThrough(
         },
       },
       {
+        ...rangeJob({ url, start: 0, maxSize: MAX_FILE_BYTES, size: plan.size, reload: plan.reload }),
         id: 0,
-        url,
         path: '',
-        start: 0,
-        maxSize: MAX_FILE_BYTES,
-        ...(plan.size !== undefined && { size: plan.size }),
-        ...(plan.reload === true && { reload: true }),
       },
       cancellation,
     );

@@ -3,7 +3,7 @@
  * know it is being loaded at this moment, it waits for that: the moment after `apt-get update` is when packages are
  * asked for.
  */
-import { isReplaced, locate } from '../core/archive/location.ts';
+import { isMetadata, isReplaced, locate } from '../core/archive/location.ts';
 import type { Catalogue, CatalogueHit } from '../core/archive/catalogue.ts';
 import type { FetchPlan } from '../core/fetch-plan.ts';
 import { alternatesOf, type AlternateMirror } from '../core/http/alternates.ts';
@@ -44,7 +44,9 @@ const PACKAGE_NAME = /\.(?:[ud]?deb|dsc|diff\.gz|tar\.[a-z0-9]+)(?:\.asc)?$/;
 export async function planFor(deps: PlannerDeps, url: MirrorUrl, expected?: Sha256, reload = false): Promise<Planned> {
   const { catalogue } = deps;
   const location = locate(url);
-  const metadata = isReplaced(url, location);
+  const replaced = isReplaced(url, location);
+  // also by-hash: it may have to be asked for by its name
+  const anew = isMetadata(url, location) && { reload: true };
   const deadline = deps.now() + INDEX_WAIT_MS;
   // a Release is what the mirror has now, though apt-ftparchive lists the one that it is about to replace in the new one
   const isListed = location.kind !== 'release';
@@ -69,24 +71,25 @@ export async function planFor(deps: PlannerDeps, url: MirrorUrl, expected?: Sha2
       size,
       torrents,
       revalidate: 'immutable',
+      ...anew,
     };
-    return { plan, hit, location, generation, hinted: false, askAgain: metadata };
+    return { plan, hit, location, generation, hinted: false, askAgain: replaced };
   }
   const common = { url, alternates: configured, torrents: [] };
   const named = location.kind === 'by-hash' && location.algorithm === 'SHA256' ? parseSha256(location.hash) : undefined;
   // nor does it matter what a client remembers of a Release
   const sha256 = isListed ? (expected ?? named) : undefined;
   if (sha256 !== undefined) {
-    const plan: FetchPlan = { ...common, trust: 'hash', sha256, revalidate: 'immutable' };
-    return { plan, hit: undefined, location, generation, hinted: sha256 !== named, askAgain: metadata };
+    const plan: FetchPlan = { ...common, trust: 'hash', sha256, revalidate: 'immutable', ...anew };
+    return { plan, hit: undefined, location, generation, hinted: sha256 !== named, askAgain: replaced };
   }
-  const mayChange = metadata || location.kind === 'by-hash' || PACKAGE_NAME.test(url);
+  const mayChange = replaced || location.kind === 'by-hash' || PACKAGE_NAME.test(url);
   return {
     plan: {
       ...common,
       trust: 'none',
       revalidate: mayChange || reload ? 'always' : 'heuristic',
-      ...(reload && { reload }),
+      ...(reload ? { reload } : anew),
     },
     hit: undefined,
     location,

@@ -18,7 +18,7 @@ export interface ServeHeadDeps {
 export const OPEN_MS = 120_000;
 
 /** @throws DebtorrentError NOT_CACHED unless it is here and need not be checked with anybody. */
-export async function checkCached({ transfers }: ServeHeadDeps, { url, sha256 }: FetchPlan): Promise<void> {
+export async function requireCached({ transfers }: ServeHeadDeps, { url, sha256 }: FetchPlan): Promise<void> {
   const cached = sha256 && (await transfers.ask('cached', sha256).catch(() => undefined));
   if (cached === undefined) throw new DebtorrentError('NOT_CACHED', `${url} is not in the cache`);
 }
@@ -51,12 +51,12 @@ export async function serveHead(deps: ServeHeadDeps, client: ClientExchange, pla
  */
 async function headOf(
   transfers: ServeHeadDeps['transfers'],
-  { url, alternates }: FetchPlan,
+  { url, alternates, reload }: FetchPlan,
 ): Promise<FileHead | undefined> {
   let missing: unknown;
   for (const each of [url, ...alternates]) {
     try {
-      return await transfers.within(OPEN_MS).ask('head', each);
+      return await transfers.within(OPEN_MS).ask('head', each, reload);
     } catch (error) {
       const { code } = asDebtorrentError(error);
       if (TRANSIENT_CODES.has(code) || code === 'ASK_TIMEOUT') return undefined;

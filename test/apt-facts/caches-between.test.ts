@@ -51,8 +51,9 @@ class Cache {
   }
 }
 
-for (const byHash of [true, false]) {
-  const what = byHash ? 'with by-hash' : 'without by-hash';
+/** The last one: the Release says that there are names by-hash, and the mirror has none. */
+for (const what of ['with by-hash', 'without by-hash', 'with by-hash missing']) {
+  const byHash = what !== 'without by-hash';
   t.test(`a cache in between is told to ask the mirror for metadata, ${what}`, { skip: skipWithoutApt }, async (t) => {
     const cache = new Cache();
     const host = await cache.start();
@@ -64,6 +65,7 @@ for (const byHash of [true, false]) {
     });
     const { archive } = scene;
     cache.mirrorPort = scene.mirror.port;
+    if (what === 'with by-hash missing') scene.mirror.rule(/\/by-hash\//, { status: 404 });
     const apt = scene.apt('prefix', { uri: `http://${host}${archive.url('').replace(/\/$/, '')}` });
     t.equal((await apt.update()).code, 0);
     archive.publish({ add: [{ name: 'pkg1', version: '2.0' }] });

@@ -28,6 +28,23 @@ t.test('pretty lines are for people, one for each record without a stack', async
   t.match(lines[1], /ERROR: failed/);
 });
 
+t.test('nothing that somebody else said steers a terminal', async (t) => {
+  const said = 'a\u001b[2Jb\u009b31m\u007f\u202e\n[00:00:00.000] INFO: \udb40\udc01"\\b';
+  const records = (await logged('json', 'info', 'flush', said)).map((line) => {
+    t.match(line, /^[\x20-\x7e]+$/);
+    return JSON.parse(line) as Record<string, unknown>;
+  });
+  t.match(records.slice(2), [
+    { url: said, deep: { [said]: said }, msg: said },
+    { err: { message: said, stack: String }, msg: 'failed' },
+  ]);
+  const pretty = await logged('pretty', 'info', 'exit', said);
+  for (const line of pretty) t.match(line, /^[\x20-\x7e]*$/);
+  const whole = pretty.filter((line) => line.includes(String.raw`a\u001b[2Jb\u009b31m\u007f\u202e`));
+  t.ok(whole.length >= 2, 'record and stack say what it was');
+  t.equal(pretty.filter((line) => /^\S/.test(line)).length, 4, 'nor does it make records of its own');
+});
+
 t.test('standard output is left alone', async (t) => {
   t.equal((await run(process.execPath, [FIXTURE, 'json', 'info', 'flush'])).stdout, '');
 });

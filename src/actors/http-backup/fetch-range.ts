@@ -2,7 +2,6 @@
  * Carries out one range job: asks the mirror, follows redirects inside with each hop checked, writes the body into
  * the partial file and says how it ended. One try: what to do after a failure is the transfer's decision.
  */
-import { isReplaced } from '../../core/archive/location.ts';
 import type { Cancellation } from '../../core/cancellation.ts';
 import type { DatedClock } from '../../core/clock.ts';
 import { DebtorrentError } from '../../core/errors.ts';
@@ -267,8 +266,7 @@ type Introduced = Pick<FetchRangeDeps, 'userAgent' | 'via'>;
 function requestHeaders(job: RangeJob, { userAgent, via }: Introduced): Record<string, string> {
   const headers: Record<string, string> = { 'user-agent': userAgent, accept: '*/*', 'accept-encoding': 'identity' };
   if (via !== undefined) headers['via'] = via;
-  // as APT does for all metadata: a cache on the way would answer with what was published before
-  if (job.reload === true || isReplaced(job.url)) headers['cache-control'] = 'max-age=0';
+  if (job.reload === true) headers['cache-control'] = 'max-age=0';
   if (!isWhole(job)) {
     headers['range'] = `bytes=${job.start}-${job.end === undefined ? '' : job.end - 1}`;
     if (job.ifRange !== undefined) headers['if-range'] = job.ifRange;

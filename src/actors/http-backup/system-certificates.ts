@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { rootCertificates } from 'node:tls';
 
 /** Where Debian keeps the certificates that the administrator trusts. */
-const SYSTEM_CA = '/etc/ssl/certs/ca-certificates.crt';
+export const SYSTEM_CA = '/etc/ssl/certs/ca-certificates.crt';
 
 /**
  * Node's own certificates, the system's, and those of NODE_EXTRA_CA_CERTS (giving Node any list of certificates

@@ -76,5 +76,6 @@ export function planFor(archive: ArchiveState, index: IndexState, form: IndexFor
     size: form.size,
     torrents: archive.public ? [index.torrent] : [],
     revalidate: 'immutable',
+    reload: true,
   };
 }

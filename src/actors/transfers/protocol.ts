@@ -85,8 +85,8 @@ export interface TransfersProtocol {
   fetch(plan: FetchPlan): WholeFile;
   /** The finished file with this content, if it can be given without a check. Nothing is fetched. */
   cached(sha256: Sha256): WholeFile | undefined;
-  /** What a mirror says about a file, without its body. */
-  head(url: MirrorUrl): FileHead;
+  /** What a mirror says about a file, without its body; with `reload` as in a plan. */
+  head(url: MirrorUrl, reload?: boolean): FileHead;
   /** A finished file could not be read, or seems not to be what its name says: it is checked, not thrown away. */
   suspect(sha256: Sha256): void;
   status(): { readonly transfers: TransferStatus[]; readonly totals: TransferTotals };

@@ -1,15 +1,19 @@
 /** What one request to a mirror is made of. Pure. */
+import { locate } from '../../core/archive/location.ts';
 import type { FileInfo, RangeJob } from '../source.ts';
 
 type Optional = 'reload' | 'ahead' | 'again' | 'others' | 'end' | 'size' | 'ifRange' | 'revalidate';
 type NewJob = Omit<RangeJob, 'id' | 'path'>;
-export type JobParts = Omit<NewJob, Optional | 'headersOnly'> & { [K in Optional]: RangeJob[K] | undefined };
+export type JobParts = Omit<NewJob, Optional | 'headersOnly'> & { [K in Optional]?: RangeJob[K] | undefined };
 
-/** The same without the parts that are not there: absent is what a source looks for. */
+/**
+ * The same without the parts that are not there: absent is what a source looks for. What is by-hash need not be asked
+ * for anew.
+ */
 export function rangeJob({ reload, ahead, again, others, end, size, ifRange, revalidate, ...rest }: JobParts): NewJob {
   return {
     ...rest,
-    ...(reload === true && { reload }),
+    ...(reload === true && locate(rest.url).kind !== 'by-hash' && { reload }),
     ...(ahead !== undefined && { ahead }),
     ...(again === true && { again }),
     ...(others === true && { others }),

@@ -20,6 +20,7 @@ import type { ArrivingFile, FileHead, TransferId, TransfersProtocol, WholeFile }
 import { checkCached, type Cached } from './cached.ts';
 import { MirrorHealth } from './mirror-health.ts';
 import { PeerDirectory, type PeersRef } from './peer-directory.ts';
+import { rangeJob } from './range-job.ts';
 import { fromName, fromStore } from './whole-file.ts';
 import { Transfer, type TransferDeps } from './transfer.ts';
 
@@ -223,10 +224,11 @@ export function createTransfers(deps: TransfersDeps): Transfers {
     return outcomeOf(found);
   }
 
-  async function head(url: MirrorUrl): Promise<FileHead> {
+  async function head(url: MirrorUrl, reload?: boolean): Promise<FileHead> {
+    const job = rangeJob({ url, reload, start: 0, maxSize: MAX_FILE_BYTES });
     const outcome = await deps.mirror
       .within(HEAD_DEADLINE_MS)
-      .ask('fetch', { id: nextJobId++, headersOnly: true, url, path: '', start: 0, maxSize: MAX_FILE_BYTES });
+      .ask('fetch', { ...job, id: nextJobId++, headersOnly: true, path: '' });
     if (outcome.kind === 'failed') throw new DebtorrentError(outcome.code, `${url}: ${outcome.message}`);
     if (outcome.kind !== 'done') throw new DebtorrentError('MIRROR_PROTOCOL', `${url}: ${outcome.kind}`);
     const { size, lastModified, etag, contentType } = outcome.info;

@@ -59,25 +59,42 @@ export function askApt(
   env: NodeJS.ProcessEnv,
   questions: readonly Question[],
 ): ReadonlyMap<string, string> | undefined {
-  return root === '/' ? askAptConfig(env, questions) : askBelow(root, env, questions);
+  const lines = aptConfig(root, env, ['shell', ...questions.flat()]);
+  return lines && new Map(lines.flatMap(assignment));
+}
+
+/** All that is set below an option, by its whole name. @see askApt */
+export function dumpApt(
+  root: string,
+  env: NodeJS.ProcessEnv,
+  option: string,
+): readonly (readonly [string, string])[] | undefined {
+  const lines = aptConfig(root, env, ['dump', '--format', '%f=%v%n', option]);
+  return lines?.flatMap((line) => {
+    const [, name, value] = /^([^=]+)=(.*)$/.exec(line) ?? [];
+    return name === undefined || value === undefined ? [] : [[name, value] as const];
+  });
+}
+
+function aptConfig(root: string, env: NodeJS.ProcessEnv, args: readonly string[]): string[] | undefined {
+  return root === '/' ? runAptConfig(env, args) : runBelow(root, env, args);
 }
 
 /** APT reads the configuration below the directory that Dir names; RootDir would have it look for dpkg there, too. */
-function askBelow(...[root, env, questions]: Parameters<typeof askApt>): ReturnType<typeof askApt> {
+function runBelow(...[root, env, args]: Parameters<typeof aptConfig>): string[] | undefined {
   const directory = mkdtempSync(join(tmpdir(), 'debtorrent-setup-'));
   try {
     const file = join(directory, 'apt.conf');
     if (/["\\\n]/.test(root))
       throw new DebtorrentError('CONFIG_INVALID', `--root: '${root}' is no name that APT reads`);
     writeFileSync(file, `Dir "${root}/";\n`);
-    return askAptConfig({ ...env, APT_CONFIG: file }, questions);
+    return runAptConfig({ ...env, APT_CONFIG: file }, args);
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
 }
 
-function askAptConfig(env: NodeJS.ProcessEnv, questions: readonly Question[]): ReturnType<typeof askApt> {
-  const args = ['shell', ...questions.flat()];
+function runAptConfig(env: NodeJS.ProcessEnv, args: readonly string[]): string[] | undefined {
   const { status, stdout, error } = spawnSync('apt-config', args, {
     encoding: 'utf8',
     timeout: TIMEOUT_MS,
@@ -85,7 +102,7 @@ function askAptConfig(env: NodeJS.ProcessEnv, questions: readonly Question[]): R
   });
   if (error && 'code' in error && error.code === 'ENOENT') return undefined;
   if (status !== 0) throw new DebtorrentError('SETUP_FAILED', "apt-config cannot read APT's configuration");
-  return new Map(stdout.split('\n').flatMap(assignment));
+  return stdout.split('\n');
 }
 
 /** `name='value'` with quotes as the shell reads them. */

@@ -29,6 +29,7 @@ import { readableSources } from './readable-sources.ts';
 import { RootedFiles } from './rooted-files.ts';
 import { showNotes, showPlan } from './show.ts';
 import type { RewriteRules } from './source-uri.ts';
+import { tlsSettings } from './tls-settings.ts';
 import { methodFailure } from './try-method.ts';
 
 export interface SetupOptions {
@@ -60,12 +61,21 @@ const USUAL_SOCKET = '/run/debtorrent/apt.sock';
  * @throws DebtorrentError CONFIG_INVALID, SETUP_FAILED
  */
 export async function setup(options: SetupOptions, around: Surroundings): Promise<number> {
-  const root = resolve(options.root);
+  const root = absolute(options.root);
   const files = new RootedFiles(root);
   try {
     return await run({ ...options, root }, around, files);
   } finally {
     files.close();
+  }
+}
+
+/** @throws DebtorrentError CONFIG_INVALID when the working directory has been removed. */
+function absolute(root: string): string {
+  try {
+    return resolve(root);
+  } catch {
+    throw new DebtorrentError('CONFIG_INVALID', `--root: '${root}' is relative, and the working directory is gone`);
   }
 }
 
@@ -194,6 +204,7 @@ function wanted(
     hosts: compileHostRules(config.allowMirror),
     mirrorLists,
     hasCredentials: (mirror) => credentials.has(mirror),
+    tlsOptionOf: tlsSettings(files.root, env),
     pinOf(mirror) {
       const pin = pinThatDiffers(pins, mirror, name);
       return pin && { pattern: pin.pattern, file: files.shown(pin.path) };

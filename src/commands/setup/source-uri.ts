@@ -19,6 +19,8 @@ export interface RewriteRules {
   readonly mirrorLists: ReadonlySet<string>;
   /** True when APT has a password for the host: only APT's own methods send it. */
   hasCredentials(host: string): boolean;
+  /** The option by which APT fetches from the host by https in a way that the daemon does not know. */
+  tlsOptionOf(host: string): string | undefined;
   /** Which pin tells the host that APT asks now from the daemon's: packages would get another priority. */
   pinOf(host: string): { readonly pattern: string; readonly file: string } | undefined;
 }
@@ -38,9 +40,13 @@ export function decide(uri: string, rules: RewriteRules): Decision {
   if (authority === '') return leave(NO_URI);
   if (/["?#]/.test(rest)) return leave('it has quotes, a query or a fragment');
   if (authority.includes('@')) return leave('it has a user name, which only APT itself sends');
-  const pin = rules.pinOf(parseAuthority(authority)?.host ?? authority.toLowerCase());
+  const host = parseAuthority(authority)?.host ?? authority.toLowerCase();
   const decision = byForm(scheme, authority, path, rules);
-  if (!pin || decision.kind !== 'change') return decision;
+  if (decision.kind !== 'change') return decision;
+  const option = scheme === 'https' ? rules.tlsOptionOf(host) : undefined;
+  if (option !== undefined) return leave(`${option} is set, by which only APT itself goes`);
+  const pin = rules.pinOf(host);
+  if (!pin) return decision;
   return leave(
     `its priority would change, as ${pin.file} goes by the host (Pin: origin ${pin.pattern}); ${KEEPS_HOSTS}`,
   );

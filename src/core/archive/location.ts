@@ -59,9 +59,14 @@ export function locate(url: MirrorUrl): Location {
   return { kind: 'dists', root: directoryUrl(path, dists), path: segments.slice(dists + 1).join('/') };
 }
 
+/** Metadata, by whatever name. */
+export function isMetadata(url: MirrorUrl, { kind } = locate(url)): boolean {
+  return kind !== 'other' || METADATA_NAME.test(url);
+}
+
 /** Metadata by its name, which stands for another file after the next update. */
-export function isReplaced(url: MirrorUrl, { kind } = locate(url)): boolean {
-  return kind !== 'by-hash' && (kind !== 'other' || METADATA_NAME.test(url));
+export function isReplaced(url: MirrorUrl, location = locate(url)): boolean {
+  return location.kind !== 'by-hash' && isMetadata(url, location);
 }
 
 /** By its shape, which is all there is to go by before the Release is known. */

@@ -17,6 +17,8 @@ export interface RecorderDeps {
 }
 
 const SAVE_MS = 60_000;
+/** What goes on failing is told again after this time, in milliseconds: a disk may stay full for days. */
+const WARN_AGAIN_MS = 3_600_000;
 
 export class Recorder {
   readonly #deps: RecorderDeps;
@@ -24,6 +26,7 @@ export class Recorder {
   #working: Promise<void> = Promise.resolve();
   #savedAt: number;
   #savedRequests: number;
+  #warnedAt = -Infinity;
   #stopped = false;
 
   constructor(deps: RecorderDeps) {
@@ -68,7 +71,11 @@ export class Recorder {
     try {
       await saveHistory(path, history.toSave());
       this.#savedRequests = state;
+      if (this.#warnedAt > -Infinity) log.info({ path }, 'the figures can be saved again');
+      this.#warnedAt = -Infinity;
     } catch (error) {
+      if (this.#savedAt - this.#warnedAt < WARN_AGAIN_MS) return;
+      this.#warnedAt = this.#savedAt;
       log.warn({ path, code: 'STORE_IO', reason: asDebtorrentError(error).message }, 'the figures cannot be saved');
     }
   }

@@ -13,6 +13,7 @@ const RULES: RewriteRules = {
   hosts: compileHostRules([]),
   mirrorLists: new Set(['/etc/apt/mirrors/known.list']),
   hasCredentials: (host) => host === 'private.debian.org',
+  tlsOptionOf: (host) => (host === 'own.debian.org' ? 'Acquire::https::own.debian.org::CaInfo' : undefined),
   pinOf: (host) => (host === 'pinned.debian.org' ? { pattern: host, file: '/p' } : undefined),
 };
 
@@ -57,6 +58,7 @@ t.test('addresses that are left, each with a reason', async (t) => {
     'http://10.0.0.1/debian': /10.0.0.1:80 is not/,
     'http://user:secret@ftp.de.debian.org/debian': /user name/,
     'http://private.debian.org/debian': /password/,
+    'https://Own.debian.org/debian': /^Acquire::https::own.debian.org::CaInfo is set, by which only APT/,
     'https://Pinned.debian.org:443/debian': /priority .* \/p .*--proxy/,
     'http://ftp.de.debian.org/a/../debian': /'\.\.'/,
     '"http://ftp.de.debian.org/debian"': /no address/,
