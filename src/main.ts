@@ -16,7 +16,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   try {
     const line = parseCommandLine(argv);
     // APT's methods have their own way to end when APT has gone
-    if (line.command !== 'method') process.stdout.on('error', unwritable);
+    if (line.command === 'serve') process.stdout.on('error', unread);
+    else if (line.command !== 'method') process.stdout.on('error', unwritable);
     process.exitCode = await run(line);
   } catch (error) {
     process.stderr.write(`debtorrent: ${describe(error)}\n`);
@@ -88,6 +89,11 @@ function unwritable(error: NodeJS.ErrnoException): void {
   if (error.code === 'EPIPE') return;
   process.stderr.write(`debtorrent: standard output cannot be written: ${error.message}\n`);
   process.exit(EXIT_FAILURE);
+}
+
+/** A daemon says there only that it is ready: that nobody can read it, as on a full disk, keeps it from no work. */
+function unread(): void {
+  // the log says it, too
 }
 
 /** Expected failures are one line; a fault of the program shows where it is. */

@@ -3,9 +3,10 @@
  * thread would lose the last lines of a crash.
  */
 import { isatty } from 'node:tty';
-import { destination, pino } from 'pino';
+import { pino } from 'pino';
 import type { Logger } from '../core/logging.ts';
 import { harmlessJson, readableJson } from './harmless.ts';
+import { LogLines } from './log-lines.ts';
 import type { Config } from './schema.ts';
 
 export interface Log {
@@ -15,9 +16,6 @@ export interface Log {
 }
 
 const STDERR = 2;
-/** JSON lines gather up to this many bytes or milliseconds, so that a busy daemon does not write each by itself. */
-const BUFFER_BYTES = 16_000;
-const FLUSH_AFTER_MS = 200;
 
 export async function createLog(config: Pick<Config, 'logLevel' | 'logFormat'>): Promise<Log> {
   const format = config.logFormat ?? (isatty(STDERR) ? 'pretty' : 'json');
@@ -25,37 +23,18 @@ export async function createLog(config: Pick<Config, 'logLevel' | 'logFormat'>):
 }
 
 function jsonLog(level: string): Log {
-  const out = destination({ fd: STDERR, sync: false, minLength: BUFFER_BYTES });
-  let timer: NodeJS.Timeout | undefined;
-  // Not by its own periodicFlush, which writes nothing five times a second as long as there is nothing to write.
-  const lines = {
-    write(line: string): void {
-      out.write(harmlessJson(line));
-      timer ??= setTimeout(() => {
-        timer = undefined;
-        quietly(() => out.flush());
-      }, FLUSH_AFTER_MS).unref();
-    },
-  };
-  const flush = () => quietly(() => out.flushSync());
+  const lines: LogLines = new LogLines({ fd: STDERR, lost: (count) => tellLost(logger, count) });
+  const flush = () => lines.flush();
   process.once('exit', flush); // whatever ends the process, its last words are the ones that matter
-  return { logger: pino({ level, base: null, timestamp: isoTime, formatters: { level: levelName } }, lines), flush };
-}
-
-function quietly(write: () => void): void {
-  try {
-    write();
-  } catch {
-    // standard error is gone: there is nowhere to say so
-  }
+  const write = (line: string) => lines.write(harmlessJson(line));
+  const logger = pino({ level, base: null, timestamp: isoTime, formatters: { level: levelName } }, { write });
+  return { logger, flush };
 }
 
 /** Loaded only when wanted: a daemon that logs JSON starts without it. */
 async function prettyLog(level: string): Promise<Log> {
-  const { default: pretty } = await import('pino-pretty');
-  const stream = pretty({
-    destination: STDERR,
-    sync: true,
+  const { prettyFactory } = await import('pino-pretty');
+  const pretty = prettyFactory({
     colorize: isatty(STDERR),
     translateTime: 'SYS:HH:MM:ss.l',
     singleLine: true,
@@ -65,8 +44,14 @@ async function prettyLog(level: string): Promise<Log> {
       return typeof message === 'string' ? message.replaceAll('\n', String.raw`\n`) : '';
     },
   });
-  const lines = { write: (line: string) => void stream.write(readableJson(line)) };
-  return { logger: pino({ level, base: null }, lines), flush: () => undefined };
+  const lines: LogLines = new LogLines({ fd: STDERR, lost: (count) => tellLost(logger, count) });
+  const write = (line: string) => lines.writeNow(pretty(readableJson(line)));
+  const logger = pino({ level, base: null }, { write });
+  return { logger, flush: () => undefined };
+}
+
+function tellLost(logger: Logger, lines: number): void {
+  logger.warn({ lines }, 'lines of the log could not be written and are missing');
 }
 
 /** Many lines of a busy daemon share a millisecond; making the text anew for each took 3 % of its time. */

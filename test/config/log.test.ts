@@ -48,3 +48,20 @@ t.test('nothing that somebody else said steers a terminal', async (t) => {
 t.test('standard output is left alone', async (t) => {
   t.equal((await run(process.execPath, [FIXTURE, 'json', 'info', 'flush'])).stdout, '');
 });
+
+t.test('a log that cannot be written, as on a full disk, keeps no process from its work and its end', async (t) => {
+  const onFullDisk = ['-c', 'exec "$@" 2>/dev/full', 'sh', process.execPath, FIXTURE];
+  const ends: readonly [string, number][] = [
+    ['by itself', 0],
+    ['later', 0],
+    ['flush', 0],
+    ['exit', 3],
+    ['throw', 1],
+  ];
+  for (const format of ['json', 'pretty']) {
+    for (const [end, code] of ends) {
+      const ended = await run('/bin/sh', [...onFullDisk, format, 'debug', end], { timeoutMs: 60_000 });
+      t.equal(ended.code, code, `${format} ${end}`);
+    }
+  }
+});

@@ -115,6 +115,25 @@ t.test('it needs no working directory, and keeps none from being unmounted', asy
   t.equal((await daemon.stop()).code, 0);
 });
 
+t.test('it works where its output is on a full disk', async (t) => {
+  const dir = t.testdir();
+  const socketPath = join(dir, 's');
+  const args = [...QUIET, '--log-level', 'debug', '--cache-dir', join(dir, 'cache'), '--socket', socketPath];
+  const child = spawnMain(args, {}, ['sh', '-c', 'exec "$@" >/dev/full 2>&1', 'sh']);
+  t.teardown(() => child.kill('SIGKILL'));
+  const ended = once(child, 'exit');
+  const healthy = async () => {
+    const [answer] = await exchange({ port: 0, socketPath }, requestText('GET', '/healthz', 'localhost'));
+    return answer?.status === 200;
+  };
+  await until('it answers', healthy, 30_000);
+  // longer than lines of the log are gathered
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  t.ok(await healthy());
+  child.kill('SIGTERM');
+  t.same(await ended, [0, null]);
+});
+
 t.test('a start that waits for its disk is ended, too', async (t) => {
   const cacheDir = join(t.testdir(), 'cache');
   const state = join(cacheDir, 'catalogue', 'state.json');
