@@ -31,12 +31,12 @@ export function blindedList(ends: LinkEnds, own: Iterable<InfoHash>): Buffer {
   return Buffer.concat(ids.toSorted((a, b) => a.compare(b)));
 }
 
-/** Which of the torrents that this side lists are in the other's list too. Ascending. */
-export function commonTorrents(ends: LinkEnds, own: Iterable<InfoHash>, theirs: Uint8Array): InfoHash[] {
+/** The ids in the list that a peer sends, as hexadecimal digits. */
+export function listedIds(theirs: Uint8Array): Set<string> {
   const listed = new Set<string>();
   const bytes = Buffer.from(theirs.buffer, theirs.byteOffset, theirs.byteLength);
   for (let at = 0; at + BLIND_ID_BYTES <= bytes.length; at += BLIND_ID_BYTES) {
     listed.add(bytes.toString('hex', at, at + BLIND_ID_BYTES));
   }
-  return listedTorrents(own).filter((torrent) => listed.has(blindId(ends, torrent).toString('hex')));
+  return listed;
 }

@@ -5,7 +5,7 @@ import { decodeExchange, encodeExchange } from '../../../src/actors/swarm/link/e
 import { parseIndexName } from '../../../src/core/archive/index-name.ts';
 import { torrentId } from '../../../src/core/archive/torrent-id.ts';
 import type { InfoHash, Sha256 } from '../../../src/core/ids.ts';
-import { blindedList, blindId, commonTorrents } from '../../../src/core/swarm/blind.ts';
+import { blindedList, blindId } from '../../../src/core/swarm/blind.ts';
 import { decodeFilesMessage } from '../../../src/core/swarm/decode-message.ts';
 import { encodeFilesMessage } from '../../../src/core/swarm/encode-message.ts';
 import { decodeExtendedHandshake, encodeExtendedHandshake } from '../../../src/core/swarm/extended-handshake.ts';
@@ -16,6 +16,7 @@ import { PIECE_BYTES } from '../../../src/core/swarm/pieces.ts';
 import { parseSwarmKey, tlsPsk } from '../../../src/core/swarm/psk.ts';
 import { pieceRoot, RootHasher } from '../../../src/core/swarm/tree.ts';
 import { rank, weight } from '../../../src/core/swarm/weights.ts';
+import { SharedTorrents } from '../../../src/core/swarm/shared-torrents.ts';
 
 interface BlindedTorrent {
   readonly id: InfoHash;
@@ -125,7 +126,7 @@ t.test('blinded ids', async (t) => {
     const ids = torrents.map(({ id }) => id);
     for (const { id, blinded } of torrents) t.equal(hex(blindId(ends, id)), blinded);
     t.equal(hex(blindedList(ends, ids)), list);
-    t.same(commonTorrents(ends, ids, bytes(list)), ids.toSorted());
+    t.same(new SharedTorrents(ends, ids, bytes(list)).common, ids.toSorted());
   }
 });
 

@@ -9,6 +9,7 @@ import { decodeFilesMessage } from '../../../core/swarm/decode-message.ts';
 import { encodeFilesMessage } from '../../../core/swarm/encode-message.ts';
 import type { FilesMessage } from '../../../core/swarm/messages.ts';
 import type { PeerAddress } from '../../../core/swarm/peer-address.ts';
+import { SharedTorrents } from '../../../core/swarm/shared-torrents.ts';
 import { Answering } from './answering.ts';
 import { Asking } from './asking.ts';
 import type { Channel, ChannelUser } from './channel.ts';
@@ -17,9 +18,8 @@ import { ExchangePace } from './exchange-pace.ts';
 import type { Introduction } from './handshake.ts';
 import type { LinkLimits } from './link-limits.ts';
 import type { AnswerTime, BlockRef, Link, LinkFault, LinkHandler } from './link.ts';
-import { extraCost } from './message-cost.ts';
+import { extraCost, lengthCost } from './message-cost.ts';
 import { Pulse } from './pulse.ts';
-import { SharedTorrents } from './shared-torrents.ts';
 
 export interface WireLinkDeps {
   readonly channel: Channel;
@@ -261,9 +261,11 @@ export class WireLink implements Link, ChannelUser {
   }
 
   #files(payload: Uint8Array): void {
+    const paid = lengthCost(payload);
+    if (!this.#channel.charge(paid)) return;
     const message = decodeFilesMessage(payload);
     if (message === undefined) return;
-    if (!this.#channel.charge(extraCost(message))) return;
+    if (!this.#channel.charge(Math.max(0, extraCost(message) - paid))) return;
     if (message.type !== 'torrents') {
       const rest = this.#pulse.rest(message);
       return rest && this.#heard()?.message(rest);

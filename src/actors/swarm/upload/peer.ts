@@ -12,6 +12,8 @@ import type { SharedFile } from './shared-file.ts';
 const WANTS = { rate: 4_096, burst: 16_384 };
 /** Bytes that one peer may have hashed for trees: a large file, or a few, and then slowly. */
 const TREES = { rate: 32 * 1024 * 1024, burst: 8 * 1024 ** 3 };
+/** Bytes of trees that are sent to it. A file has a 32,768th of its size, so these are for 32 GiB, and 2 GiB a second. */
+const ROOTS = { rate: 64 * 1024, burst: 1024 * 1024 };
 
 export class Want {
   readonly peer: Peer;
@@ -27,8 +29,10 @@ export class Want {
   askedAt = 0;
   /** Offer or none has been sent, or is about to be. */
   answered = false;
-  /** There is one offer for each want: it will not be made (again). */
+  /** There is one offer for each want: it has been made. */
   isSpent = false;
+  /** The peer wants the file already: this want is none, and nobody looks at it again. */
+  isSecond = false;
   offered: { readonly shared: SharedFile; readonly lease: Lease<Want> } | undefined;
 
   constructor(peer: Peer, { file, sha256, size }: WantedEntry, now: number) {
@@ -43,10 +47,13 @@ export class Want {
 export class Peer {
   readonly link: Link;
   readonly wants = new Map<FileNumber, Want>();
+  /** The files of those that are no second ones. */
+  readonly files = new Set<Sha256>();
   readonly leases = new LeaseTable<Want>();
   readonly small = new SmallLeases();
   readonly wantBudget = new TokenBucket(WANTS);
   readonly treeBudget = new TokenBucket(TREES);
+  readonly rootBudget = new TokenBucket(ROOTS);
   /** Wants whose files the store is asked for, when it is their turn. */
   readonly lookUps: Want[] = [];
   lookingUp = 0;

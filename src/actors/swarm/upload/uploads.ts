@@ -197,8 +197,16 @@ export class Uploads {
     peer.treesPending += 1;
     return this.#trees.request(shared, peer.treeBudget, (roots) => {
       peer.treesPending -= 1;
-      if (want?.isOpen === true && this.#peers.has(link)) link.send({ type: 'tree', file, roots });
+      if (want?.isOpen === true && this.#peers.has(link)) this.#sendTree(peer, file, roots);
     });
+  }
+
+  /** Roots are uploaded as blocks are, and a request of a few bytes gets up to 256,000 of them: not again and again. */
+  #sendTree({ link, rootBudget }: Peer, file: FileNumber, roots: Uint8Array): void {
+    const { clock, limit } = this.#deps;
+    const isTooMuch = rootBudget.take(roots.length, clock.now()) > 0;
+    if (!isTooMuch) limit.spend(roots.length, clock.now());
+    link.send({ type: 'tree', file, roots: isTooMuch ? NO_ROOTS : roots });
   }
 
   #reconsider(peers: Iterable<Peer>): void {

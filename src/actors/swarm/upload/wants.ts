@@ -80,8 +80,14 @@ export class Wants {
       if (peer.isGone) return;
       const want = new Want(peer, entry, clock.now());
       wants.set(entry.file, want);
-      // A second offer of the same file would cost a have for each piece again.
-      want.isSpent = this.#index.of(want.sha256).some((other) => other.peer === peer);
+      // A second offer of the same file would cost a have for each piece again. And who wants one file a thousand times
+      // would have all of these looked through with each thing that happens to it.
+      want.isSecond = peer.files.has(want.sha256);
+      if (want.isSecond) {
+        peer.none(want);
+        continue;
+      }
+      peer.files.add(want.sha256);
       this.#index.add(want);
       this.#admit(want);
       this.#answer(want);
@@ -97,8 +103,10 @@ export class Wants {
       // Still unanswered, it is not to be answered any more.
       want.answered = true;
       peer.wants.delete(file);
-      this.#index.delete(want, this.#deps.clock.now());
       want.isOpen = false;
+      if (want.isSecond) continue;
+      peer.files.delete(want.sha256);
+      this.#index.delete(want, this.#deps.clock.now());
       this.#endLease(want);
       this.#setTorrents(want, []);
     }
@@ -113,6 +121,7 @@ export class Wants {
   /** What is in common with the peer, or what the catalogue knows, may have changed. */
   reconsider(peer: Peer): void {
     for (const want of peer.wants.values()) {
+      if (want.isSecond) continue;
       const before = want.torrents.length > 0;
       this.#admit(want);
       if (want.torrents.length === 0) this.#retract(want);

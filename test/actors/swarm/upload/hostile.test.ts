@@ -91,6 +91,32 @@ t.test('many wants for one file get one offer: its pieces are announced once', a
   t.equal(link.of('have').length, 63);
 });
 
+t.test('second wants of a file are none, and cost nothing whatever happens to it', async (t) => {
+  let asked = 0;
+  const s = await uploadScene(t, {
+    content: (sha256) => {
+      asked += 1;
+      return s.catalogue.get(sha256);
+    },
+  });
+  const file = s.publish('file', 64 * PIECE_BYTES);
+  const links = [s.link(), s.link()];
+  const numbers = links.map((link) => {
+    const wants = Array.from({ length: 16 }, () => s.want(link, ...Array.from({ length: 64 }, () => file)));
+    return wants.flat();
+  });
+  t.equal(asked, 2, 'the catalogue is asked once for each peer');
+  s.uploads.catalogueChanged();
+  t.equal(asked, 4);
+  const [link] = links;
+  s.uploads.message(link as NonNullable<typeof link>, { type: 'unwant', files: numbers[0]?.slice(1) ?? [] });
+  t.strictSame(s.uploads.wantersOf(file.sha256), links, 'the end of a second want is not the end of the first');
+  t.strictSame(
+    s.wantChanges.map(([, , wanting]) => wanting),
+    [true, true],
+  );
+});
+
 t.test('torrents that change all the time are looked at once a second', async (t) => {
   let asked = 0;
   const s = await uploadScene(t, {

@@ -3,8 +3,10 @@ import t from 'tap';
 import type { Sha256 } from '../../../../src/core/ids.ts';
 import { Bitmap } from '../../../../src/core/swarm/bitmap.ts';
 import { PIECE_BYTES } from '../../../../src/core/swarm/pieces.ts';
+import { TokenBucket } from '../../../../src/core/swarm/token-bucket.ts';
 import { RootHasher } from '../../../../src/core/swarm/tree.ts';
 import { createHashing } from '../../../../src/actors/hashing.ts';
+import type { FakeLink } from './fake-link.ts';
 import { TORRENT, uploadScene } from './upload-scene.ts';
 
 const EMPTY = new Uint8Array(0);
@@ -92,6 +94,30 @@ t.test('few files are hashed at a time, and who left gets no answer', async (t) 
   t.equal(started, 16);
   t.ok(link.of('tree').every(({ roots }) => roots.length === 64));
   t.equal(leaves.of('tree').length, 0);
+});
+
+t.test('no peer is sent trees again and again, and those that are sent count as uploads', async (t) => {
+  const limit = new TokenBucket({ rate: 1_000, burst: 10_000_000 });
+  const s = await uploadScene(t, {
+    limit,
+    pieceRoots: (_path, size) => Promise.resolve(new Uint8Array((size / PIECE_BYTES) * 32)),
+  });
+  const file = { size: 2_000 * PIECE_BYTES, sha256: 'ab'.repeat(32) as Sha256 };
+  s.catalogue.set(file.sha256, { size: file.size, torrents: [TORRENT] });
+  s.uploads.verified(file.sha256, file.size, 'x', 'x');
+  const sent = async (link: FakeLink) => {
+    const [number] = s.want(link, file);
+    for (let n = 1; n <= 100; n++) {
+      s.uploads.message(link, { type: 'tree-request', file: number as number });
+      await link.until(() => link.of('tree').length === n);
+    }
+    return link.of('tree').reduce((bytes, { roots }) => bytes + roots.length, 0);
+  };
+  t.equal(await sent(s.link()), 16 * 64_000, 'some, and then empty ones');
+  t.equal(await sent(s.link()), 16 * 64_000, 'another peer has its own');
+  const left = 10_000_000 - 2 * 16 * 64_000;
+  t.ok(limit.take(left + 1, s.clock.now()) > 0);
+  t.equal(limit.take(left, s.clock.now()), 0);
 });
 
 t.test('no peer can have files hashed again and again', async (t) => {
