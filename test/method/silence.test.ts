@@ -11,7 +11,7 @@ import { Scene } from '../support/scene.ts';
 import { installInterrupted } from './fixtures/interrupted.ts';
 import { stage } from './fixtures/stage.ts';
 
-t.setTimeout(180_000);
+t.setTimeout(600_000);
 // They wait for limits of APT's settings most of the time.
 t.jobs = 5;
 

@@ -5,7 +5,7 @@ import { openSocket, requestText } from '../support/raw-http.ts';
 import { Scene, downloaded, hashesOf, isWhole } from '../support/scene.ts';
 import { randomNumbers } from '../support/random.ts';
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 t.test('many clients', { skip: skipWithoutApt }, async (t) => {
   const large = Array.from({ length: 3 }, (_, n) => `large${n}`);

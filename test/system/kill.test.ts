@@ -7,7 +7,7 @@ import { skipWithoutApt, sleep, until } from '../support/process.ts';
 import { Scene, aptGetsEverything, downloaded, hashesOf, isWhole } from '../support/scene.ts';
 import { randomNumbers, sha256 } from '../support/random.ts';
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 const KILLS = 20;
 

@@ -15,7 +15,7 @@ import { openSocket, requestText } from '../../support/raw-http.ts';
 import { isWhole, Scene } from '../../support/scene.ts';
 import { MAX_VIEWERS } from '../../../src/gateway/status/viewers.ts';
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 /** With SCREENSHOTS=DIRECTORY the pictures are kept. */
 const KEEP = process.env['SCREENSHOTS'];
@@ -53,6 +53,7 @@ async function barriers(page: Page): Promise<string[]> {
 
 async function look(browser: Browser, daemon: Daemon, options: BrowserContextOptions = LOOKS.light): Promise<Page> {
   const context = await browser.newContext(options);
+  context.setDefaultTimeout(120_000);
   const page = await context.newPage();
   await page.goto(daemon.url);
   return page;

@@ -219,7 +219,8 @@ t.test('a million wants, haves and keep-alives', async (t) => {
     const many = Buffer.concat(Array.from({ length: 10_000 }, () => one));
     for (let i = 0; i < 5 && !peer.isClosed(); i++) peer.socket.write(many);
     await turnedAway(t, to, peer, 'flood', /too many messages/);
-    t.ok(peer.heard.told.length < 9_000, `${peer.heard.told.length} were heard`);
+    // Some thousands at once, and more while time passes on a busy machine, of 50,000.
+    t.ok(peer.heard.told.length < 25_000, `${peer.heard.told.length} were heard`);
   }
 });
 
