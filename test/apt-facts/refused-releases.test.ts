@@ -3,6 +3,7 @@ import { utimesSync } from 'node:fs';
 import { join } from 'node:path';
 
 import t, { type Test } from 'tap';
+import { freeLowPort } from '../../scripts/support/scope.ts';
 import { Archive, type ArchiveOptions, type PublishOptions } from '../support/archive.ts';
 import { skipWithoutApt, until } from '../support/process.ts';
 import { downloaded, hashesOf, Scene } from '../support/scene.ts';
@@ -135,7 +136,8 @@ for (const [what, signing] of [
   ['without a signature', 'none'],
 ] as const) {
   t.test(`a Release ${what}: the daemon goes by it after a restart, too`, { skip: skipWithoutApt }, async (t) => {
-    const scene = await Scene.start(t, { archive: { byHash: false }, state: first });
+    const listen = `127.0.0.1:${await freeLowPort()}`;
+    const scene = await Scene.start(t, { archive: { byHash: false }, state: first, daemon: { listen } });
     const { archive, daemon, keys } = scene;
     await scene.adopt();
     const { path } = archive.file('hello');
@@ -151,7 +153,7 @@ for (const [what, signing] of [
     await until('it is judged', () => refusals() >= expected);
     await daemon.stop();
     t.equal(refusals(), expected, 'the log says it once');
-    await daemon.start(`127.0.0.1:${daemon.port}`);
+    await daemon.start(listen);
     const got = await apt.download('hello');
     t.same(downloaded(got), hashesOf(archive, 'hello'), got.output);
   });

@@ -8,6 +8,7 @@ import axe from 'axe-core';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import t, { type Test } from 'tap';
 
+import { freeLowPort } from '../../../scripts/support/scope.ts';
 import { complaints, skipWithoutChromium, startBrowser } from '../../support/browser.ts';
 import { Daemon } from '../../support/daemon.ts';
 import { skipWithoutApt, until } from '../../support/process.ts';
@@ -82,7 +83,8 @@ t.test('the status page', { skip: skipWithoutChromium || skipWithoutApt }, async
         { name: 'libreoffice-core', size: 4 * MIB },
       ],
     },
-    daemon: { peers: {} },
+    // a port that nobody else is given while it is stopped
+    daemon: { peers: {}, listen: `127.0.0.1:${await freeLowPort()}` },
   });
   scene.later(() => browser.close());
   const { archive, mirror, daemon } = scene;
