@@ -21,7 +21,7 @@ while True:
     for line in s.recv(65536).decode().split('\\n'):
         if line: print(line, flush=True)
 `;
-t.setTimeout(60_000);
+t.setTimeout(600_000);
 
 const skip = skipWithout('python3', 'systemd-notify');
 

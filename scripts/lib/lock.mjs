@@ -85,7 +85,12 @@ export async function withLock(lock, work) {
     }
   }
   const owners = [{ pid: process.pid, start: startOf(process.pid) }];
-  const writeOwners = () => writeFileSync(join(lock, 'owners.json'), JSON.stringify(owners));
+  const path = join(lock, 'owners.json');
+  // renamed into its place: to who reads it half written the lock would have no owner, and be taken away in the middle
+  const writeOwners = () => {
+    writeFileSync(`${path}.new`, JSON.stringify(owners));
+    renameSync(`${path}.new`, path);
+  };
   const release = () => rmSync(lock, { recursive: true, force: true });
   writeOwners();
   const heartbeat = setInterval(() => {

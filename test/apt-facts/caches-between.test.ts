@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { skipWithoutApt } from '../support/process.ts';
 import { Scene, downloaded, hashesOf } from '../support/scene.ts';
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 interface Kept {
   readonly status: number;

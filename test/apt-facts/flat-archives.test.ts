@@ -8,7 +8,7 @@ import { buildSource } from '../support/package-spec.ts';
 import { skipWithout, skipWithoutApt, until } from '../support/process.ts';
 import { downloaded, hashesOf, Scene } from '../support/scene.ts';
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 const skip = skipWithoutApt;
 const ftparchive = skip === false ? skipWithout('apt-ftparchive') : skip;
 

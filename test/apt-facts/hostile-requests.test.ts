@@ -5,7 +5,7 @@ import { exchange, requestText } from '../support/raw-http.ts';
 import type { RawAnswer } from '../support/raw-http.ts';
 import { Scene, isWhole } from '../support/scene.ts';
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 t.test('bare LF, huge headers, absolute URI with another Host, .. in paths', { skip: skipWithoutApt }, async (t) => {
   const scene = await Scene.start(t, { state: { add: [{ name: 'tool' }] } });
@@ -13,7 +13,7 @@ t.test('bare LF, huge headers, absolute URI with another Host, .. in paths', { s
   await scene.adopt();
   const file = `/${mirror.host}${archive.url(archive.file('tool').path)}`;
   const send = async (bytes: string | Buffer): Promise<RawAnswer | undefined> =>
-    (await exchange(daemon.target, bytes, { timeoutMs: 10_000 }))[0];
+    (await exchange(daemon.target, bytes))[0];
   const isRefused = (answer: RawAnswer | undefined, ...statuses: number[]): boolean =>
     answer !== undefined &&
     statuses.includes(answer.status) &&
@@ -58,7 +58,6 @@ t.test('bare LF, huge headers, absolute URI with another Host, .. in paths', { s
     for (const [name, headers] of Object.entries(forms)) {
       const answers = await exchange(daemon.target, requestText('GET', file, 'x', headers) + smuggled, {
         answers: 2,
-        timeoutMs: 3000,
       });
       t.ok(isRefused(answers[0], 400), `${name}: ${answers[0]?.status}`);
       t.equal(answers.length, 1, `${name}: the connection ends there`);

@@ -7,7 +7,7 @@ import { Scene, downloaded, hashesOf, isWhole } from '../support/scene.ts';
 import { randomNumbers } from '../support/random.ts';
 import { makeTlsKeys } from '../support/tls-keys.ts';
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 const skip = skipWithoutApt || skipWithout('openssl') || (process.getuid?.() !== 0 && 'port 443 takes root');
 

@@ -3,7 +3,7 @@ import { Archive } from '../support/archive.ts';
 import { skipWithoutApt, until } from '../support/process.ts';
 import { Scene, downloaded, hashesOf, isWhole } from '../support/scene.ts';
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 const skip = skipWithoutApt;
 const strange = [

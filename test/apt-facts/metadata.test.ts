@@ -5,7 +5,7 @@ import { skipWithoutApt, until } from '../support/process.ts';
 import { Scene, downloaded, hashesOf, isWhole } from '../support/scene.ts';
 import { sha256 } from '../support/random.ts';
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 const skip = skipWithoutApt;
 const names = Array.from({ length: 40 }, (_, n) => `pkg${n}`);

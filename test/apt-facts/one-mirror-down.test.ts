@@ -8,7 +8,7 @@ import { Mirror } from '../support/mirror.ts';
 import { skipWithoutApt } from '../support/process.ts';
 import { Scene, downloaded, hashesOf } from '../support/scene.ts';
 
-t.setTimeout(180_000);
+t.setTimeout(600_000);
 
 const FORMS: readonly Form[] = ['proxy', 'method'];
 

@@ -6,7 +6,7 @@ import { AnswerParser, exchange, openSocket, requestText } from '../support/raw-
 import { Scene, downloaded, hashesOf, isWhole } from '../support/scene.ts';
 import { sha256 } from '../support/random.ts';
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 const skip = skipWithoutApt;
 const small = Array.from({ length: 12 }, (_, n) => `small${n}`);

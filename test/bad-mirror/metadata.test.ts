@@ -6,7 +6,7 @@ import { skipWithoutApt, until } from '../support/process.ts';
 import { Scene, downloaded, hashesOf, isWhole } from '../support/scene.ts';
 import { sha256 as digest } from '../support/random.ts';
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 const names = Array.from({ length: 20 }, (_, n) => `pkg${n}`);
 const state = { add: names.map((name) => ({ name, size: 2000 })) };

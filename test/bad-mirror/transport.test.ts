@@ -6,7 +6,7 @@ import { skipWithoutApt, until } from '../support/process.ts';
 import { Scene, aptGetsEverything, isWhole } from '../support/scene.ts';
 import type { RawAnswer } from '../support/raw-http.ts';
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 const names = Array.from({ length: 40 }, (_, n) => `pkg${n}`);
 const state = {
@@ -23,7 +23,7 @@ t.test('the daemon in front of a bad mirror', { skip: skipWithoutApt }, async (t
   // It takes as long as the daemon's patience lasts, so it is begun now and looked at in the end.
   silent.rule(/pool/, { hold: new Promise(() => undefined) });
   const unanswered = daemon.request(`/${silent.host}${archive.url(archive.file('silent').path)}`, {
-    timeoutMs: 100_000,
+    timeoutMs: 200_000,
   });
   const unused = [...names];
   const take = (): string => unused.shift() ?? 'none left';
@@ -31,7 +31,7 @@ t.test('the daemon in front of a bad mirror', { skip: skipWithoutApt }, async (t
   const get = (name: string): Promise<RawAnswer> => scene.get(archive.file(name).path);
   const passesAsWhole = (answer: RawAnswer): boolean => answer.status === 200 && answer.complete;
   const wholeInTheEnd = (name: string): Promise<void> =>
-    until(`${name} is whole in the end`, async () => isWhole(await get(name), archive.file(name)), 30_000);
+    until(`${name} is whole in the end`, async () => isWhole(await get(name), archive.file(name)));
 
   /** The file is whole or the answer is no whole one; afterwards, with the mirror right again, it is whole. */
   async function survives(t: Tap, what: string, fault: Fault, name = take()): Promise<void> {

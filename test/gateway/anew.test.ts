@@ -7,7 +7,7 @@ import { openSocket, requestText, AnswerParser } from '../support/raw-http.ts';
 import { randomBytes } from '../support/random.ts';
 import { startGateway, type GatewayScene } from './fixtures/gateway-scene.ts';
 
-t.setTimeout(60_000);
+t.setTimeout(600_000);
 
 /** Asks for the file; `begun` is called when the head has come. */
 async function answerTo(s: GatewayScene, path: string, begun: () => void) {

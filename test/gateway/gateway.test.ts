@@ -18,7 +18,7 @@ import { ARCHIVE, startGateway, type GatewayScene } from './fixtures/gateway-sce
 import { skipWithoutMount } from '../support/tmpfs.ts';
 
 const MIB = 1024 * 1024;
-t.setTimeout(180_000);
+t.setTimeout(600_000);
 
 /** A file that the index knows. */
 async function signed(s: GatewayScene, name: string, data: Buffer): Promise<string> {

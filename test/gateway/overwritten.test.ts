@@ -11,7 +11,7 @@ import { ARCHIVE, startGateway, type GatewayScene } from './fixtures/gateway-sce
 const MIB = 1024 * 1024;
 const PATH = `${ARCHIVE}/pool/a.deb`;
 const HALF = MIB + MIB / 2;
-t.setTimeout(120_000);
+t.setTimeout(600_000);
 
 async function scene(t: Test): Promise<{ s: GatewayScene; data: Buffer }> {
   const s = await startGateway(t);

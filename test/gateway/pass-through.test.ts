@@ -15,7 +15,7 @@ import { begin } from './fixtures/begun.ts';
 import { ARCHIVE, startGateway } from './fixtures/gateway-scene.ts';
 
 const MIB = 1024 * 1024;
-t.setTimeout(120_000);
+t.setTimeout(600_000);
 
 t.test('answers that wait for their turn keep nothing from the one whose turn it is', async (t) => {
   const s = await startGateway(t, { limitBytes: 100_000 });
@@ -39,7 +39,7 @@ t.test('answers that wait for their turn keep nothing from the one whose turn it
 });
 
 t.test('a client that takes nothing holds its file back, as long as it likes, and gets it when it does', async (t) => {
-  const s = await startGateway(t, { limitBytes: 100_000 });
+  const s = await startGateway(t, { limitBytes: 100_000, passedStallMs: 2_000 });
   const data = randomBytes('slow', 64 * MIB);
   const name = `${ARCHIVE}/pool/a.deb`;
   await s.publish(name, data);

@@ -9,7 +9,7 @@ import { begin } from './fixtures/begun.ts';
 import { ARCHIVE, startGateway, type GatewayScene } from './fixtures/gateway-scene.ts';
 
 const MIB = 1024 * 1024;
-t.setTimeout(120_000);
+t.setTimeout(600_000);
 
 const rest = (s: GatewayScene, path: string, data: Buffer, from: number): Promise<RawAnswer> =>
   s.get(path, [`Range: bytes=${from}-`, `If-Range: "${hashOf(data)}"`]);

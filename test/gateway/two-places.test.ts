@@ -10,7 +10,7 @@ const MIB = 1024 * 1024;
 const PATH = `${ARCHIVE}/pool/a.deb`;
 /** Headers of an answer are not bytes of the file. */
 const SOME = 10_000;
-t.setTimeout(120_000);
+t.setTimeout(600_000);
 
 /** A client that gets bytes of a large file, not from its beginning. */
 async function scene(t: Test, name: string) {

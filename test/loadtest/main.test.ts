@@ -12,7 +12,7 @@ import type { Test } from 'tap';
 import type { RunResult } from '../../scripts/loadtest/results.ts';
 import { skipWithout, until } from '../support/process.ts';
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 const MAIN = fileURLToPath(new URL('../../scripts/loadtest/main.js', import.meta.url));
 const skip = skipWithout('apt-get', 'gpg', 'gpgv', 'xz', 'nginx');

@@ -9,7 +9,7 @@ import { downloaded, Scene } from '../support/scene.ts';
 import { FakeDaemon } from './fixtures/fake-daemon.ts';
 import { MethodProcess } from './fixtures/method-process.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(600_000);
 
 const state = { add: [{ name: 'hello' }], sources: [{ name: 'hello', size: 1_200_000 }, { name: 'small' }] };
 

@@ -4,7 +4,7 @@ import { skipWithoutApt } from '../support/process.ts';
 import { downloaded, hashesOf, Scene } from '../support/scene.ts';
 import { installInterrupted } from './fixtures/interrupted.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(600_000);
 
 const names = Array.from({ length: 40 }, (_, n) => `pkg${n}`);
 const state = { add: names.map((name, n) => ({ name, size: 1000 + ((n * 7919) % 90_000) })) };

@@ -24,7 +24,7 @@ import { skipWithoutMount } from '../support/tmpfs.ts';
 import { MethodProcess } from './fixtures/method-process.ts';
 import { stage } from './fixtures/stage.ts';
 
-t.setTimeout(180_000);
+t.setTimeout(600_000);
 
 const PATH = '/mirror.example/debian/pool/a_1%2b1.deb';
 const data = Buffer.alloc(50_000, 'a package, more or less. ');

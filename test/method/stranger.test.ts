@@ -9,7 +9,7 @@ import { skipWithoutApt } from '../support/process.ts';
 import { downloaded, hashesOf, Scene } from '../support/scene.ts';
 import { MethodProcess } from './fixtures/method-process.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(600_000);
 
 type Answering = (res: ServerResponse) => void;
 

@@ -14,7 +14,7 @@ import { downloaded, hashesOf } from '../support/scene.ts';
 import { Terminal } from '../support/terminal.ts';
 import { FakeDaemon } from './fixtures/fake-daemon.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(600_000);
 
 interface Stage {
   readonly archive: Archive;

@@ -12,7 +12,7 @@ import { skipWithout, skipWithoutApt } from '../support/process.ts';
 import { downloaded, hashesOf, Scene } from '../support/scene.ts';
 import { MethodProcess } from './fixtures/method-process.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(600_000);
 
 const env = { DEBTORRENT_NODE: 'no-such-node' };
 const skipWithoutPerl = skipWithout('perl');

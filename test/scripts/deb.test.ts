@@ -9,7 +9,7 @@ import { buildDeb } from '../../scripts/deb/main.ts';
 import { debianVersion } from '../../scripts/deb/metadata.ts';
 import { run, skipWithout } from '../support/process.ts';
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 t.test('the Debian package', { skip: skipWithout('dpkg-deb', 'dpkg') }, async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'dt-deb-'));

@@ -64,7 +64,7 @@ t.test('a file that crashes, exits, or has no tests has failed', async (t) => {
     1,
   );
   t.same(
-    (await result(t, "t.test('a', async t => t.ok(1)); setTimeout(() => process.reallyExit(3), 500);")).counts,
+    (await result(t, "await t.test('a', async t => t.ok(1)); setTimeout(() => process.reallyExit(3), 500);")).counts,
     [1, 1, 0],
   );
   t.same((await result(t, 'process.reallyExit(0)')).counts, [0, 1, 0]);

@@ -55,7 +55,8 @@ export interface Status {
   readonly [other: string]: unknown;
 }
 
-const READY_MS = 20_000;
+/** Long, as for `until`. */
+const READY_MS = 60_000;
 const STOP_MS = 10_000;
 const MAX_LOG_LINES = 5000;
 
@@ -175,7 +176,7 @@ export class Daemon {
     target: string,
     options: { method?: string; headers?: readonly string[]; host?: string; timeoutMs?: number } = {},
   ): Promise<RawAnswer> {
-    const { method = 'GET', headers = [], host = this.ready.http, timeoutMs = 40_000 } = options;
+    const { method = 'GET', headers = [], host = this.ready.http, timeoutMs = 120_000 } = options;
     const bytes = requestText(method, target, host, ['Connection: close', ...headers]);
     const [answer] = await exchange(this.target, bytes, { methods: [method], timeoutMs });
     return answer ?? { status: 0, headers: {}, body: Buffer.alloc(0), complete: false };
@@ -198,22 +199,26 @@ export class Daemon {
   async stop(): Promise<{ code: number | null; ms: number }> {
     const child = this.#child;
     if (child === undefined || !this.running) throw new Error('the daemon is not running');
-    const began = Date.now();
+    const began = performance.now();
     const exited = once(child, 'exit');
+    const closed = once(child, 'close');
     child.kill('SIGTERM');
     const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
     const [code] = (await exited) as [number | null];
+    const ms = performance.now() - began;
     clearTimeout(timer);
-    return { code, ms: Date.now() - began };
+    // What it has said last is in `lines` only then.
+    await closed;
+    return { code, ms };
   }
 
   /** SIGKILL, as a power cut for the process. */
   async kill9(): Promise<void> {
     const child = this.#child;
     if (child === undefined || !this.running) return;
-    const exited = once(child, 'exit');
+    const closed = once(child, 'close');
     child.kill('SIGKILL');
-    await exited;
+    await closed;
   }
 
   /** For teardown: whatever state it is in. */

@@ -9,6 +9,7 @@ import { answerFor } from './mirror-content.ts';
 import type { Answer } from './mirror-content.ts';
 import { parseRequest } from './mirror-fault.ts';
 import type { Fault, MirrorRequest } from './mirror-fault.ts';
+import { freeLowPort } from '../../scripts/support/scope.ts';
 import { sleep } from './process.ts';
 
 /** Paths that a rule is for: one path, or what a pattern or a test of the request says. */
@@ -24,7 +25,7 @@ export interface MirrorOptions {
   readonly root: string;
   /** PEM texts; the mirror then speaks TLS. */
   readonly tls?: { readonly key: string; readonly cert: string };
-  /** Loopback address to listen on, and port; 127.0.0.1 and one that is free. */
+  /** Loopback address to listen on, and port; 127.0.0.1 and one that is free, below 32768. */
   readonly address?: string;
   readonly port?: number;
   /** Bytes a second of each connection. */
@@ -65,7 +66,8 @@ export class Mirror {
   }
 
   static async start(options: MirrorOptions): Promise<Mirror> {
-    const mirror = new Mirror(options);
+    // None of those that the system gives out: somebody else could be given it while the mirror is down.
+    const mirror = new Mirror({ ...options, port: options.port ?? (await freeLowPort()) });
     await mirror.up();
     return mirror;
   }

@@ -81,11 +81,14 @@ export const skipWithoutApt = skipWithout('apt-get', 'gpg', 'gpgv', 'xz', 'dpkg-
 
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Waits until `condition` holds, looking every 20 ms; throws with `what` when it does not within `timeoutMs`. */
+/**
+ * Waits until `condition` holds, looking every 20 ms; throws with `what` when it does not within `timeoutMs`: long, as
+ * it only ends tests that have failed, and machines that have other things to do take many times as long as usual.
+ */
 export async function until(
   what: string,
   condition: () => boolean | Promise<boolean>,
-  timeoutMs = 15_000,
+  timeoutMs = 60_000,
 ): Promise<void> {
   const end = Date.now() + timeoutMs;
   while (!(await condition())) {

@@ -33,7 +33,7 @@ export function exchange(
   bytes: string | Buffer,
   options: { answers?: number; methods?: readonly string[]; timeoutMs?: number } = {},
 ): Promise<RawAnswer[]> {
-  const { answers = 1, methods = [], timeoutMs = 20_000 } = options;
+  const { answers = 1, methods = [], timeoutMs = 120_000 } = options;
   return new Promise((resolve) => {
     const socket = openSocket(target);
     const parser = new AnswerParser(methods);

@@ -6,6 +6,8 @@ export class Terminal {
   output = '';
   readonly exited: Promise<number | null>;
   readonly #child: ChildProcess;
+  /** It has ended, and all that it has shown is here. */
+  #closed = false;
   #waiting: (() => void)[] = [];
 
   /** @param command for the shell. */
@@ -23,6 +25,7 @@ export class Terminal {
     });
     this.exited = new Promise((resolve) => {
       this.#child.once('close', (code) => {
+        this.#closed = true;
         resolve(code);
         this.#wake();
       });
@@ -32,7 +35,7 @@ export class Terminal {
   /** Waits until the pattern is on the terminal. @throws when the program ends first. */
   async shows(pattern: RegExp): Promise<void> {
     while (!pattern.test(this.output)) {
-      if (this.#child.exitCode !== null) throw new Error(`${pattern} was never shown:\n${this.output}`);
+      if (this.#closed) throw new Error(`${pattern} was never shown:\n${this.output}`);
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
   }

@@ -28,7 +28,7 @@ async function fetchPackage(): Promise<string | undefined> {
   return name && join(cwd, name);
 }
 
-t.setTimeout(120_000);
+t.setTimeout(600_000);
 
 t.test('auto-apt-proxy finds the daemon by its SRV record', { skip: skip() }, async (t) => {
   const deb = await fetchPackage();

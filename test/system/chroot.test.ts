@@ -7,7 +7,7 @@ import { Scene } from '../support/scene.ts';
 import { Chroot, skipWithoutChroot, suites } from './chroot-base.ts';
 
 const skip = skipWithoutApt || skipWithoutChroot();
-t.setTimeout(290_000);
+t.setTimeout(600_000);
 
 /** Paths below a directory, with what has to come back. */
 function snapshot(root: string, directory: string): string[] {

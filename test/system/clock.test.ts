@@ -8,7 +8,7 @@ import t from 'tap';
 import { until } from '../support/process.ts';
 import { Scene, isWhole } from '../support/scene.ts';
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 /** A module for each thread of a daemon: the clock is behind by as many milliseconds as the file says. */
 function behindBy(path: string): string {
@@ -37,11 +37,9 @@ t.test('files that come after the clock was set back are kept', async (t) => {
   const partial = () => readdirSync(join(daemon.cacheDir, 'partial'));
   await get('a');
   writeFileSync(behind, String(3_600_000));
-  const hour = /T(\d\d):/;
   await until('the daemon has noticed', async () => {
     await daemon.request('/nothing');
-    const said = hour.exec(JSON.parse(daemon.logged('"time"').at(-1) ?? '{}').time ?? '')?.[1];
-    return said !== hour.exec(new Date().toISOString())?.[1];
+    return Date.parse(JSON.parse(daemon.logged('"time"').at(-1) ?? '{}').time ?? '') < Date.now() - 1_800_000;
   });
   for (const name of names) await get(name);
   await until('they are flushed and have their names', () => partial().length === 0);

@@ -8,7 +8,7 @@ import { Daemon } from '../support/daemon.ts';
 import { Mirror } from '../support/mirror.ts';
 import { randomBytes } from '../support/random.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(600_000);
 
 const MIB = 1024 * 1024;
 /** What may come at once, and what is on its way when the mirror is paused. */

@@ -9,7 +9,7 @@ import { skipWithoutApt, until } from '../support/process.ts';
 import { Scene, isWhole, downloaded, hashesOf } from '../support/scene.ts';
 import { skipWithoutMount } from '../support/tmpfs.ts';
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 const skip = skipWithoutApt || skipWithoutMount();
 

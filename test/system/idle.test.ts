@@ -6,7 +6,7 @@ import t from 'tap';
 
 import { Daemon } from '../support/daemon.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(600_000);
 
 /** Of the process in a second; a timer that measures or looks after something all the time takes more. */
 const MANY = 15;

@@ -2,12 +2,13 @@
 import t from 'tap';
 import { readFileSync } from 'node:fs';
 import { basename, relative } from 'node:path';
+import { freeLowPort } from '../../scripts/support/scope.ts';
 import { filesBelow } from '../support/files.ts';
 import { skipWithoutApt, sleep, until } from '../support/process.ts';
 import { Scene, aptGetsEverything, downloaded, hashesOf, isWhole } from '../support/scene.ts';
 import { randomNumbers, sha256 } from '../support/random.ts';
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 const KILLS = 20;
 
@@ -62,6 +63,8 @@ t.test('kill -9 while APT downloads: APT completes when the daemon is back', { s
   const scene = await Scene.start(t, {
     state: { add: names.map((name) => ({ name, size: 400_000 })) },
     mirror: { connectionRate: 1_500_000 },
+    // one that nobody else is given meanwhile
+    daemon: { listen: `127.0.0.1:${await freeLowPort()}` },
   });
   const { archive, daemon } = scene;
   const apt = scene.apt('prefix');

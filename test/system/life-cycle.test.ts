@@ -12,9 +12,9 @@ import { skipWithoutApt, until } from '../support/process.ts';
 import { exchange, requestText } from '../support/raw-http.ts';
 import { Scene, isWhole } from '../support/scene.ts';
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
-/** Exit code and output of a start that should fail; killed after 15 s. */
+/** Exit code and output of a start that should fail; killed after a minute. */
 async function failsToStart(
   args: readonly string[],
   env: NodeJS.ProcessEnv = {},
@@ -23,7 +23,7 @@ async function failsToStart(
   let output = '';
   child.stdout?.on('data', (data) => (output += String(data)));
   child.stderr?.on('data', (data) => (output += String(data)));
-  const timer = setTimeout(() => child.kill('SIGKILL'), 15_000);
+  const timer = setTimeout(() => child.kill('SIGKILL'), 60_000);
   const [code] = (await once(child, 'close')) as [number | null];
   clearTimeout(timer);
   return { code: code ?? -1, output };

@@ -6,7 +6,7 @@ import t from 'tap';
 import { skipWithout, until } from '../support/process.ts';
 import { Scene } from '../support/scene.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(600_000);
 
 t.test('is named in the log, once, and when it is back', { skip: skipWithout('gpg', 'gpgv', 'xz') }, async (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'dt-keyring-'));

@@ -9,7 +9,7 @@ import { run, until } from '../support/process.ts';
 import { isWhole, Scene } from '../support/scene.ts';
 import { skipWithoutBindfs, skipWithoutMount } from '../support/tmpfs.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(600_000);
 
 const skip = skipWithoutMount();
 

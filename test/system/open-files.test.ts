@@ -8,7 +8,7 @@ import t from 'tap';
 import { skipWithout, skipWithoutApt, until } from '../support/process.ts';
 import { Scene, isWhole } from '../support/scene.ts';
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 const skip = skipWithoutApt || skipWithout('prlimit');
 

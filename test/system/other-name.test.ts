@@ -7,7 +7,7 @@ import { Scene, downloaded, hashesOf } from '../support/scene.ts';
 
 const HELPER = fileURLToPath(new URL('../../../bin/debtorrent-proxy-detect', import.meta.url));
 
-t.setTimeout(120_000);
+t.setTimeout(600_000);
 
 t.test('the helper, status and the method find it all the same', { skip: skipWithoutApt }, async (t) => {
   const state = { add: [{ name: 'spoilt', size: 4_000_000 }, { name: 'one' }, { name: 'two' }] };

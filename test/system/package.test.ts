@@ -16,7 +16,7 @@ import { buildDeb } from '../../scripts/deb/main.ts';
 import { run, type RunResult } from '../support/process.ts';
 import { Chroot, skipWithoutChroot, suites } from './chroot-base.ts';
 
-t.setTimeout(280_000);
+t.setTimeout(600_000);
 
 /** What dpkg and APT keep of their own work. */
 const NOT_OURS =

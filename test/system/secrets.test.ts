@@ -4,7 +4,7 @@ import { until } from '../support/process.ts';
 import { exchange, requestText } from '../support/raw-http.ts';
 import { Scene } from '../support/scene.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(600_000);
 
 t.test('passwords and queries are nowhere to be read', async (t) => {
   const scene = await Scene.start(t, { state: { add: [{ name: 'held', size: 3_000_000 }] } });

@@ -4,7 +4,7 @@ import t from 'tap';
 import { skipWithoutApt, until } from '../support/process.ts';
 import { Scene, downloaded, hashesOf } from '../support/scene.ts';
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 t.test('APT gets what a Release lists that took long, by names alone', { skip: skipWithoutApt }, async (t) => {
   const scene = await Scene.start(t, {

@@ -8,7 +8,7 @@ import { Archive } from '../support/archive.ts';
 import { makeKeys } from '../support/keys.ts';
 import { Scene, downloaded, hashesOf } from '../support/scene.ts';
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 const small = Array.from({ length: 60 }, (_, n) => `pkg${n}`);
 const all = [...small, 'large'];
@@ -160,6 +160,7 @@ t.test('a machine that sleeps holds nobody up, and shares again when it wakes', 
     t.equal((await get(daemon, name)).status, 200);
     if (daemon.logged('is not waited for').length > 0) break;
   }
+  await until('it is logged', () => daemon.logged('is not waited for').length > 0);
   t.equal(daemon.logged('is not waited for').length, 1, 'it is said once');
   process.kill(scene.daemon.ready.pid, 'SIGCONT');
   mirror.rule(/\.deb$/, { status: 503 });

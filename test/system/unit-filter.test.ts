@@ -6,7 +6,7 @@ import { run, skipWithoutApt, until } from '../support/process.ts';
 import { aptGetsEverything, Scene } from '../support/scene.ts';
 import { skipWithoutFilter, underFilterOf } from '../support/unit-filter.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(600_000);
 
 const skip = skipWithoutApt || skipWithoutFilter();
 const unit = readFileSync(fileURLToPath(new URL('../../../packaging/debtorrent.service', import.meta.url)), 'utf8');

@@ -3,7 +3,7 @@ import t from 'tap';
 
 import { Scene } from '../support/scene.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(600_000);
 
 t.test('Via', async (t) => {
   const scene = await Scene.start(t, { state: { add: [{ name: 'tool' }] } });

@@ -4,7 +4,7 @@ import { BEP14, type LanOptions } from '../../../src/actors/discovery/protocol.t
 import { encodeLanAnnouncements } from '../../../src/core/swarm/lan-announcement.ts';
 import { randomNumbers } from '../../support/random.ts';
 import { sleep, until } from '../../support/process.ts';
-import { find, freeUdpPort, newTorrent } from './fixtures/found.ts';
+import { find, freeUdpPort, newTorrent, type Finding } from './fixtures/found.ts';
 
 const options = async (): Promise<LanOptions> => ({ ...BEP14, port: await freeUdpPort() });
 const COOKIE = 'ab'.repeat(16);
@@ -17,6 +17,10 @@ async function stranger(t: Test): Promise<Socket> {
   t.teardown(() => new Promise<void>((resolve) => socket.close(() => resolve())));
   return socket;
 }
+
+/** It hears others, and has said what it has for the first time. */
+const listens = (one: Finding) =>
+  until('it listens', async () => (await one.discovery.behaviour.status()).sources[0]?.state === 'working');
 
 const send = (socket: Socket, bytes: Buffer, { port, group4 }: LanOptions) =>
   new Promise<void>((resolve) => socket.send(bytes, port, group4, () => resolve()));
@@ -39,7 +43,7 @@ t.test('a daemon that comes later is found, with many torrents', async (t) => {
   const shared = Array.from({ length: 60 }, newTorrent);
   const one = find(t, 20_003, { lan: true }, { lanOptions });
   one.torrents(...shared);
-  await sleep(400);
+  await listens(one);
   const two = find(t, 20_004, { lan: true }, { lanOptions });
   two.torrents(...shared.toReversed());
   await until('all torrents', () => shared.every((id) => one.has(id, '127.0.0.1:20004')));
@@ -50,7 +54,7 @@ t.test('without a listener nothing is announced, but others are heard', async (t
   const shared = newTorrent();
   const silent = find(t, undefined, { lan: true }, { lanOptions });
   silent.torrents(shared);
-  await sleep(400);
+  await listens(silent);
   const heard = find(t, 20_005, { lan: true }, { lanOptions });
   heard.torrents(shared);
   await until('heard', () => silent.has(shared, '127.0.0.1:20005'));
@@ -62,7 +66,7 @@ t.test('garbage of all kinds is survived and what is right still heard', async (
   const shared = newTorrent();
   const one = find(t, 20_006, { lan: true }, { lanOptions });
   one.torrents(shared);
-  await sleep(400);
+  await listens(one);
   const random = randomNumbers('lan');
   const good = encodeLanAnnouncements(`${lanOptions.group4}:${lanOptions.port}`, 20_099, COOKIE, [shared])[0] as Buffer;
   const text = good.toString('latin1');
@@ -102,7 +106,7 @@ t.test('an id that is not blinded, or blinded under another cookie, is nobody kn
   const shared = newTorrent();
   const one = find(t, 20_007, { lan: true }, { lanOptions });
   one.torrents(shared);
-  await sleep(400);
+  await listens(one);
   const socket = await stranger(t);
   const [datagram] = encodeLanAnnouncements('g', 20_098, COOKIE, [shared]) as [Buffer];
   const text = datagram.toString('latin1');
@@ -118,7 +122,7 @@ t.test('who listens on one address is announced from there only', async (t) => {
   const shared = newTorrent();
   const hearer = find(t, 20_008, { lan: true }, { lanOptions });
   hearer.torrents(shared);
-  await sleep(400);
+  await listens(hearer);
   const here = find(t, 20_009, { lan: true }, { lanOptions, listenHost: '127.0.0.1' });
   here.torrents(shared);
   await until('heard', () => hearer.has(shared, '127.0.0.1:20009'));

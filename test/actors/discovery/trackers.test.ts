@@ -107,8 +107,7 @@ async function rawTracker(t: Test, serve: (socket: TcpSocket) => void): Promise<
 }
 
 const sourceOf = async ({ discovery }: Finding) => (await discovery.behaviour.status()).sources[0];
-const failing = (finding: Finding) =>
-  until('it fails', async () => (await sourceOf(finding))?.state === 'failing', 5_000);
+const failing = (finding: Finding) => until('it fails', async () => (await sourceOf(finding))?.state === 'failing');
 
 /** The clock runs a hundred times as fast, so that time limits end while the test waits. */
 const hasty: Clock = {
@@ -203,14 +202,15 @@ t.test('whatever interval a tracker asks for, it is not asked more than once a m
     const clock: Clock = {
       now: () => Date.now(),
       setTimeout(callback, ms) {
-        waits.push(ms);
+        // Not the time that one announcement has, nor that until addresses are looked at again.
+        if (ms > 15_000 && ms !== 30_000) waits.push(ms);
         return systemClock.setTimeout(callback, ms);
       },
     };
     const finding = find(t, 21_007, { trackers: [url] }, { clock });
     finding.torrents(newTorrent());
     await until('it works', async () => (await sourceOf(finding))?.state === 'working');
-    await until('planned', () => waits.some((ms) => ms > 20_000));
+    await until('planned', () => waits.length > 0);
     const next = waits.at(-1) ?? 0;
     t.ok(next > 59_000 && next <= 8_000_000, `${interval}: ${next}`);
     t.equal(asked, 1);

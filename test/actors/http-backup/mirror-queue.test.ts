@@ -4,7 +4,7 @@ import t from 'tap';
 import { MirrorQueue, type Place } from '../../../src/actors/http-backup/mirror-queue.ts';
 import { rejectsWith, until } from '../../kernel/contract.ts';
 
-t.setTimeout(60_000);
+t.setTimeout(600_000);
 
 /** A queue whose jobs end when the test says so. */
 function scene(limit: number) {

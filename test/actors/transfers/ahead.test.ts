@@ -10,7 +10,7 @@ import { randomBytes } from '../../support/random.ts';
 import { signedPlan, startFetchStack, temporaryDirectory } from '../fixtures/fetch-stack.ts';
 
 const MIB = 1024 * 1024;
-t.setTimeout(120_000);
+t.setTimeout(600_000);
 
 t.test('who asks for a file that was to be fetched ahead does not wait for those before it', async (t) => {
   const files = await temporaryDirectory(t);

@@ -14,7 +14,7 @@ import { honest, peer, ScriptedPeers, TORRENT, type Script } from '../fixtures/s
 
 const MIB = 1024 * 1024;
 const BLOCK = 128 * 1024;
-t.setTimeout(120_000);
+t.setTimeout(600_000);
 
 interface Scene extends FetchStack {
   readonly web: Mirror;

@@ -20,7 +20,7 @@ import {
 
 const MIB = 1024 * 1024;
 const SIZE = 6 * MIB;
-t.setTimeout(120_000);
+t.setTimeout(600_000);
 
 interface Scene extends FetchStack {
   readonly web: Mirror;

@@ -11,7 +11,7 @@ import { signedPlan, startFetchStack, temporaryDirectory } from '../fixtures/fet
 import { honest, NOBODY, ScriptedPeers, TORRENT } from '../fixtures/scripted-peers.ts';
 
 const MIB = 1024 * 1024;
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 /** A mirror and peers that have the same; `fetch` is for one of its files. */
 async function scene(t: Test, files: Readonly<Record<string, Buffer>>) {
@@ -38,7 +38,7 @@ t.test('a mirror of which nothing is known is tried out, and brings what slow pe
   peers.script = honest(data, { delayMs: 400 });
   t.match(await fetch('a.deb'), { source: 'mixed' });
   const bytes = await fromMirror();
-  t.ok(bytes > 8 * MIB, `${bytes} bytes came from the mirror`);
+  t.ok(bytes >= 4 * MIB, `${bytes} bytes came from the mirror`);
 });
 
 t.test('a mirror that gives each connection little helps peers that bring more than one of these', async (t) => {

@@ -23,7 +23,7 @@ import {
 } from '../fixtures/fetch-stack.ts';
 
 const MIB = 1024 * 1024;
-t.setTimeout(180_000);
+t.setTimeout(600_000);
 
 interface Scene extends FetchStack {
   readonly web: Mirror;

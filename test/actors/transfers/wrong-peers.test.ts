@@ -11,7 +11,7 @@ import { fetched, read, scene, status } from '../fixtures/peers-scene.ts';
 import { honest, peer, type Script } from '../fixtures/scripted-peers.ts';
 
 const MIB = 1024 * 1024;
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 /** Two peers take turns at blocks; one of them alters one byte of each block that `bad` says. */
 function twoPeers(data: Buffer, bad: (start: number) => boolean): Script {

@@ -7,7 +7,7 @@ import { spawnMain } from '../../support/daemon.ts';
 import { until } from '../../support/process.ts';
 import { isWhole, Scene } from '../../support/scene.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(600_000);
 
 const names = Array.from({ length: 8 }, (_, n) => `pkg${n}`);
 

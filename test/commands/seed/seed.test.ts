@@ -21,7 +21,7 @@ import { MAIN, spawnMain } from '../../support/daemon.ts';
 import { run, skipWithoutApt, until } from '../../support/process.ts';
 import { Scene, downloaded, hashesOf, isWhole } from '../../support/scene.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(600_000);
 
 const names = Array.from({ length: 12 }, (_, n) => `pkg${n}`);
 

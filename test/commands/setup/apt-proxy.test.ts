@@ -7,7 +7,7 @@ import t from 'tap';
 import { run, skipWithout } from '../../support/process.ts';
 import { Machine } from './machine.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(600_000);
 
 const OTHER = 'etc/apt/apt.conf.d/auto-apt-proxy.conf';
 const HELPER = '/usr/local/lib/debtorrent/proxy-detect';

@@ -6,7 +6,7 @@ import { sha256 } from '../../support/random.ts';
 import { Scene } from '../../support/scene.ts';
 import { Machine } from './machine.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(600_000);
 
 async function start(t: Test, listen?: string): Promise<{ scene: Scene; machine: Machine; settings: string[] }> {
   const scene = await Scene.start(t, {

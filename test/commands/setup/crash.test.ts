@@ -7,7 +7,7 @@ import { run } from '../../support/process.ts';
 import { Cut, cutAt } from './fixtures/kill-at.ts';
 import { Machine } from './machine.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(600_000);
 
 const KILL_AT = fileURLToPath(new URL('./fixtures/kill-at.js', import.meta.url));
 const LIST = 'etc/apt/sources.list';

@@ -6,7 +6,7 @@ import { MAIN } from '../../support/daemon.ts';
 import { run, skipWithout, type RunResult } from '../../support/process.ts';
 import { Machine } from './machine.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(600_000);
 
 const D = 'debtorrent://localhost:9988';
 const LIST = 'etc/apt/sources.list';

@@ -9,7 +9,7 @@ import { run, skipWithoutApt } from '../../support/process.ts';
 import { Scene } from '../../support/scene.ts';
 import { Machine } from './machine.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(600_000);
 
 const METHOD = 'usr/lib/apt/methods/debtorrent';
 const GONE = '/nowhere/DebTorrent of "somebody"';

@@ -7,7 +7,7 @@ import { run, skipWithout, skipWithoutApt } from '../../support/process.ts';
 import { Scene } from '../../support/scene.ts';
 import { Machine } from './machine.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(600_000);
 
 const D = 'debtorrent://localhost:9988';
 const SOURCES = 'etc/apt/sources.list.d/debian.sources';

@@ -7,7 +7,7 @@ import { RootedFiles } from '../../../src/commands/setup/rooted-files.ts';
 import { skipWithout } from '../../support/process.ts';
 import { Machine } from './machine.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(600_000);
 
 const D = 'debtorrent://localhost:9988';
 const HOST = 'deb.debian.org';

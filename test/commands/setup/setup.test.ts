@@ -17,7 +17,7 @@ import { MAIN } from '../../support/daemon.ts';
 import { run, skipWithout } from '../../support/process.ts';
 import { Machine } from './machine.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(600_000);
 
 const D = 'debtorrent://localhost:9988';
 const LIST = [

@@ -8,6 +8,7 @@ import axe from 'axe-core';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import t, { type Test } from 'tap';
 
+import { freeLowPort } from '../../../scripts/support/scope.ts';
 import { complaints, skipWithoutChromium, startBrowser } from '../../support/browser.ts';
 import { Daemon } from '../../support/daemon.ts';
 import { skipWithoutApt, until } from '../../support/process.ts';
@@ -15,7 +16,7 @@ import { openSocket, requestText } from '../../support/raw-http.ts';
 import { isWhole, Scene } from '../../support/scene.ts';
 import { MAX_VIEWERS } from '../../../src/gateway/status/viewers.ts';
 
-t.setTimeout(240_000);
+t.setTimeout(600_000);
 
 /** With SCREENSHOTS=DIRECTORY the pictures are kept. */
 const KEEP = process.env['SCREENSHOTS'];
@@ -53,6 +54,7 @@ async function barriers(page: Page): Promise<string[]> {
 
 async function look(browser: Browser, daemon: Daemon, options: BrowserContextOptions = LOOKS.light): Promise<Page> {
   const context = await browser.newContext(options);
+  context.setDefaultTimeout(120_000);
   const page = await context.newPage();
   await page.goto(daemon.url);
   return page;
@@ -81,7 +83,8 @@ t.test('the status page', { skip: skipWithoutChromium || skipWithoutApt }, async
         { name: 'libreoffice-core', size: 4 * MIB },
       ],
     },
-    daemon: { peers: {} },
+    // a port that nobody else is given while it is stopped
+    daemon: { peers: {}, listen: `127.0.0.1:${await freeLowPort()}` },
   });
   scene.later(() => browser.close());
   const { archive, mirror, daemon } = scene;

@@ -115,7 +115,7 @@ async function outstanding(server: Awaited<ReturnType<typeof holding>>, over: Pr
   void over.then(() => (done = true));
   for (let answered = 1; answered < FILES; answered++) {
     await until('the next request', () => server.seen() > answered || done);
-    if (answered === 1) await until('ten requests', () => server.seen() >= 11, 5000);
+    if (answered === 1) await until('ten requests', () => server.seen() >= 11);
     server.answer();
   }
   await over;

@@ -214,14 +214,13 @@ t.test('a million requests, choked', async (t) => {
 t.test('a million wants, haves and keep-alives', async (t) => {
   const files = Array.from({ length: 64 }, (_, file) => ({ file, sha256: 'ab'.repeat(32) as Sha256, size: 1 }));
   for (const one of [filesFrame({ type: 'want', files }), frame(4, u32(1)), Buffer.alloc(4), frame(88)]) {
-    const began = Date.now();
     const to = await victim(t);
     const peer = await introduced(t, to);
     const many = Buffer.concat(Array.from({ length: 10_000 }, () => one));
     for (let i = 0; i < 5 && !peer.isClosed(); i++) peer.socket.write(many);
     await turnedAway(t, to, peer, 'flood', /too many messages/);
-    const most = 9_000 + 2 * (Date.now() - began);
-    t.ok(peer.heard.told.length < most, `${peer.heard.told.length} were heard`);
+    // Some thousands at once, and more while time passes on a busy machine, of 50,000.
+    t.ok(peer.heard.told.length < 25_000, `${peer.heard.told.length} were heard`);
   }
 });
 
