@@ -33,8 +33,9 @@ function jsonLog(level: string): Log {
 
 /** Loaded only when wanted: a daemon that logs JSON starts without it. */
 async function prettyLog(level: string): Promise<Log> {
-  const { prettyFactory } = await import('pino-pretty');
-  const pretty = prettyFactory({
+  // its default export is all that there is of it in the bundled program
+  const { default: pinoPretty } = await import('pino-pretty');
+  const pretty = pinoPretty.prettyFactory({
     colorize: isatty(STDERR),
     translateTime: 'SYS:HH:MM:ss.l',
     singleLine: true,
