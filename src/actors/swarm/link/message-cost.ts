@@ -7,13 +7,20 @@ const BYTES_PER_MESSAGE = 256;
 /** What is common is found out anew, and whoever has to do with the link is told. */
 const TORRENTS = 16;
 
-/** What a message costs its sender beyond being one before it is read: it may be long. */
-export function lengthCost(payload: Uint8Array): number {
-  return Math.floor(payload.length / BYTES_PER_MESSAGE);
+/**
+ * What a `dt_files` message costs its sender beyond being one: it may be long, or list many files. Piece roots are one
+ * value, however many they are, and were asked for.
+ */
+export function messageCost(bytes: number, message: FilesMessage | undefined): number {
+  if (message === undefined) return lengthCost(bytes);
+  return Math.max(extraCost(message), lengthCost(bytes - (message.type === 'tree' ? message.roots.length : 0)));
 }
 
-/** What it costs by what it says, if that is more: it may list many files. */
-export function extraCost(message: FilesMessage): number {
+function lengthCost(bytes: number): number {
+  return Math.floor(bytes / BYTES_PER_MESSAGE);
+}
+
+function extraCost(message: FilesMessage): number {
   switch (message.type) {
     case 'torrents':
       return TORRENTS;

@@ -18,7 +18,7 @@ import { ExchangePace } from './exchange-pace.ts';
 import type { Introduction } from './handshake.ts';
 import type { LinkLimits } from './link-limits.ts';
 import type { AnswerTime, BlockRef, Link, LinkFault, LinkHandler } from './link.ts';
-import { extraCost, lengthCost } from './message-cost.ts';
+import { messageCost } from './message-cost.ts';
 import { Pulse } from './pulse.ts';
 
 export interface WireLinkDeps {
@@ -261,11 +261,8 @@ export class WireLink implements Link, ChannelUser {
   }
 
   #files(payload: Uint8Array): void {
-    const paid = lengthCost(payload);
-    if (!this.#channel.charge(paid)) return;
     const message = decodeFilesMessage(payload);
-    if (message === undefined) return;
-    if (!this.#channel.charge(Math.max(0, extraCost(message) - paid))) return;
+    if (!this.#channel.charge(messageCost(payload.length, message)) || message === undefined) return;
     if (message.type !== 'torrents') {
       const rest = this.#pulse.rest(message);
       return rest && this.#heard()?.message(rest);
