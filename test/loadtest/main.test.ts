@@ -95,7 +95,8 @@ for (const [signal, code] of [
     t.equal(await exited, code, output());
     if (signal === 'SIGINT') {
       t.match(output(), /mirror sent +[1-9]/, 'what was measured so far is told as it was');
-      t.match(output(), /copies of each package +1\.000/);
+      // Less than one where a busy machine had not brought all of a file yet.
+      t.match(output(), /copies of each package +(?:0\.\d{3}|1\.000)/);
     }
     await until('everything is gone', () => processesOf(tmp).length === 0 && readdirSync(tmp).length === 0);
   });
