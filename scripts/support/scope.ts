@@ -65,10 +65,18 @@ export async function freePort(wanted = 0): Promise<number> {
   return address.port;
 }
 
-/** The same below 32768, for servers that keep ports in 15 bits. */
+const LOW_PORTS = { first: 20_000, count: 12_000 };
+/** So many are this process's own before it comes to those of another one. */
+const OWN_LOW_PORTS = 30;
+let lowPorts = process.pid * OWN_LOW_PORTS;
+
+/**
+ * The same below 32768, which are none of those that the system gives out: for servers that keep ports in 15 bits, and
+ * for those that go down and come again, meanwhile nobody is given it. Each time another one.
+ */
 export async function freeLowPort(): Promise<number> {
   for (let attempt = 0; attempt < 50; attempt++) {
-    const port = await freePort(20_000 + Math.floor(Math.random() * 12_000)).catch(() => 0);
+    const port = await freePort(LOW_PORTS.first + (lowPorts++ % LOW_PORTS.count)).catch(() => 0);
     if (port > 0) return port;
   }
   throw new Error('no free port between 20000 and 32000');
