@@ -149,17 +149,22 @@ export function createTransfers(deps: TransfersDeps): Transfers {
     return check;
   }
 
-  /** The transfer of this content; one that has failed is waited for until its place is free for the next. */
-  async function alive(key: TransferKey): Promise<Transfer | undefined> {
+  /**
+   * The transfer of this content. One that has failed is waited for until its place is free for the next, and so is one
+   * without a hash that has ended: whoever asks now wants what the mirror has now.
+   */
+  async function alive(plan: FetchPlan): Promise<Transfer | undefined> {
+    const key = transferKey(plan);
     for (;;) {
       const running = byKey.get(key);
-      if (running?.fault === undefined || stopping) return running;
+      if (running === undefined || stopping) return running;
+      if (running.fault === undefined && (plan.sha256 !== undefined || !running.ended)) return running;
       await running.settled();
     }
   }
 
   async function findOrStart(plan: FetchPlan, from: number): Promise<WholeFile | Transfer> {
-    const running = await alive(transferKey(plan));
+    const running = await alive(plan);
     if (running !== undefined) {
       // Where this one asks is another place for it when the first ones fail.
       joined(running, plan).candidates.add([plan.url, ...plan.alternates]);

@@ -392,6 +392,17 @@ t.test('names are revalidated, and served stale when the mirror is down', async 
   await rejectsWith(t, fetched(s, plan), 'MIRROR_UNREACHABLE', /InRelease/);
 });
 
+t.test('who asks for a name right after somebody has got it is given what the mirror has then', async (t) => {
+  const s = await scene(t);
+  await s.publish('InRelease', Buffer.from('old'));
+  const plan = namedPlan(s.url('InRelease'));
+  const open = () => s.transfers.ref.within(30_000).ask('open', plan, 0);
+  t.match(await open(), { kind: 'file', size: 3 });
+  // It is not flushed yet.
+  s.web.rule('/InRelease', { status: 404 });
+  await rejectsWith(t, open(), 'NOT_FOUND');
+});
+
 t.test('fresh names need no mirror', async (t) => {
   const s = await scene(t);
   await s.publish('f', Buffer.from('x'));
