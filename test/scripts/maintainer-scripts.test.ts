@@ -64,7 +64,7 @@ t.test('without Node that is what is said', { skip }, async (t) => {
   });
 });
 
-const METHOD = 'deb debtorrent://localhost:9988/deb.debian.org/debian sid main\n';
+const METHOD = 'deb debtorrent://localhost:9988/ftp.uk.debian.org/debian sid main\n';
 /** `debtorrent setup --undo` where the journal knows nothing of the sources. */
 const SAYS_WHAT = 'echo "$@" >&2';
 
@@ -87,17 +87,18 @@ t.test('sources that somebody wrote go with the method, too', { skip: skip || sk
   t.match(await script(t, 'prerm', 'remove', { debtorrent: SAYS_WHAT }, { sources }), {
     code: 0,
     output: /^setup --undo\n(?:setup --undo\n)?debtorrent: sources that were not from setup [^\n]*\n$/,
-    sources: 'deb http://deb.debian.org/debian sid main\ndeb https://mirror.example.org/debian sid main\n# a comment\n',
+    sources:
+      'deb http://ftp.uk.debian.org/debian sid main\ndeb https://mirror.example.org/debian sid main\n# a comment\n',
   });
 });
 
 t.test('and those in lists of mirrors', { skip: skip || skipWithout('perl') }, async (t) => {
   const sources = 'deb mirror+file:/etc/apt/mirrors/m.list sid main\n';
   const list = '/etc/apt/mirrors/m.list';
-  const before = `mkdir -p /etc/apt/mirrors/more; echo debtorrent://localhost:9988/deb.debian.org/debian >${list}`;
+  const before = `mkdir -p /etc/apt/mirrors/more; echo debtorrent://localhost:9988/ftp.uk.debian.org/debian >${list}`;
   t.match(await script(t, 'prerm', 'remove', { debtorrent: SAYS_WHAT }, { sources, before, after: `cat ${list}` }), {
     code: 0,
-    output: /^setup --undo\ndebtorrent: sources that were not [^\n]*\nhttp:\/\/deb.debian.org\/debian\n$/,
+    output: /^setup --undo\ndebtorrent: sources that were not [^\n]*\nhttp:\/\/ftp.uk.debian.org\/debian\n$/,
     sources,
   });
 });
@@ -105,14 +106,14 @@ t.test('and those in lists of mirrors', { skip: skip || skipWithout('perl') }, a
 t.test('wherever these are, and only those that sources name', { skip: skip || skipWithout('perl') }, async (t) => {
   const sources =
     'deb [arch=amd64] mirror+file:///etc/apt/own/m.list sid main\n# deb mirror+file:/etc/apt/off.list sid main\n';
-  const line = 'debtorrent://localhost:9988/deb.debian.org/debian';
+  const line = 'debtorrent://localhost:9988/ftp.uk.debian.org/debian';
   const before = `mkdir /etc/apt/mirrors /etc/apt/own; cd /etc/apt; echo ${line} | tee own/m.list mirrors/m.list.bak >off.list`;
   const after = 'cat own/m.list mirrors/m.list.bak off.list';
   t.match(await script(t, 'prerm', 'remove', { debtorrent: SAYS_WHAT }, { sources, before, after }), {
     code: 0,
     output: `setup --undo
 debtorrent: sources that were not from setup named it: they name their mirrors now
-http://deb.debian.org/debian
+http://ftp.uk.debian.org/debian
 ${line}
 ${line}
 `,

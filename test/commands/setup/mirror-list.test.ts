@@ -26,10 +26,10 @@ const FILES = {
     'Components: main',
     '',
   ].join('\n'),
-  [LIST]: '# deb http://deb.debian.org/ is no source here\nhttps://deb.debian.org/debian\n',
+  [LIST]: '# deb http://ftp.uk.debian.org/ is no source here\nhttps://ftp.uk.debian.org/debian\n',
   [SECURITY]:
     'http://security.debian.org/debian-security/\tpriority:1 arch:amd64\r\nhttp://mirror.example.org/x\tpriority:2\n',
-  'etc/apt/preferences': 'Package: *\nPin: origin deb.debian.org\nPin-Priority: 900\n',
+  'etc/apt/preferences': 'Package: *\nPin: origin ftp.uk.debian.org\nPin-Priority: 900\n',
 };
 
 const UNDO = {
@@ -97,11 +97,11 @@ for (const [what, does] of Object.entries(OTHERS)) {
       t.match(done.output, /debian\.list: others than root can write there: it is left as it is/);
       t.match(done.output, /debian\.list: mirror\+file: is neither/);
       t.equal(machine.read(LIST), FILES[LIST]);
-      machine.write('etc/apt/sources.list', `deb ${D}/deb.debian.org/debian sid main\n`);
-      writeFileSync(machine.path(LIST), `${D}/deb.debian.org/debian\n`);
+      machine.write('etc/apt/sources.list', `deb ${D}/ftp.uk.debian.org/debian sid main\n`);
+      writeFileSync(machine.path(LIST), `${D}/ftp.uk.debian.org/debian\n`);
       for (const undo of Object.values(UNDO)) t.match(await undo(machine), { code: 0 });
-      t.equal(machine.read(LIST), `${D}/deb.debian.org/debian\n`);
-      t.equal(machine.read('etc/apt/sources.list'), 'deb http://deb.debian.org/debian sid main\n');
+      t.equal(machine.read(LIST), `${D}/ftp.uk.debian.org/debian\n`);
+      t.equal(machine.read('etc/apt/sources.list'), 'deb http://ftp.uk.debian.org/debian sid main\n');
     },
   );
 }

@@ -10,7 +10,7 @@ import { Machine } from './machine.ts';
 t.setTimeout(600_000);
 
 const D = 'debtorrent://localhost:9988';
-const HOST = 'deb.debian.org';
+const HOST = 'ftp.uk.debian.org';
 const PIN = (name: string) => `Package: *\nPin: origin ${name}\nPin-Priority: 90\n`;
 
 /** Whether setup would keep hands off a source of the host. */

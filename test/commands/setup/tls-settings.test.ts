@@ -8,7 +8,7 @@ t.setTimeout(120_000);
 
 const skip = skipWithout('apt-config');
 const CONF = 'etc/apt/apt.conf.d/50tls';
-const SOURCES = ['ftp.de.debian.org', 'ftp.us.debian.org', 'deb.debian.org'];
+const SOURCES = ['ftp.de.debian.org', 'ftp.us.debian.org', 'ftp.uk.debian.org'];
 
 t.test('what only APT has a certificate or key for is left to it', { skip }, async (t) => {
   const lines = [
@@ -30,7 +30,7 @@ t.test('what only APT has a certificate or key for is left to it', { skip }, asy
     await left(`Acquire::https {
       ftp.de.debian.org { CaInfo "/etc/private-ca.pem"; };
       ftp.us.debian.org { SslCert "/etc/me.pem"; SslKey "/etc/me.key"; };
-      deb.debian.org { Verify-Peer "true"; CaInfo "/etc/ssl/certs/ca-certificates.crt"; };
+      ftp.uk.debian.org { Verify-Peer "true"; CaInfo "/etc/ssl/certs/ca-certificates.crt"; };
       SECURITY.debian.org::Verify-Peer "false";
     };`),
     [
@@ -42,7 +42,7 @@ t.test('what only APT has a certificate or key for is left to it', { skip }, asy
   );
   t.same(
     await left(
-      'Acquire::https { CaInfo "/etc/ca.pem"; deb.debian.org::CaInfo "/etc/ssl/certs/ca-certificates.crt"; };',
+      'Acquire::https { CaInfo "/etc/ca.pem"; ftp.uk.debian.org::CaInfo "/etc/ssl/certs/ca-certificates.crt"; };',
     ),
     [2, 3, 5].map((line) => by(line, 'Acquire::https::CaInfo')),
     'of all, but for one',
