@@ -1,5 +1,8 @@
 /** A real browser: Debian's Chromium without a window, steered by playwright-core, with a profile of its own. */
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { chromium, type Browser, type Page } from 'playwright-core';
+import type { Test } from 'tap';
 import { programPath, skipWithout } from './process.ts';
 
 export const skipWithoutChromium = skipWithout('chromium');
@@ -18,6 +21,19 @@ const FLAGS = [
 /** The caller closes it. */
 export function startBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath: programPath('chromium') ?? '', args: FLAGS });
+}
+
+/** An empty page of a browser for what the server shows, at its address; both end with the test. */
+export async function pageOf(t: Test, server: Server): Promise<{ page: Page; address: string }> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const browser = await startBrowser();
+  t.teardown(async () => {
+    await browser.close();
+    server.closeAllConnections();
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  return { page: await browser.newPage(), address: `http://127.0.0.1:${port}/` };
 }
 
 /** What a page complains of: console messages that are errors or warnings, exceptions, requests that failed. */

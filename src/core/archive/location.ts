@@ -60,7 +60,7 @@ export function locate(url: MirrorUrl): Location {
 }
 
 /** Metadata, by whatever name. */
-export function isMetadata(url: MirrorUrl, { kind } = locate(url)): boolean {
+export function isMetadata(url: MirrorUrl, { kind }: Location): boolean {
   return kind !== 'other' || METADATA_NAME.test(url);
 }
 

@@ -1,6 +1,5 @@
 /** What strangers name things stays text: in the document, in what is sent live, and for the policy of the page. */
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 
 import t from 'tap';
 
@@ -8,7 +7,7 @@ import { History } from '../../../src/gateway/status/history.ts';
 import { readAssets } from '../../../src/gateway/status/page/assets.ts';
 import { html } from '../../../src/gateway/status/page/html.ts';
 import { page as render, picture, type PageFacts } from '../../../src/gateway/status/page/page.ts';
-import { complaints, skipWithoutChromium, startBrowser } from '../../support/browser.ts';
+import { complaints, pageOf, skipWithoutChromium } from '../../support/browser.ts';
 import { exampleReport } from './fixtures/example-report.ts';
 
 const HOSTILE = `</title></script><script>window.stolen = 1</script><img src=x onerror="window.stolen = 2">'"&lt;\u202e\0`;
@@ -40,16 +39,9 @@ t.test('hostile names in a browser', { skip: skipWithoutChromium }, async (t) =>
     res.writeHead(200, { 'Content-Type': 'text/html; charset=utf-8', 'Content-Security-Policy': assets.policy });
     res.end(render(facts, { here: HOSTILE, others: HOSTILE, unused: true }, assets));
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const browser = await startBrowser();
-  t.teardown(async () => {
-    await browser.close();
-    server.closeAllConnections();
-    server.close();
-  });
-  const page = await browser.newPage();
+  const { page, address } = await pageOf(t, server);
   const wrong = complaints(page);
-  await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+  await page.goto(address);
   const shown = page.getByText('window.stolen').first();
   await shown.waitFor();
   const places = await page.getByText('<script>window.stolen = 1</script>').count();

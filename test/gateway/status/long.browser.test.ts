@@ -1,13 +1,12 @@
 /** What is long without a place to break, and what goes on for long, stays readable: in rows, and read out. */
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 
 import t from 'tap';
 
 import { History } from '../../../src/gateway/status/history.ts';
 import { readAssets } from '../../../src/gateway/status/page/assets.ts';
 import { page as render } from '../../../src/gateway/status/page/page.ts';
-import { skipWithoutChromium, startBrowser } from '../../support/browser.ts';
+import { pageOf, skipWithoutChromium, startBrowser } from '../../support/browser.ts';
 import { until } from '../../support/process.ts';
 import { exampleReport } from './fixtures/example-report.ts';
 
@@ -47,21 +46,14 @@ t.test('that no daemon answers is read out once, not at every try', { skip: skip
     res.writeHead(200, { 'Content-Type': 'text/event-stream' });
     res.end('retry: 20\n\ndata: {}\n\n');
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const browser = await startBrowser();
-  t.teardown(async () => {
-    await browser.close();
-    server.closeAllConnections();
-    server.close();
-  });
-  const page = await browser.newPage();
+  const { page, address } = await pageOf(t, server);
   await page.addInitScript(`readOut = [];
     new MutationObserver((changes) => {
       for (const { target, addedNodes } of changes)
         if (target.parentElement?.closest('[role=status]')) for (const node of addedNodes) readOut.push(node.data);
     }).observe(document, { subtree: true, childList: true });
     addEventListener('DOMContentLoaded', () => (readOut.length = 0));`);
-  await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+  await page.goto(address);
   await until('it has tried again and again', () => tries > 5);
   const says = 'It does not answer. What follows is how it was.';
   t.equal(await page.getByRole('status').locator('bdi').textContent(), says);
