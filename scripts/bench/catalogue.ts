@@ -69,7 +69,11 @@ async function measure(scope: Scope, { directory, mirror, say }: BenchContext): 
       raw.ready.push(daemon.readyMs);
       await stopProcess(daemon.child);
     });
-    say(`  ${Object.entries(raw).map(([name, values]) => `${name} ${values.at(-1)?.toFixed(1)} ms`).join(', ')}`);
+    say(
+      `  ${Object.entries(raw)
+        .map(([name, values]) => `${name} ${values.at(-1)?.toFixed(1)} ms`)
+        .join(', ')}`,
+    );
   }
   const figure = (measure: string, values: number[], target?: Target): Figure =>
     compare(

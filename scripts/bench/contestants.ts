@@ -105,7 +105,8 @@ export async function daemonContestant(
 
 /** Waits until the catalogue has files of that many indexes. */
 export async function indexIsLoaded(daemon: Daemon, indexes: number): Promise<void> {
-  const loaded = async () => (await daemonStatus(daemon)).torrents.filter((torrent) => torrent.files > 0).length >= indexes;
+  const loaded = async () =>
+    (await daemonStatus(daemon)).torrents.filter((torrent) => torrent.files > 0).length >= indexes;
   await until(loaded, 60_000, `${indexes} indexes in the daemon`);
 }
 

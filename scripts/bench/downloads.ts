@@ -83,7 +83,13 @@ function figures(course: Course, raw: Record<string, number[]>): Figure[] {
   for (const proxy of ['debtorrent', 'apt-cacher-ng']) {
     for (const state of course.warm ? (['cold', 'warm'] as const) : (['cold'] as const)) {
       const target = proxy === 'debtorrent' ? course.targets[state] : undefined;
-      const of = { benchmark: course.name, measure: `${proxy} ${state}`, unit: 's', ours: `${proxy} ${state}`, peer: 'apt' };
+      const of = {
+        benchmark: course.name,
+        measure: `${proxy} ${state}`,
+        unit: 's',
+        ours: `${proxy} ${state}`,
+        peer: 'apt',
+      };
       rows.push(compare({ ...of, ...(target === undefined ? {} : { target }) }, raw));
     }
   }

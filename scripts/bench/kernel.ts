@@ -51,7 +51,14 @@ async function measureKernel(): Promise<Figure[]> {
       of('inThread', 'promise'),
     ),
     compare(
-      { benchmark, unit, measure: 'ask to a worker', ours: 'worker', peer: 'barePort', target: { maxValue: 60, maxRatio: 2 } },
+      {
+        benchmark,
+        unit,
+        measure: 'ask to a worker',
+        ours: 'worker',
+        peer: 'barePort',
+        target: { maxValue: 60, maxRatio: 2 },
+      },
       of('worker', 'barePort'),
     ),
     compare(
@@ -83,7 +90,8 @@ interface BareWorker {
 
 async function bareWorker(): Promise<BareWorker> {
   const { port1, port2 } = new MessageChannel();
-  const echo = 'const { workerData: port } = require("node:worker_threads"); port.on("message", (n) => port.postMessage(n));';
+  const echo =
+    'const { workerData: port } = require("node:worker_threads"); port.on("message", (n) => port.postMessage(n));';
   const worker = new Worker(echo, { eval: true, workerData: port2, transferList: [port2] });
   await once(worker, 'online');
   let answer: (n: unknown) => void = () => undefined;

@@ -16,7 +16,10 @@ const PIPES: SpawnOptions = { stdio: ['pipe', 'pipe', 'inherit'] };
 /** Undefined where it is not installed. */
 export async function libtorrentVersion(): Promise<string | undefined> {
   const answer = promisify(execFile)(PYTHON, ['-c', 'import libtorrent; print(libtorrent.__version__)']);
-  return answer.then(({ stdout }) => stdout.trim(), () => undefined);
+  return answer.then(
+    ({ stdout }) => stdout.trim(),
+    () => undefined,
+  );
 }
 
 export interface LibtorrentSeed {

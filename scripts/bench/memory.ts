@@ -33,7 +33,9 @@ async function measure(scope: Scope, { directory, mirror, say }: BenchContext): 
   const apt = await createAptRoot(scope, {
     directory: join(directory, 'memory-apt'),
     architecture: copy.architecture,
-    sources: copy.suites.map(({ archive, suite }) => `deb ${daemon.base}/127.0.0.1:${mirrorPort}/${archive} ${suite} main`),
+    sources: copy.suites.map(
+      ({ archive, suite }) => `deb ${daemon.base}/127.0.0.1:${mirrorPort}/${archive} ${suite} main`,
+    ),
   });
   await apt.update();
   await indexIsLoaded(daemon, copy.suites.length);

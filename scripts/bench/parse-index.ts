@@ -36,7 +36,14 @@ async function measure(scope: Scope, { directory, mirror, say }: BenchContext): 
   const path = join(copy.root, main.archive, main.index);
   const data = await readFile(path);
   const sha256 = createHash('sha256').update(data).digest('hex') as Sha256;
-  const file: IndexFile = { path, kind: 'packages', compression: 'xz', sha256, size: data.length, scratchDir: directory };
+  const file: IndexFile = {
+    path,
+    kind: 'packages',
+    compression: 'xz',
+    sha256,
+    size: data.length,
+    scratchDir: directory,
+  };
   const first: number[] = [];
   const later: number[] = [];
   const peer: number[] = [];
@@ -52,9 +59,17 @@ async function measure(scope: Scope, { directory, mirror, say }: BenchContext): 
     first.push(cold.ms);
     later.push(warm.ms);
     peer.push(ms);
-    say(`  first ${cold.ms.toFixed(0)} ms, later ${warm.ms.toFixed(0)} ms, TagFile ${ms.toFixed(0)} ms, ${count} files`);
+    say(
+      `  first ${cold.ms.toFixed(0)} ms, later ${warm.ms.toFixed(0)} ms, TagFile ${ms.toFixed(0)} ms, ${count} files`,
+    );
   }
-  const common = { benchmark: 'parse-index', unit: 'ms', ours: 'debtorrent', peer: 'xz | TagFile', target: { maxRatio: 1 } };
+  const common = {
+    benchmark: 'parse-index',
+    unit: 'ms',
+    ours: 'debtorrent',
+    peer: 'xz | TagFile',
+    target: { maxRatio: 1 },
+  };
   return [
     compare({ ...common, measure: 'first index of a thread' }, { debtorrent: first, 'xz | TagFile': peer }),
     compare({ ...common, measure: 'later index of a thread' }, { debtorrent: later, 'xz | TagFile': peer }),

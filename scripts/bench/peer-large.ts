@@ -67,7 +67,9 @@ async function measure(scope: Scope, { directory, say }: BenchContext): Promise<
       const before = [await processorSeconds(leech.pid), await processorSeconds(seeding.pid)] as const;
       const seconds = await timeToStore(leech, setting, join(directory, 'peer-large', name));
       const mirror = sentBytes(await sent.since()).packages / SIZE;
-      const cpu = [await processorSeconds(leech.pid), await processorSeconds(seeding.pid)].map((s, i) => s - (before[i] ?? 0));
+      const cpu = [await processorSeconds(leech.pid), await processorSeconds(seeding.pid)].map(
+        (s, i) => s - (before[i] ?? 0),
+      );
       const { totals } = await daemonStatus(leech);
       note('debtorrent', seconds);
       note('debtorrent mirror', mirror * 100);

@@ -75,8 +75,21 @@ async function measure(scope: Scope, { directory, mirror, say }: BenchContext): 
   }
   const of = { benchmark: 'peer-packages' };
   return [
-    compare({ ...of, measure: 'cold, from a peer', unit: 's', ours: 'from a peer', peer: 'warm cache', target: { maxRatio: 1.25 } }, raw),
-    compare({ ...of, measure: 'bytes of packages from the mirror', unit: 'MB', ours: 'mirror', target: { maxValue: 0 } }, raw),
+    compare(
+      {
+        ...of,
+        measure: 'cold, from a peer',
+        unit: 's',
+        ours: 'from a peer',
+        peer: 'warm cache',
+        target: { maxRatio: 1.25 },
+      },
+      raw,
+    ),
+    compare(
+      { ...of, measure: 'bytes of packages from the mirror', unit: 'MB', ours: 'mirror', target: { maxValue: 0 } },
+      raw,
+    ),
   ];
 }
 

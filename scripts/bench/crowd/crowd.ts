@@ -32,7 +32,10 @@ export const crowd: Benchmark = {
 async function unable(scope: Scope): Promise<string | undefined> {
   if (process.getuid?.() !== 0) return 'it needs root, for network namespaces';
   const works = run(scope, 'ip', ['netns', 'list']).then(() => run(scope, 'tc', ['-V']));
-  return works.then(() => undefined, () => 'it needs ip and tc (iproute2)');
+  return works.then(
+    () => undefined,
+    () => 'it needs ip and tc (iproute2)',
+  );
 }
 
 async function measure(scope: Scope, context: BenchContext): Promise<Figure[]> {
@@ -54,7 +57,14 @@ async function measure(scope: Scope, context: BenchContext): Promise<Figure[]> {
 
   const updated = join(directory, 'updated');
   await withScope(scope, async (life) => {
-    const options = { network, host, copy, directory: updated, logFile: join(directory, 'updated.log'), meeting } as const;
+    const options = {
+      network,
+      host,
+      copy,
+      directory: updated,
+      logFile: join(directory, 'updated.log'),
+      meeting,
+    } as const;
     const { daemon } = await startMachine(life, options);
     await stopProcess(daemon.child);
   });

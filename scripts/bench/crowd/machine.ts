@@ -54,7 +54,11 @@ export async function startMachine(scope: Scope, options: MachineOptions, like?:
     mirrors: [network.mirror.address],
     logFile: options.logFile,
     through: host.through,
-    peers: { listen: `[::]:${PEER_PORT}`, lan: options.meeting === 'lan', fixed: options.meeting === 'lan' ? [] : others },
+    peers: {
+      listen: `[::]:${PEER_PORT}`,
+      lan: options.meeting === 'lan',
+      fixed: options.meeting === 'lan' ? [] : others,
+    },
   });
   if (like === undefined) await apt.update();
   await indexIsLoaded(daemon, 1);

@@ -40,7 +40,21 @@ export async function createNetwork(scope: Scope, count: number): Promise<Networ
     return namespace;
   };
   const bridge = await add('bridge');
-  await ip('-n', bridge, 'link', 'add', 'br0', 'type', 'bridge', 'forward_delay', '0', 'stp_state', '0', 'mcast_snooping', '0');
+  await ip(
+    '-n',
+    bridge,
+    'link',
+    'add',
+    'br0',
+    'type',
+    'bridge',
+    'forward_delay',
+    '0',
+    'stp_state',
+    '0',
+    'mcast_snooping',
+    '0',
+  );
   await ip('-n', bridge, 'link', 'set', 'br0', 'up');
   const connect = async (name: string, number: number): Promise<Host> => {
     const namespace = await add(name);
@@ -77,7 +91,10 @@ async function shape(scope: Scope, namespace: string, device: string, rate: stri
 
 /** For cleaning up, when no scope takes anything new. */
 async function quietly(command: string, args: readonly string[]): Promise<string> {
-  return promisify(execFile)(command, [...args]).then(({ stdout }) => stdout, () => '');
+  return promisify(execFile)(command, [...args]).then(
+    ({ stdout }) => stdout,
+    () => '',
+  );
 }
 
 async function killAll(namespace: string): Promise<void> {

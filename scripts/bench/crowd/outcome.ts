@@ -32,10 +32,19 @@ export function scenarioFigures(name: ScenarioName, { sent, finished, failed }: 
   const last = finished.length > 0 ? [Math.max(...finished)] : [];
   const figures = [
     compare(
-      { ...of, measure: title('packages from the mirror'), unit: 'copies', ours: 'copies', target: { maxValue: scenario.copies } },
+      {
+        ...of,
+        measure: title('packages from the mirror'),
+        unit: 'copies',
+        ours: 'copies',
+        target: { maxValue: scenario.copies },
+      },
       { copies: [sent.packages / setting.copyBytes] },
     ),
-    compare({ ...of, measure: title('everything else from the mirror'), unit: 'MB', ours: 'MB' }, { MB: [sent.others / 1e6] }),
+    compare(
+      { ...of, measure: title('everything else from the mirror'), unit: 'MB', ours: 'MB' },
+      { MB: [sent.others / 1e6] },
+    ),
     compare(
       {
         ...of,
