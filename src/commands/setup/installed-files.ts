@@ -105,6 +105,12 @@ while IFS= read -r line; do
 done
 `;
 
+/** The daemon has waited and tried again by itself before it says that a mirror has failed. */
+const WITHOUT_DELAY = [
+  '// APT before 3.0.3 can wait for ever when a mirror fails while others are asked by the same method. Not without delays:',
+  'Acquire::Retries::Delay "false";',
+];
+
 /** What APT runs for `debtorrent:` sources. */
 export function methodFile(paths: AptPaths, { home, node }: Installation): InstalledFile {
   const text = `#!/bin/sh
@@ -117,11 +123,15 @@ ${WITHOUT_PROGRAM}`;
   return { path: methodPath(paths), role: 'method', bytes: Buffer.from(text), mode: EXECUTABLE };
 }
 
-/** @param socket the daemon's, where it is neither at the usual place nor on another machine. */
-export function methodConfiguration(paths: AptPaths, socket: string | undefined): InstalledFile {
+/**
+ * @param socket the daemon's, where it is neither at the usual place nor on another machine.
+ * @param retriesHang of the APT that reads this
+ */
+export function methodConfiguration(paths: AptPaths, socket: string | undefined, retriesHang: boolean): InstalledFile {
   const lines = [
     `// ${FOR_SOURCES}`,
     ...(socket === undefined ? [] : [`Acquire::debtorrent::Socket "${aptString(socket)}";`]),
+    ...(retriesHang ? WITHOUT_DELAY : []),
   ];
   return configuration(paths, lines);
 }

@@ -11,6 +11,7 @@ import type { Config } from '../../config/schema.ts';
 import { apply, removeLeftovers } from './apply.ts';
 import { helperNotes, proxyNotes } from './apt-proxy.ts';
 import { aptPaths, type AptPaths } from './apt-paths.ts';
+import { retriesCanHang } from './apt-version.ts';
 import { hostsWithCredentials } from './auth-hosts.ts';
 import {
   methodConfiguration,
@@ -210,7 +211,8 @@ function wanted(
       return pin && { pattern: pin.pattern, file: files.shown(pin.path) };
     },
   };
-  return { installs: [methodFile(paths, thisInstallation()), methodConfiguration(paths, socket)], rules, notes };
+  const configuration = methodConfiguration(paths, socket, retriesCanHang(files.root, env));
+  return { installs: [methodFile(paths, thisInstallation()), configuration], rules, notes };
 }
 
 /** What leads to a daemon that listens there. `localhost` is 127.0.0.1 for sure, and ::1 only where /etc/hosts says so. */
