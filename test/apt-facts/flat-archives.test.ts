@@ -87,3 +87,19 @@ t.test('Sources as apt-ftparchive makes them, without a Directory', { skip: ftpa
     );
   }
 });
+
+for (const date of ['Sat, 17 May 2025 10:46:54 +0200', '六, 17 5月 2025 08:46:54 UTC']) {
+  t.test(`a Date that APT only warns of, ${date}: packages are verified`, { skip: skipWithoutApt }, async (t) => {
+    const state = {
+      add: [{ name: 'foo' }],
+      mangleRelease: (text: string) => text.replace(/^Date: .*/m, `Date: ${date}`),
+    };
+    const scene = await Scene.start(t, { archive: { flat: true }, state });
+    const apt = scene.apt('prefix', { suite: './' });
+    const updated = await apt.update();
+    t.equal(updated.code, 0, updated.output);
+    t.same(downloaded(await apt.download('foo')), hashesOf(scene.archive, 'foo'));
+    const { path, sha256 } = scene.archive.file('foo');
+    await until('it is known by its hash', async () => (await scene.get(path)).headers['etag'] === `"${sha256}"`);
+  });
+}

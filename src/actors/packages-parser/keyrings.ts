@@ -1,7 +1,7 @@
 /**
  * The keyrings that signatures are checked against, as gpgv wants them. It reads at most 40, none of them armoured,
- * and gives up at one that it cannot read: so all that can be read are put together in one file, made anew when one
- * of them changes. Keys that only sqv may know are in a file of their own.
+ * gives up at one that it cannot read, and takes the first copy of a key: so all that can be read are put together in
+ * one file, each key once, made anew when one of them changes. Keys that only sqv may know are in a file of their own.
  */
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rm, stat } from 'node:fs/promises';
@@ -11,6 +11,7 @@ import { replaceFile } from '../replace-file.ts';
 import { isSources, keysInSources } from './inline-keys.ts';
 import { Turnstile } from './load-queue.ts';
 import type { LostKeyrings } from './lost-keyrings.ts';
+import { mergeKeys } from './merge-keys.ts';
 import { isKeybox, readKeys, sortKeys } from './openpgp-keys.ts';
 
 export interface Keyrings {
@@ -109,7 +110,7 @@ export class KeyringSource {
     this.#parts = parts;
     const target = join(dir, `${name}.gpg`);
     const more = { path: join(dir, `${name}-later.gpg`), keys: Buffer.concat(later) };
-    const keys = Buffer.concat(parts.map((part) => part.keys));
+    const keys = joined(parts);
     const hasMore = more.keys.length > 0;
     const written = (await this.#put(target, keys)) && (!hasMore || (await this.#put(more.path, more.keys)));
     this.#final = written && complete;
@@ -136,7 +137,7 @@ export class KeyringSource {
     const trial = `${target}.try`;
     const sound = async (parts: readonly Part[]): Promise<readonly Part[]> => {
       if (parts.length === 0) return parts;
-      const isWritten = await this.#put(trial, Buffer.concat(parts.map(({ keys }) => keys)));
+      const isWritten = await this.#put(trial, joined(parts));
       if (!isWritten || (await reads(trial))) return parts;
       if (parts.length > 1) {
         const half = parts.length >> 1;
@@ -151,7 +152,7 @@ export class KeyringSource {
     const now = await this.#now();
     if (now !== current) return now;
     this.#parts = parts;
-    await this.#put(target, Buffer.concat(this.#parts.map(({ keys }) => keys)));
+    await this.#put(target, joined(this.#parts));
     return current;
   }
 
@@ -173,6 +174,10 @@ export class KeyringSource {
       return false;
     }
   }
+}
+
+function joined(parts: readonly Part[]): Buffer {
+  return mergeKeys(parts.map(({ keys }) => keys));
 }
 
 /** Whoever clears the cache by hand may take the common files away, too. */

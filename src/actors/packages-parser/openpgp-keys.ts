@@ -1,10 +1,10 @@
 /** OpenPGP keyrings as files: taking off the armour and telling whether gpgv can read what is inside (RFC 9580). */
 
 const ARMOUR = '-----BEGIN PGP PUBLIC KEY BLOCK-----';
-const PUBLIC_KEY = 6;
-const PUBLIC_SUBKEY = 14;
+export const PUBLIC_KEY = 6;
+export const PUBLIC_SUBKEY = 14;
 /** User ids and attributes: what comes next is about the key again and not about a subkey. */
-const IDENTITY_TAGS: ReadonlySet<number> = new Set([13, 17]);
+export const IDENTITY_TAGS: ReadonlySet<number> = new Set([13, 17]);
 /** GnuPG 2.2 and before give up a whole keyring at the first key of a later version (RFC 9580 has 6, GnuPG 2.3 5). */
 const HIGHEST_VERSION = 4;
 /** What a keyring may hold: keys, signatures, trust, user ids and attributes, padding, marker, private notes. */
@@ -88,7 +88,7 @@ export function sortKeys(keys: Buffer): SortedKeys {
 }
 
 /** A packet's tag, body and end (RFC 9580, section 4.2); undefined for one that does not end within the bytes. */
-function readPacket(bytes: Buffer, at: number): { tag: number; body: number; end: number } | undefined {
+export function readPacket(bytes: Buffer, at: number): { tag: number; body: number; end: number } | undefined {
   const head = bytes[at] as number;
   const first = bytes[at + 1];
   if ((head & 0x80) === 0 || first === undefined) return undefined;

@@ -127,7 +127,7 @@ export class ReleaseIntake {
       return await this.#judge(signed, location, known);
     } catch (error) {
       const isOther = known !== undefined && known.state.verified !== signed.identity;
-      const diverges = isOther && mayBeTaken(signed, asDebtorrentError(error));
+      const diverges = isOther && mayBeTaken(signed);
       if (diverges) await this.#setDiverged(known.state.key, true);
       return this.#rejected(input.url, error, diverges);
     }
@@ -246,20 +246,19 @@ function requireProgress(next: CheckedRelease, { state, trust }: Known, now: Pre
 }
 
 /**
- * Whether some client may go by a Release that is rejected here: it may trust other keys, ignore dates, be new to the
- * archive, or read more than we do. Its indexes and packages have other content under the same names then, so those
+ * Whether some client may go by a Release that is rejected here: it may trust other keys, or whatever comes without any
+ * ([trusted=yes]), ignore dates, be new to the archive, or read more than we do. Its indexes and packages have other content under the same names then, so those
  * are no longer checked by what was adopted before, or they would be refused until the next Release.
  *
- * Whoever serves the archive, or sits on the way to it, can bring this about: by a key of his own, by no signature, by
- * an old Release. He gains that plain names go through as they come from him, no longer from peers or other mirrors;
+ * Whoever serves the archive, or sits on the way to it, can bring this about: by a key of his own, by no signature or a
+ * wrong one, by an old Release. He gains that plain names go through as they come from him, no longer from peers or other mirrors;
  * APT checks each of them by the Release that it trusts, so he can make downloads fail, as he can without a daemon, but
  * slip nothing in. What is adopted stays: it bars older Releases, vouches for names that are hashes and for what peers
- * get, and answers again with the next right Release, by content, whatever came under the names meanwhile. A signature
- * that does not fit, and what is no signed message at all (a captive portal's page), no client takes: for these he
- * gets nothing.
+ * get, and answers again with the next right Release, by content, whatever came under the names meanwhile. An
+ * InRelease that is no signed message at all (a captive portal's page) no client takes: for that he gets nothing.
  */
-function mayBeTaken(signed: ReadRelease, { code }: DebtorrentError): boolean {
-  return code !== 'SIGNATURE_BAD' && (signed.signature !== undefined || isOneMessage(signed.payload));
+function mayBeTaken({ payload, signature }: ReadRelease): boolean {
+  return signature !== undefined || isOneMessage(payload);
 }
 
 function malformed(message: string): DebtorrentError {

@@ -23,7 +23,7 @@ export interface Release {
   readonly suite: string;
   readonly codename: string;
   readonly version: string;
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch; 0 where it has none that can be read. */
   readonly date: number;
   readonly validUntil?: number;
   readonly components: readonly string[];
@@ -45,18 +45,22 @@ export const MAX_INDEX_BYTES = 4 * 1024 ** 3;
 const MAX_WORDS = 1000;
 const MAX_VALUE = 1000;
 
+/** What APT takes at the end of a date, */
+const UTC = /(?:UTC|GMT|Z|[+-]0000)$/;
+/** and what some archives have there: APT takes these for archives without a Date. */
+const ANY_ZONE = /(?:UTC|GMT|Z|:\d\d ?[+-]\d{4})$/;
+
 const HASH_FIELDS = { md5: ['md5sum', 32], sha1: ['sha1', 40], sha512: ['sha512', 128] } as const;
 
 /** Throws RELEASE_MALFORMED. */
 export function parseRelease(text: string): Release {
   if (text.length > MAX_RELEASE_BYTES) throw malformed('it is too large');
   const fields = parseFields(text, malformed);
-  // APT takes small archives without a Date as well: nothing is older than them
-  const date = parseDate(fields.get('date') ?? 'Thu, 01 Jan 1970 00:00:00 UTC');
-  if (date === undefined) throw malformed('Date cannot be read');
-  const until = fields.get('valid-until');
-  const validUntil = until === undefined ? undefined : parseDate(until);
-  if (until !== undefined && validUntil === undefined) throw malformed('Valid-Until cannot be read');
+  // APT only warns of small archives without a Date, or with one that nobody can read: nothing is older than them
+  const date = parseDate(fields.get('date') ?? '', ANY_ZONE) ?? 0;
+  const until = fields.get('valid-until') ?? '';
+  const validUntil = parseDate(until, UTC);
+  if (until !== '' && validUntil === undefined) throw malformed('Valid-Until cannot be read');
   const { files, skipped } = parseFiles(fields);
   return {
     origin: line(fields, 'origin'),
@@ -112,9 +116,9 @@ function words(fields: ReadonlyMap<string, string>, name: string): string[] {
   return found;
 }
 
-/** RFC 5322 dates as APT takes them: `Sat, 17 May 2025 08:46:54 UTC`; the zone has to be UTC. */
-function parseDate(value: string | undefined): number | undefined {
-  if (value === undefined || !/(?:UTC|GMT|Z|[+-]0000)$/.test(value) || value.length > 64) return undefined;
+/** RFC 5322 dates: `Sat, 17 May 2025 08:46:54 UTC`. */
+function parseDate(value: string, zone: RegExp): number | undefined {
+  if (!zone.test(value) || value.length > 64) return undefined;
   const time = Date.parse(value);
   return Number.isFinite(time) && time >= 0 ? time : undefined;
 }

@@ -58,13 +58,26 @@ t.test('what is ambiguous or absurd is refused', async (t) => {
     'a line that is no field': `${HEAD}what\n`,
     'a continued line at the start': ` x\n${HEAD}`,
     'NUL bytes': `${HEAD}X: \0\n`,
-    'a date that is none': 'Date: yesterday\n',
-    'a date in another zone': 'Date: Sat, 17 May 2025 08:46:54 CET\n',
     'a Valid-Until that is none': 'Date: Sat, 17 May 2025 08:46:54 UTC\nValid-Until: never\n',
+    'a Valid-Until in another zone':
+      'Date: Sat, 17 May 2025 08:46:54 UTC\nValid-Until: Sat, 24 May 2025 08:46:54 +0200\n',
     'a page': '<html></html>',
   })) {
     t.throws(() => parseRelease(text), { code: 'RELEASE_MALFORMED' }, what);
   }
+});
+
+t.test('dates as archives have them', async (t) => {
+  const date = (value: string): number => parseRelease(`Date: ${value}\n${files(`${SHA} 1 ok`)}`).date;
+  const then = Date.UTC(2025, 4, 17, 8, 46, 54);
+  for (const end of ['UTC', 'GMT', 'Z', '+0000', '-0000']) t.equal(date(`Sat, 17 May 2025 08:46:54 ${end}`), then, end);
+  t.equal(date('Sat, 17 May 2025 10:46:54 +0200'), then);
+  t.equal(date('Sat, 17 May 2025 00:46:54 -0800'), then);
+  t.equal(date('2025-05-17 08:46:54 UTC'), then);
+  for (const none of ['', 'yesterday', 'Sat, 17 May 2025 08:46:54 CET', '六, 17 5月 2025 08:46:54 UTC', '05-17-2025']) {
+    t.equal(date(none), 0, `'${none}' counts as none`);
+  }
+  t.equal(parseRelease(HEAD.replace(/Valid-Until: .*/, 'Valid-Until:')).validUntil, undefined);
 });
 
 t.test('time', async (t) => {
