@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, readdir, rename, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rename, rm, stat, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 import t, { type Test } from 'tap';
@@ -664,6 +664,18 @@ t.test('a file that is written to while it is checked is not verified by that', 
   await writeFile(path, content('b'));
   if (found !== undefined) ref.tell('right', found);
   t.match(await ref.ask('find', hash), { verified: false });
+});
+
+t.test('a file that cannot be looked at when its check is over ends nothing', async (t) => {
+  const { ref } = await open(t, await temporaryDirectory(t));
+  const [hash, other] = [await put(ref, content('a')), await put(ref, content('b'))];
+  const found = await ref.ask('find', hash);
+  if (found === undefined) throw new Error('it is not there');
+  // ELOOP, as a disk with faults says EIO
+  await rm(found.path);
+  await symlink(found.path, found.path);
+  ref.tell('right', found);
+  t.match(await ref.ask('find', other), { verified: true }, 'the store goes on');
 });
 
 /** What the store does once a minute is done when `passMinute` is called. */
