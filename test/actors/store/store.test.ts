@@ -24,8 +24,13 @@ interface Opened {
   stop(): Promise<void>;
 }
 
-async function open(t: Test, root: string, limitBytes = 0, clock: DatedClock = systemClock): Promise<Opened> {
-  const log = new Recorder();
+async function open(
+  t: Test,
+  root: string,
+  limitBytes = 0,
+  clock: DatedClock = systemClock,
+  log = new Recorder(),
+): Promise<Opened> {
   const store = await openStore({ root, limitBytes, clock, log });
   const actor = spawn<StoreProtocol>({ name: 'store', behaviour: store.behaviour, log, stop: () => store.stop() });
   const alive = setInterval(() => undefined, 1000);
@@ -187,6 +192,27 @@ t.test('foreign, misplaced and damaged things in the directory are no obstacle a
   t.match(await second.ref.ask('find', hash), { verified: false, size: 1000 });
   t.strictSame(await readdir(join(root, 'partial')), []);
   t.strictSame(await readdir(join(root, 'names')), []);
+});
+
+t.test('that nobody knows any more what was checked is said once, with what follows from it', async (t) => {
+  const root = await temporaryDirectory(t);
+  const { verified } = layoutOf(root);
+  const said = 'which cached files were checked cannot be read: each is hashed again when it is used';
+  for (const [is, warnings] of [
+    ['not there', 0],
+    ['{"broken', 1],
+    ['', 1],
+    ['[]', 1],
+    ['{}', 0],
+  ] as const) {
+    if (warnings === 1 || is === '{}') await writeFile(verified, is);
+    const log = new Recorder();
+    const { ref, stop } = await open(t, root, 0, systemClock, log);
+    await settled(ref, 0);
+    await stop();
+    t.equal(log.of(said).length, warnings, is);
+    if (warnings === 1) t.match(log.of(said), [{ level: 'warn', fields: { path: verified, reason: String } }]);
+  }
 });
 
 t.test('a parked file is resumed with its ranges, now and after a kill', async (t) => {
