@@ -80,7 +80,7 @@ async function run(config: Config, ownLog: Logger, signalled: NextSignal): Promi
   const log = discreet(noting(ownLog, recentErrors));
   const introduced = introduction(version);
   const rules = compileHostRules(config.allowMirror);
-  checkSettings(config, log);
+  checkSettings(config, log, process.env);
   const supervisor = createSupervisor({ log });
   const switchboard = new Switchboard([['fetch', 'swarm']]);
   const transfers = supervisor.ref<TransfersProtocol>('fetch', 'transfers');

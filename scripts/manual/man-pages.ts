@@ -70,7 +70,7 @@ debtorrent.toml \\- configuration of debtorrent
 .SH SYNOPSIS
 /etc/debtorrent/debtorrent.toml
 .SH DESCRIPTION
-${paragraph('The file is TOML. Flags on the command line and environment variables have the same names as its keys and beat it: cache-dir is --cache-dir and DEBTORRENT_CACHE_DIR. A key that is unknown and a value that is wrong are errors. Sizes and rates are bytes with K, M, G or T (powers of 1024). Relative paths start at the directory of the file.')}
+${paragraph('The file is TOML. Flags on the command line and environment variables have the same names as its keys and beat it: cache-dir is --cache-dir and DEBTORRENT_CACHE_DIR. A key that is unknown and a value that is wrong are errors; the log warns of variables of such a name that are no settings. Sizes and rates are bytes with K, M, G or T (powers of 1024). Relative paths start at the directory of the file.')}
 ${settingGroups()
   .map(
     ({ title, settings }) => `.SH ${title.toUpperCase()}

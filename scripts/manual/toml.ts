@@ -25,7 +25,8 @@ Made from the table in \`src/config/schema.ts\` (\`npm run manual\`); a test hol
 
 Each setting is a flag, a key of the TOML file and an environment variable. Flags beat environment, environment beats
 file. The file is \`/etc/debtorrent/debtorrent.toml\` unless \`--config FILE\` or \`DEBTORRENT_CONFIG\` names another. A wrong
-value is one line that names key and value, and exit code 2.
+value is one line that names key and value, and exit code 2; a variable \`DEBTORRENT_...\` that is no setting has no effect,
+which the log says at the start.
 
 Sizes and rates are bytes with K, M, G or T (powers of 1024). Lists are repeated flags, TOML arrays, or words in the
 environment, divided by commas or spaces. Paths are relative to the working directory, in the file to the file's.

@@ -2,6 +2,8 @@
  * The one table of errors. Each code is stable: it is what `X-Debtorrent-Error` carries, what logs say and what
  * docs/ERRORS.md explains; a test ties the three together.
  */
+import { constants } from 'node:os';
+
 interface ErrorInfo {
   /** HTTP status that the gateway answers with (RFC 9110). */
   readonly status: number;
@@ -110,9 +112,23 @@ export class DebtorrentError extends Error {
  */
 export function storeError(error: unknown, before = ''): DebtorrentError {
   if (error instanceof DebtorrentError) return error;
-  const { code, message } = error as NodeJS.ErrnoException;
-  const full = code === 'ENOSPC' || code === 'EDQUOT';
-  return new DebtorrentError(full ? 'STORE_FULL' : 'STORE_IO', before + message, { cause: error });
+  const { errno = 0, message } = error as NodeJS.ErrnoException;
+  const said = UNNAMED.get(-errno);
+  const readable = said === undefined ? message : message.replace(NO_NAME, said);
+  return new DebtorrentError(isNoRoom(error) ? 'STORE_FULL' : 'STORE_IO', before + readable, { cause: error });
+}
+
+/** Node knows these by their number alone: code and message are `Unknown system error -122`. */
+const UNNAMED: ReadonlyMap<number, string> = new Map([
+  [constants.errno.EDQUOT, 'EDQUOT: disk quota exceeded'],
+  [constants.errno.ESTALE, 'ESTALE: stale file handle'],
+]);
+const NO_NAME = /^(?:Unknown system error -\d+(?:: )?)+/;
+
+/** Whether a file could not be written because the disk is full, or the user's share of it. */
+export function isNoRoom(error: unknown): boolean {
+  const { code, errno } = error as NodeJS.ErrnoException;
+  return code === 'ENOSPC' || errno === -constants.errno.EDQUOT;
 }
 
 /** What kept a program from listening; `where` is what it cannot do, such as `cannot listen on [::1]:9988`. */

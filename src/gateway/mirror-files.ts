@@ -1,7 +1,4 @@
 /** Answers requests for files of mirrors: from memory, from the store, from a transfer, or past a store that is full. */
-import { readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-
 import type { DatedClock } from '../core/clock.ts';
 import { asDebtorrentError, DebtorrentError } from '../core/errors.ts';
 import { checkHost } from '../actors/http-backup/dns-guard.ts';
@@ -14,7 +11,7 @@ import type { Logger } from '../core/logging.ts';
 import { Spoilt } from '../core/spoilt.ts';
 import type { ActorRef } from '../kernel/protocol.ts';
 import type { PackagesParserProtocol } from '../actors/packages-parser/packages-parser.ts';
-import type { ArrivingFile, TransfersProtocol, WholeFile } from '../actors/transfers/protocol.ts';
+import type { ArrivingFile, FileHead, TransfersProtocol, WholeFile } from '../actors/transfers/protocol.ts';
 import type { ClientExchange } from './exchange.ts';
 import { FetchedAhead } from './fetched-ahead.ts';
 import { IndexUses } from './index-uses.ts';
@@ -24,6 +21,7 @@ import { planFor, type Planned, type PlannerDeps } from './planner.ts';
 import { RecentFiles } from './recent-files.ts';
 import { ReleaseWatch } from './release-watch.ts';
 import { OPEN_MS, requireCached, serveHead } from './serve-head.ts';
+import { readLater, readNow } from './small-file.ts';
 import {
   openWhole,
   sendArriving,
@@ -147,10 +145,18 @@ export class MirrorFiles {
       if (!STORE_FAULTS.has(code) || client.gone) throw error;
       const { plan, location } = planned;
       this.#deps.log.warn({ url: plan.url, code, reason: message }, 'passing by the store');
+      this.#unreadable(client.promised?.file);
       const release = location.kind === 'release' ? this.#releases.passing(location) : undefined;
       const sha256 = await this.#passByStore(client, plan, release?.begun);
       release?.ended(sha256);
     }
+  }
+
+  /** What has been promised of the cache could not be read: whoever asks next is given it only when all of it was. */
+  #unreadable(file: FileHead | undefined): void {
+    if (file?.sha256 === undefined) return;
+    this.#recent.forget(file.sha256);
+    this.#deps.transfers.tell('suspect', file.sha256);
   }
 
   async #passByStore(client: ClientExchange, plan: FetchPlan, begun?: () => void): Promise<Sha256 | undefined> {
@@ -279,22 +285,4 @@ export class MirrorFiles {
 function expectedBy(client: ClientExchange): Sha256 | undefined {
   const value = client.header(EXPECTED);
   return value === undefined ? undefined : parseSha256(value);
-}
-
-/** What was written a moment ago is in the page cache: reading it here is quicker than asking a thread to. */
-function readNow({ path, finalPath, size }: WholeFile): Buffer | undefined {
-  for (const each of new Set([path, finalPath])) {
-    try {
-      const bytes = readFileSync(each);
-      if (bytes.length === size) return bytes;
-    } catch {
-      // It may have moved to the other path.
-    }
-  }
-  return undefined;
-}
-
-async function readLater(path: string, size: number): Promise<Buffer | undefined> {
-  const bytes = await readFile(path).catch(() => undefined);
-  return bytes?.length === size ? bytes : undefined;
 }

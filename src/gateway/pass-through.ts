@@ -194,7 +194,12 @@ class ClientWriter implements BodyWriter {
     if (end > chunk.length) return;
     const same = this.#again.digest('hex') === sentSha256;
     this.#again = undefined;
-    if (!same) this.error = new DebtorrentError('HASH_MISMATCH', 'the file changed on its way past the store');
+    if (sentSha256 === undefined) {
+      this.error = new DebtorrentError(
+        'STORE_IO',
+        'what was sent of the file cannot be read any more to go on from it',
+      );
+    } else if (!same) this.error = new DebtorrentError('HASH_MISMATCH', 'the file changed on its way past the store');
   }
 
   #flush(keep: number): void {

@@ -5,6 +5,7 @@
 import { closeSync, fstat, fstatSync, open, openSync, read, readSync, type Stats } from 'node:fs';
 import { promisify } from 'node:util';
 
+import { storeError } from '../core/errors.ts';
 import { InPlace } from '../core/in-place.ts';
 
 /** For 256 KiB at most. */
@@ -36,23 +37,36 @@ export class ReadableFile {
       if (inPlace) disk.took(began, performance.now());
       return new ReadableFile(fd, stats);
     } catch {
-      if (fd !== undefined) closeSync(fd);
+      if (fd !== undefined) closeQuietly(fd);
       return undefined;
     }
   }
 
-  /** How many bytes could be read: 0 at the end of the file. */
+  /** How many bytes could be read: 0 at the end of the file. Rejects with STORE_IO when the disk cannot read them. */
   async read(buffer: Buffer, length: number, position: number): Promise<number> {
     const began = performance.now();
-    if (disk.allows(began)) {
-      const bytesRead = readSync(this.#fd, buffer, 0, length, position);
-      disk.took(began, performance.now());
-      return bytesRead;
+    try {
+      if (disk.allows(began)) {
+        const bytesRead = readSync(this.#fd, buffer, 0, length, position);
+        disk.took(began, performance.now());
+        return bytesRead;
+      }
+      return (await later.read(this.#fd, buffer, 0, length, position)).bytesRead;
+    } catch (error) {
+      throw storeError(error);
     }
-    return (await later.read(this.#fd, buffer, 0, length, position)).bytesRead;
   }
 
   close(): void {
-    closeSync(this.#fd);
+    closeQuietly(this.#fd);
+  }
+}
+
+/** What has been read was right; file systems of FUSE and of the network may say no more than that they are gone. */
+function closeQuietly(fd: number): void {
+  try {
+    closeSync(fd);
+  } catch {
+    // the descriptor is free all the same
   }
 }

@@ -27,6 +27,10 @@ export class RecentFiles {
     return undefined;
   }
 
+  forget(sha256: Sha256): void {
+    this.#files.delete(sha256);
+  }
+
   /** @param identity of the file that the store has just said to be right, as ReadableFile has it. */
   sent(file: WholeFile, identity: string, now: number): void {
     this.#files.set(file.sha256, { file: { ...file, source: 'cache' }, identity, until: now + KNOWN_MS });

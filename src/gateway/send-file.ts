@@ -163,9 +163,20 @@ export async function sendWhole(
     const sent = await sendRange(client, readable, extent.start, extent.end ?? file.size);
     if (sent) client.end();
     else client.cutShort();
+  } catch (error) {
+    await noteSent(client, readable, error);
+    throw error;
   } finally {
     readable.close();
   }
+}
+
+/** What goes on past the store has to begin with the bytes that were sent. */
+async function noteSent(client: ClientExchange, readable: ReadableFile | undefined, error: unknown): Promise<void> {
+  const { promised, bytes } = client;
+  if (readable === undefined || promised === undefined || !STORE_FAULTS.has(asDebtorrentError(error).code)) return;
+  const sent = hashRange(readable, promised.start, promised.start + bytes);
+  client.sentSha256 = await sent.catch(() => undefined);
 }
 
 /**
@@ -243,10 +254,7 @@ export async function sendArriving(
     client.end();
     return 'sent';
   } catch (error) {
-    const { promised, bytes } = client;
-    if (readable !== undefined && promised !== undefined && STORE_FAULTS.has(asDebtorrentError(error).code)) {
-      client.sentSha256 = await hashRange(readable, promised.start, promised.start + bytes);
-    }
+    await noteSent(client, readable, error);
     throw error;
   } finally {
     clearTimeout(flush);

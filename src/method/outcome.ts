@@ -1,5 +1,5 @@
 /** What may become of a file that APT asked for. */
-import { DebtorrentError, ERRORS, type ErrorCode } from '../core/errors.ts';
+import { DebtorrentError, ERRORS, isNoRoom, storeError, type ErrorCode } from '../core/errors.ts';
 import type { HashName } from '../core/method/expected.ts';
 
 export type Outcome =
@@ -56,6 +56,5 @@ export function failure(message: string, reason: string, transient = false): Fai
 /** What was thrown while a file was written: a full disk, a target that is no file. */
 export function failureOfError(error: unknown): Failure {
   if (error instanceof DebtorrentError) return failure(error.message, error.code);
-  const { code, message } = error as NodeJS.ErrnoException;
-  return failure(message, code === 'ENOSPC' || code === 'EDQUOT' ? 'DiskFull' : 'LocalError');
+  return failure(storeError(error).message, isNoRoom(error) ? 'DiskFull' : 'LocalError');
 }

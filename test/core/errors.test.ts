@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import t from 'tap';
 import { asDebtorrentError, DebtorrentError, ERRORS, storeError } from '../../src/core/errors.ts';
+import { failureOfError } from '../../src/method/outcome.ts';
 
 t.test('docs/ERRORS.md has each error, as it is', async (t) => {
   const text = readFileSync(new URL('../../../docs/ERRORS.md', import.meta.url), 'utf8');
@@ -36,6 +38,22 @@ t.test('whatever is thrown becomes an error with a code', async (t) => {
 t.test('a full disk and a used-up quota are no room, all else is a fault of the store', async (t) => {
   const failed = (code: string) => storeError(Object.assign(new Error(`${code}: it failed`), { code }), 'write: ');
   t.match(failed('ENOSPC'), { code: 'STORE_FULL', message: 'write: ENOSPC: it failed' });
-  t.match(failed('EDQUOT'), { code: 'STORE_FULL' });
   t.match(failed('EACCES'), { code: 'STORE_IO' });
+
+  t.test('errors of the system that Node has no name for are known all the same', async (t) => {
+    // what a call throws in Node 20, whatever the number is here
+    const thrown = (errno: number) => {
+      const name = `Unknown system error -${errno}`;
+      const error = new Error(`${name}: ${name}, open '/cache/x'`);
+      return Object.assign(error, { errno: -errno, code: name, syscall: 'open' });
+    };
+    const { EDQUOT, ESTALE } = constants.errno;
+    t.match(storeError(thrown(EDQUOT)), {
+      code: 'STORE_FULL',
+      message: "EDQUOT: disk quota exceeded, open '/cache/x'",
+    });
+    t.match(storeError(thrown(ESTALE)), { code: 'STORE_IO', message: "ESTALE: stale file handle, open '/cache/x'" });
+    t.match(failureOfError(thrown(EDQUOT)), { reason: 'DiskFull', message: /^EDQUOT: disk quota exceeded/ });
+    t.match(failureOfError(thrown(ESTALE)), { reason: 'LocalError' });
+  });
 });

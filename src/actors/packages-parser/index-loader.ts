@@ -1,7 +1,7 @@
 /** Turns one file of an index into a segment. Nothing of the index stays in memory but the segment itself. */
 import { createHash } from 'node:crypto';
 import { open, type FileHandle } from 'node:fs/promises';
-import { DebtorrentError } from '../../core/errors.ts';
+import { DebtorrentError, storeError } from '../../core/errors.ts';
 import type { Sha256 } from '../../core/ids.ts';
 import type { Compression } from '../../core/archive/index-name.ts';
 import { SegmentBuilder } from '../../core/archive/segment-builder.ts';
@@ -42,13 +42,11 @@ const HASH_CHUNK = 256 * 1024;
  * DECOMPRESSOR_MISSING, STORE_IO, CANCELLED.
  */
 export async function loadIndex(file: IndexFile, signal: AbortSignal): Promise<LoadedIndex> {
-  const handle = await open(file.path, 'r').catch((error: Error) => {
-    throw new DebtorrentError('STORE_IO', `the index cannot be read: ${error.message}`);
-  });
+  const handle = await open(file.path, 'r').catch(unreadable);
   const stop = new AbortController();
   const both = AbortSignal.any([signal, stop.signal]);
   try {
-    const { size } = await handle.stat();
+    const { size } = await handle.stat().catch(unreadable);
     if (size !== file.size) throw notListed(`it has ${size} bytes instead of ${file.size}`);
     const work = [scan(handle, file, both), checkHash(handle, file, both)] as const;
     try {
@@ -90,12 +88,16 @@ async function checkHash(handle: FileHandle, file: IndexFile, signal: AbortSigna
   const buffer = Buffer.allocUnsafeSlow(HASH_CHUNK);
   for (let at = 0; at < file.size;) {
     if (signal.aborted) throw new DebtorrentError('CANCELLED', 'loading of the index was cancelled');
-    const { bytesRead } = await handle.read(buffer, 0, buffer.length, at);
+    const { bytesRead } = await handle.read(buffer, 0, buffer.length, at).catch(unreadable);
     if (bytesRead === 0) break;
     hash.update(buffer.subarray(0, bytesRead));
     at += bytesRead;
   }
   if (hash.digest('hex') !== file.sha256) throw notListed('its SHA-256 is another');
+}
+
+function unreadable(error: unknown): never {
+  throw storeError(error, 'the index cannot be read: ');
 }
 
 function notListed(why: string, code: 'HASH_MISMATCH' | 'INDEX_MALFORMED' = 'HASH_MISMATCH'): DebtorrentError {

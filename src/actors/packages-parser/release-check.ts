@@ -1,8 +1,8 @@
 /** From the bytes of a Release to what may be believed of it: read, verified, parsed, not expired. */
 import { createHash } from 'node:crypto';
-import { open } from 'node:fs/promises';
+import { open, type FileHandle } from 'node:fs/promises';
 import type { DatedClock } from '../../core/clock.ts';
-import { DebtorrentError } from '../../core/errors.ts';
+import { DebtorrentError, storeError } from '../../core/errors.ts';
 import type { Sha256 } from '../../core/ids.ts';
 import { isExpired, isFromFuture, MAX_RELEASE_BYTES, parseRelease, type Release } from '../../core/archive/release.ts';
 import type { KeyringSource } from './keyrings.ts';
@@ -94,14 +94,15 @@ export async function readSigned(payload: string, signature: string | undefined)
 }
 
 async function readBounded(path: string, maxBytes: number): Promise<Buffer> {
-  const file = await open(path, 'r').catch((error: Error) => {
-    throw new DebtorrentError('STORE_IO', `the Release file cannot be read: ${error.message}`);
-  });
+  let file: FileHandle | undefined;
   try {
+    file = await open(path, 'r');
     const { size } = await file.stat();
     if (size > maxBytes) throw new DebtorrentError('RELEASE_MALFORMED', `the Release file has ${size} bytes`);
     return await file.readFile();
+  } catch (error) {
+    throw storeError(error, 'the Release file cannot be read: ');
   } finally {
-    await file.close();
+    await file?.close().catch(() => undefined);
   }
 }

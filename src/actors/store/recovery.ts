@@ -19,7 +19,7 @@ export function fingerprintOf(stats: BigIntStats): string {
 
 /** Fills `files` from the directory, behind what is already in it; files with foreign names are left alone. */
 export async function recover(layout: Layout, files: LeastRecentlyUsed, log: Logger): Promise<void> {
-  const verified = await readVerified(layout);
+  const verified = await readVerified(layout, log);
   const found: [Sha256, FileEntry][] = [];
   for (const directory of await readdir(layout.files)) {
     const path = join(layout.files, directory);
@@ -57,13 +57,18 @@ type Checked = Pick<FileEntry, 'fingerprint' | 'checkedAt'>;
 const UNCHECKED: Checked = { fingerprint: undefined, checkedAt: 0 };
 
 /** Fingerprints, each with the time of its check behind a blank; what an earlier version wrote has none. */
-async function readVerified(layout: Layout): Promise<Map<string, Checked>> {
+async function readVerified({ verified: path }: Layout, log: Logger): Promise<Map<string, Checked>> {
   try {
-    const data: unknown = JSON.parse(await readFile(layout.verified, 'utf8'));
-    if (typeof data !== 'object' || data === null) return new Map();
+    const data: unknown = JSON.parse(await readFile(path, 'utf8'));
+    if (typeof data !== 'object' || data === null || Array.isArray(data)) throw new Error('it is no object');
     const pairs = Object.entries(data).filter((pair): pair is [string, string] => typeof pair[1] === 'string');
     return new Map(pairs.map(([sha256, text]) => [sha256, parseChecked(text)]));
-  } catch {
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    // Nothing has been checked yet, or somebody has removed it.
+    if (code === 'ENOENT') return new Map();
+    const what = 'which cached files were checked cannot be read: each is hashed again when it is used';
+    log.warn({ path, reason: message }, what);
     return new Map();
   }
 }

@@ -68,6 +68,15 @@ function modified(found: BigIntStats): string {
   return new Date(Number(found.mtimeMs)).toUTCString();
 }
 
+/** Undefined where there is none, or the disk does not say. */
+function lookAt(path: string): BigIntStats | undefined {
+  try {
+    return statSync(path, { bigint: true, throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
+}
+
 function moveTo(to: string, from: string): void {
   try {
     renameSync(from, to);
@@ -229,8 +238,8 @@ export async function openStore(deps: StoreDeps): Promise<Store> {
     discardPartial: (key) => quietly(partials.discard(key), 'a partial file was not removed'),
     parkPartial: (key, ranges) => quietly(partials.park(key, ranges), 'a partial file was not noted'),
     right: ({ sha256, path, fingerprint }) => {
-      const found = statSync(path, { bigint: true, throwIfNoEntry: false });
-      // Evicted, or written to since.
+      const found = lookAt(path);
+      // Evicted, written to since, or on a disk that fails now.
       if (found !== undefined && fingerprintOf(found) === fingerprint) remember(sha256, found);
     },
     doubt: (sha256) => {

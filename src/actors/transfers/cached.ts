@@ -18,10 +18,13 @@ export interface CacheCheckDeps extends ContentDeps {
 
 /**
  * True when the file still has the bytes that its name says; when it has others the store removes it. One that cannot
- * be hashed now is what it was before.
+ * be hashed now is what it was before; with what comes in place of one that cannot be read it is replaced.
  */
 export async function checkCached(deps: CacheCheckDeps, file: StoredFile): Promise<boolean> {
   const right = await checkStored(deps, file);
+  if (right === undefined && !file.verified) {
+    deps.log.warn({ sha256: file.sha256 }, 'a cached file cannot be checked now and is fetched again');
+  }
   if (right !== false) return right ?? file.verified;
   deps.log.warn({ sha256: file.sha256 }, 'a cached file has changed on disk and is fetched again');
   deps.hashFailed();

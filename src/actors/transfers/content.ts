@@ -5,6 +5,7 @@
 import { closeSync, openSync } from 'node:fs';
 
 import type { Clock } from '../../core/clock.ts';
+import { storeError } from '../../core/errors.ts';
 import { transferKey, type FetchPlan, type Identity } from '../../core/fetch-plan.ts';
 import type { ReadyMark } from '../../core/ready-mark.ts';
 import { SMALL_FILE_BYTES } from '../../core/job-size.ts';
@@ -71,6 +72,8 @@ export class Content {
   /** What readers were told that they may read, in this epoch. */
   readonly released = new RangeSet();
   #follower: Follower | undefined;
+  /** What is on the disk cannot be read: whoever resumes it would fail in the same place. */
+  #unreadable = false;
 
   constructor(deps: ContentDeps, plan: Pick<FetchPlan, 'sha256' | 'size' | 'url'>) {
     this.#deps = deps;
@@ -204,8 +207,18 @@ export class Content {
     return Math.max(position, Math.min(end, last - LAST_BLOCK_BYTES));
   }
 
-  /** SHA-256 of the whole file as it is on disk. */
+  /** SHA-256 of the whole file as it is on disk. Rejects with STORE_IO when the disk cannot read it: it is not kept then. */
   async hash(size: number): Promise<Sha256> {
+    try {
+      return await this.#hash(size);
+    } catch (error) {
+      const failure = storeError(error);
+      this.#unreadable = failure.code === 'STORE_IO';
+      throw failure;
+    }
+  }
+
+  async #hash(size: number): Promise<Sha256> {
     if (this.wholeSha256 !== undefined && !this.mixed) {
       this.#unfollow();
       return this.wholeSha256;
@@ -229,7 +242,7 @@ export class Content {
   park(): void {
     this.#unfollow();
     if (!this.#opened) return;
-    if (this.#expected === undefined || this.#have.bytes === 0) this.discard();
+    if (this.#expected === undefined || this.#have.bytes === 0 || this.#unreadable) this.discard();
     else this.#deps.store.tell('parkPartial', this.#key, this.#have.toJSON());
   }
 

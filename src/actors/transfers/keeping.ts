@@ -23,7 +23,8 @@ export async function keep(
     await content.commit(file.sha256, file.size, file.lastModified);
   } catch (error) {
     log.warn({ url, err: error }, 'a file could not be kept');
-    content.park();
+    // What a disk failed to take is right in the page cache only: a second flush says nothing of it.
+    content.discard();
     return false;
   }
   if (sha256 === undefined && storable) store.tell('putName', nameRecord(url, file));

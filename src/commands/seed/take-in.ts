@@ -11,6 +11,7 @@ import type { Hashing } from '../../actors/hashing.ts';
 import type { Layout } from '../../actors/store/layout.ts';
 import { fingerprintOf } from '../../actors/store/recovery.ts';
 import { isBeingSeeded, seedName } from '../../actors/store/seeded.ts';
+import { isNoRoom } from '../../core/errors.ts';
 import type { Sha256 } from '../../core/ids.ts';
 import type { KnownContent } from './known-content.ts';
 import type { Room } from './room.ts';
@@ -127,7 +128,7 @@ async function bring(
     await copyFile(path, temporary, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOSPC' || code === 'EDQUOT') return 'no room';
+    if (isNoRoom(error)) return 'no room';
     if (code === 'EACCES' || code === 'EPERM' || code === 'EIO') return 'not readable';
     if (code === 'ENOENT') return 'changed meanwhile';
     throw error;

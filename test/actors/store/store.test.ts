@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, readdir, rename, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rename, rm, stat, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 import t, { type Test } from 'tap';
@@ -24,8 +24,13 @@ interface Opened {
   stop(): Promise<void>;
 }
 
-async function open(t: Test, root: string, limitBytes = 0, clock: DatedClock = systemClock): Promise<Opened> {
-  const log = new Recorder();
+async function open(
+  t: Test,
+  root: string,
+  limitBytes = 0,
+  clock: DatedClock = systemClock,
+  log = new Recorder(),
+): Promise<Opened> {
   const store = await openStore({ root, limitBytes, clock, log });
   const actor = spawn<StoreProtocol>({ name: 'store', behaviour: store.behaviour, log, stop: () => store.stop() });
   const alive = setInterval(() => undefined, 1000);
@@ -187,6 +192,27 @@ t.test('foreign, misplaced and damaged things in the directory are no obstacle a
   t.match(await second.ref.ask('find', hash), { verified: false, size: 1000 });
   t.strictSame(await readdir(join(root, 'partial')), []);
   t.strictSame(await readdir(join(root, 'names')), []);
+});
+
+t.test('that nobody knows any more what was checked is said once, with what follows from it', async (t) => {
+  const root = await temporaryDirectory(t);
+  const { verified } = layoutOf(root);
+  const said = 'which cached files were checked cannot be read: each is hashed again when it is used';
+  for (const [is, warnings] of [
+    ['not there', 0],
+    ['{"broken', 1],
+    ['', 1],
+    ['[]', 1],
+    ['{}', 0],
+  ] as const) {
+    if (warnings === 1 || is === '{}') await writeFile(verified, is);
+    const log = new Recorder();
+    const { ref, stop } = await open(t, root, 0, systemClock, log);
+    await settled(ref, 0);
+    await stop();
+    t.equal(log.of(said).length, warnings, is);
+    if (warnings === 1) t.match(log.of(said), [{ level: 'warn', fields: { path: verified, reason: String } }]);
+  }
 });
 
 t.test('a parked file is resumed with its ranges, now and after a kill', async (t) => {
@@ -664,6 +690,18 @@ t.test('a file that is written to while it is checked is not verified by that', 
   await writeFile(path, content('b'));
   if (found !== undefined) ref.tell('right', found);
   t.match(await ref.ask('find', hash), { verified: false });
+});
+
+t.test('a file that cannot be looked at when its check is over ends nothing', async (t) => {
+  const { ref } = await open(t, await temporaryDirectory(t));
+  const [hash, other] = [await put(ref, content('a')), await put(ref, content('b'))];
+  const found = await ref.ask('find', hash);
+  if (found === undefined) throw new Error('it is not there');
+  // ELOOP, as a disk with faults says EIO
+  await rm(found.path);
+  await symlink(found.path, found.path);
+  ref.tell('right', found);
+  t.match(await ref.ask('find', other), { verified: true }, 'the store goes on');
 });
 
 /** What the store does once a minute is done when `passMinute` is called. */

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 
+import { DebtorrentError } from '../../../src/core/errors.ts';
 import type { MirrorUrl, Sha256 } from '../../../src/core/ids.ts';
 import { Content, LAST_BLOCK_BYTES, type ContentDeps } from '../../../src/actors/transfers/content.ts';
 
@@ -39,4 +40,26 @@ t.test('disputed bytes have to come again, and an epoch begins with nothing give
   it.wrote(1000, 2000);
   t.ok(it.complete);
   t.end();
+});
+
+t.test('what cannot be read to be hashed is not kept: whoever resumes it would fail in the same place', async (t) => {
+  const rejecting = (error: Error) => ({
+    ...deps,
+    store: { ask: async () => ({ path: '/nowhere', ranges: [] }), tell: (kind: string) => told.push(kind) },
+    sha256: async () => {
+      throw error;
+    },
+  });
+  const told: string[] = [];
+  for (const [error, code, becomes] of [
+    [Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' }), 'STORE_IO', 'discardPartial'],
+    [new DebtorrentError('OVERLOADED', 'too many files wait'), 'OVERLOADED', 'parkPartial'],
+  ] as const) {
+    const it = new Content(rejecting(error) as unknown as ContentDeps, plan);
+    await it.open(true);
+    it.wrote(0, SIZE);
+    await t.rejects(it.hash(SIZE), { code });
+    it.park();
+    t.equal(told.at(-1), becomes);
+  }
 });

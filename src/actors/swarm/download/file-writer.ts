@@ -155,12 +155,17 @@ export class FileWriter {
     wrote(start, start + bytes);
   }
 
-  /** Whether it fails is found out by who flushes all of it at the end. */
+  /** The system tells of bytes that it could not write to the disk once: nobody who flushes the file later hears of them. */
   #flush(): void {
     const fd = this.#fd;
     if (fd === undefined || this.#flushing !== undefined) return;
     this.#options.unflushed.bytes = 0;
-    this.#flushing = new Promise<void>((resolve) => fdatasync(fd, () => resolve())).then(() => {
+    this.#flushing = new Promise<void>((resolve) => {
+      fdatasync(fd, (error) => {
+        if (error) this.#failed(error);
+        resolve();
+      });
+    }).then(() => {
       this.#flushing = undefined;
     });
   }

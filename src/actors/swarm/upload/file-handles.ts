@@ -3,7 +3,7 @@
  * (some 10 microseconds; handing that to the I/O threads costs more), and so is reading until it has to wait for the
  * disk.
  */
-import { closeSync, fstatSync, openSync, readv as readWithCallback, readvSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readv as readWithCallback, readvSync, type Stats } from 'node:fs';
 import { promisify } from 'node:util';
 
 import type { Clock } from '../../../core/clock.ts';
@@ -144,14 +144,16 @@ export class FileHandles {
     let failure: unknown;
     const now = this.#clock.now();
     for (const { path, lasting } of file.locations(now)) {
-      let fd: number;
+      let fd: number | undefined;
+      let found: Stats;
       try {
         fd = openSync(path, 'r');
+        found = fstatSync(fd);
       } catch (error) {
+        if (fd !== undefined) closeSync(fd);
         failure ??= error;
         continue;
       }
-      const found = fstatSync(fd);
       if (found.isFile() && (!file.isWhole || found.size === file.size)) {
         return {
           fd,

@@ -107,6 +107,22 @@ for (const [disk, inPlace] of [
     t.equal(budget.used, 0);
   });
 
+t.test('what cannot be flushed while it comes is an error: nobody is told of it again', async (t) => {
+  const budget = new MemoryBudget(() => undefined);
+  const errors: DebtorrentError[] = [];
+  const unflushed = { bytes: 64 * 1024 * 1024 };
+  const failed = (error: DebtorrentError) => errors.push(error);
+  // takes everything, and cannot be flushed
+  const writer = writerOf(t, { path: '/dev/null', size: 100 * BLOCK_BYTES, budget, unflushed, failed });
+  for (let block = 0; block < 20; block++) {
+    budget.reserve(BLOCK_BYTES, false);
+    writer.push(block * BLOCK_BYTES, Buffer.alloc(BLOCK_BYTES));
+  }
+  await writer.close();
+  t.match(errors, [{ code: 'STORE_IO' }]);
+  t.equal(budget.used, 0);
+});
+
 t.test('at the bound nothing more is let in until there is some room, but for small files', (t) => {
   let freed = 0;
   const budget = new MemoryBudget(() => (freed += 1));
