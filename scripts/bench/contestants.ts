@@ -13,8 +13,8 @@ import { type Scope, createScope, freeLowPort, freePort } from '../support/scope
 export interface Contestant {
   readonly name: string;
   readonly apt: AptRoot;
-  /** Empties its cache and lets it see the indexes again; nothing to do for plain apt. */
-  cool(): Promise<void>;
+  /** Empties its cache and lets it see the indexes again; nothing to do for plain apt. Says which process it is now. */
+  cool(): Promise<{ readonly pid?: number }>;
   /** Stops what runs until it is next made cold; nothing to do for plain apt. */
   rest(): Promise<void>;
 }
@@ -62,7 +62,7 @@ export async function plainApt(
   conf: readonly string[] = [],
 ): Promise<Contestant> {
   const apt = await aptRoot(scope, options, 'plain', 'http://', conf);
-  return { name: 'apt', apt, cool: async () => undefined, rest: async () => undefined };
+  return { name: 'apt', apt, cool: async () => ({}), rest: async () => undefined };
 }
 
 /**
@@ -99,6 +99,7 @@ export async function daemonContestant(
       });
       await apt.update();
       await indexIsLoaded(daemon, 1);
+      return daemon;
     },
   };
 }
@@ -126,6 +127,7 @@ async function aptCacherNg(scope: Scope, options: ContestantOptions): Promise<Co
       life = createScope();
       await startAptCacherNg(life, join(options.directory, `apt-cacher-ng-${++runs}`), port);
       await apt.update();
+      return {};
     },
   };
 }

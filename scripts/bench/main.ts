@@ -10,6 +10,7 @@ import { catalogue } from './catalogue.ts';
 import { crowd } from './crowd/crowd.ts';
 import { limited, packages } from './downloads.ts';
 import { type Figure, renderTable } from './figures.ts';
+import { floor } from './floor/floor.ts';
 import { kernel } from './kernel.ts';
 import { benchDirectory, localMirror, type LocalMirror } from '../support/local-mirror.ts';
 import { machineFacts, missingPrograms } from '../support/machine.ts';
@@ -26,6 +27,7 @@ import { createScope, temporaryDirectory } from '../support/scope.ts';
 const BENCHMARKS: readonly Benchmark[] = [
   packages,
   limited,
+  floor,
   methodStart,
   method,
   methodCpu,

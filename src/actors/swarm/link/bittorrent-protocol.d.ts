@@ -40,7 +40,12 @@ declare module 'bittorrent-protocol' {
     uninterested(): void;
     have(index: number): void;
     haveNone(): void;
-    request(index: number, offset: number, length: number, answer: (error: Error | null) => void): void;
+    request(
+      index: number,
+      offset: number,
+      length: number,
+      answer: (error: Error | null, block?: Uint8Array) => void,
+    ): void;
     cancel(index: number, offset: number, length: number): void;
     reject(index: number, offset: number, length: number): void;
     allowedFast(index: number): void;
