@@ -58,7 +58,7 @@ export class Together {
   #arbitration: Arbitration | undefined;
   /** Others took a part of the file from the mirror. */
   #divided = false;
-  readonly #leaving = new Leaving();
+  readonly #leaving: Leaving;
 
   constructor(deps: TogetherDeps, { plan, content, focus }: FetchingOptions, mirror: MirrorSide, host: TogetherHost) {
     this.#deps = deps;
@@ -102,6 +102,7 @@ export class Together {
       content.resumed ? new RangeSet() : content.have.clone(),
     );
     const timed = { clock: deps.clock, peers: this.#peers, ready: () => host.ready() };
+    this.#leaving = new Leaving(() => deps.directory.tryOut(deps.clock.now()));
     this.#patience = new Patience({ ...timed, content });
     this.#outpaced = new Outpaced({ ...timed, mirror });
   }
@@ -191,9 +192,9 @@ export class Together {
    * is behind takes the rest from who has it.
    */
   #leave(outpaced = this.#outpaced.by(this.#content.size ?? 0)): void {
-    const { available, elsewhere } = this.#peers.offered;
-    const holders = this.#peers.benched || outpaced || this.#hedging.slow ? [] : available;
-    if (elsewhere.length === 0 && holders.length === 0) return;
+    const { available, elsewhere, alone, pace } = this.#peers.offered;
+    const holders = { available: this.#peers.benched || outpaced || this.#hedging.slow ? [] : available, alone, pace };
+    if (elsewhere.length === 0 && holders.available.length === 0) return;
     this.#mirror.leave((job) => !this.#hedging.isHedge(job.id) && this.#leaving.leaves(job, elsewhere, holders));
   }
 
