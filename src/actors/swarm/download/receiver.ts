@@ -29,10 +29,7 @@ export function receive(deps: ReceiverDeps, lane: Lane, ref: BlockRef, data: Buf
   const { want } = request.seller;
   const now = deps.clock.now();
   lane.window.arrived(now, data.length, request.askedAt);
-  const paced = lane.pace.at(now) !== undefined;
-  lane.pace.arrived(now, data.length);
-  if (!paced && lane.pace.at(now) !== undefined) for (const seller of lane.sellers) deps.changed(seller.want);
-  lane.delivered();
+  if (lane.delivered(now, data.length)) for (const seller of lane.sellers) deps.changed(seller.want);
   requester.close(request);
   const start = request.first * BLOCK_BYTES;
   const piece = Math.floor(request.first / BLOCKS_PER_PIECE);
