@@ -6,6 +6,7 @@
 import { BEGUN_PART } from '../../core/swarm/fetching-together.ts';
 import type { ByteRange, RangeSet } from '../../core/range-set.ts';
 import { PIECE_BYTES } from '../../core/swarm/pieces.ts';
+import { leastPace } from './peer-pace.ts';
 
 export interface MirrorJobState {
   readonly start: number;
@@ -53,14 +54,35 @@ export function leaveRest(taken: RangeSet, size: number, focus: number | undefin
   }
 }
 
+/** Who has what is left, and is no slower than the mirror as far as that is known. */
+export interface Holders {
+  readonly available: readonly ByteRange[];
+  /** Nobody else wants the file: the mirror's bytes are worth as much as theirs. */
+  readonly alone: boolean;
+  /** Bytes a millisecond that they bring. */
+  readonly pace: number | undefined;
+}
+
 /** The same for one transfer: what was left once to those who have it, and did not come, the mirror brings after all. */
 export class Leaving {
   readonly #left = new Set<number>();
+  readonly #tryOut: () => boolean;
 
-  leaves(job: MirrorJobState, elsewhere: readonly ByteRange[], available: readonly ByteRange[]): boolean {
+  /** @param tryOut whether a range may be left to peers whose pace nobody knows; it is found out with one at a time */
+  constructor(tryOut: () => boolean) {
+    this.#tryOut = tryOut;
+  }
+
+  leaves(job: MirrorJobState, elsewhere: readonly ByteRange[], holders: Holders): boolean {
     if (leftToTakers(job, elsewhere)) return true;
-    if (this.#left.has(job.start) || !leftToHolders(job, available)) return false;
+    if (this.#left.has(job.start) || !leftToHolders(job, holders.available)) return false;
+    // What an answer that is given up has sent already, the mirror sends twice if they are slower than it after all.
+    if (holders.alone && !this.#asQuick(job, holders.pace)) return false;
     this.#left.add(job.start);
     return true;
+  }
+
+  #asQuick({ bytes, ms }: MirrorJobState, pace: number | undefined): boolean {
+    return pace === undefined ? this.#tryOut() : pace >= leastPace(bytes / ms, 0);
   }
 }

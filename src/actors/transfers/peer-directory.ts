@@ -18,6 +18,8 @@ const PATIENT_MS = 400;
 const IMPATIENT_MS = 60;
 /** Weight of the newest job in what first bytes usually take. */
 const NEWEST = 0.25;
+/** What was left to peers to see what they bring is under way for so long at most, in milliseconds. */
+const TRIAL_MS = 2_000;
 /** A thread that does not answer for this time is not counted on, in milliseconds. */
 const ALIVE_MS = 3_000;
 const CONTRIBUTIONS_MS = 5_000;
@@ -30,6 +32,7 @@ export class PeerDirectory {
   #alive: Promise<boolean> | undefined;
   #answers = true;
   #firstBytesMs = 0;
+  #triedAt = -Infinity;
 
   constructor(ref: PeersRef) {
     this.ref = ref;
@@ -65,6 +68,18 @@ export class PeerDirectory {
   /** The first bytes of a job have come after so many milliseconds. */
   firstBytes(ms: number): void {
     this.#firstBytesMs += (this.#firstBytesMs === 0 ? 1 : NEWEST) * (ms - this.#firstBytesMs);
+  }
+
+  /** Whether peers may be tried out with one more range, which is under way elsewhere: not while the last one is. */
+  tryOut(now: number): boolean {
+    if (now - this.#triedAt < TRIAL_MS) return false;
+    this.#triedAt = now;
+    return true;
+  }
+
+  /** Peers have brought all that they were asked for in a job. */
+  delivered(): void {
+    this.#triedAt = -Infinity;
   }
 
   openWant(onOffer: OnOffer): WantId {

@@ -8,7 +8,7 @@ import { JOB_DEADLINE_MS } from './jobs.ts';
 import type { PeerDirectory } from './peer-directory.ts';
 
 export interface PeerJobsDeps {
-  readonly directory: Pick<PeerDirectory, 'ref' | 'firstBytes'>;
+  readonly directory: Pick<PeerDirectory, 'ref' | 'firstBytes' | 'delivered'>;
   readonly clock: Clock;
   nextJobId(): JobId;
   /** Routes what is said about a job to the transfer. */
@@ -129,7 +129,10 @@ export class PeerJobs {
   #ended(id: JobId, end: PeerJobEnd): void {
     const running = this.#running.get(id);
     if (running === undefined) return;
-    if (end.kind === 'done') this.#begun(running);
+    if (end.kind === 'done') {
+      this.#begun(running);
+      this.#deps.directory.delivered();
+    }
     running.overdue?.clear();
     this.#running.delete(id);
     this.#deps.unregister(id);

@@ -5,6 +5,8 @@ export const STALLED_MS = 500;
 /** or, where first bytes usually take longer than that, for so many times as long, up to a bound: all are busy then. */
 const STALLED_TIMES = 3;
 export const MAX_STALLED_MS = 1_500;
+/** Jobs of peers are looked at so often, in milliseconds. */
+export const LOOK_MS = 100;
 /** A rate counts when it was measured over this time, in milliseconds. */
 export const SLOW_MS = 1_000;
 
@@ -15,6 +17,11 @@ const IN_A_CROWD = 0.5;
 /** Milliseconds without a byte that make a stall where first bytes come after so many as a rule. */
 export function stalledMs(firstBytesMs: number): number {
   return Math.max(STALLED_MS, Math.min(STALLED_TIMES * firstBytesMs, MAX_STALLED_MS));
+}
+
+/** The same in looks. */
+export function stalledLooks(firstBytesMs: number): number {
+  return stalledMs(firstBytesMs) / LOOK_MS;
 }
 
 /**

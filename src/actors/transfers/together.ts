@@ -8,7 +8,7 @@ import type { JobId } from '../source.ts';
 import { Arbitration } from './arbitration.ts';
 import type { Content } from './content.ts';
 import type { FetchingDeps, FetchingOptions } from './fetching-deps.ts';
-import { Hedging } from './hedging.ts';
+import { Hedge } from './hedge.ts';
 import { Leaving, leaveRest } from './leaving.ts';
 import { MirrorReport } from './mirror-report.ts';
 import type { MirrorSide } from './mirror-side.ts';
@@ -16,6 +16,7 @@ import { Outpaced } from './outpaced.ts';
 import { Patience } from './patience.ts';
 import type { PeerDirectory } from './peer-directory.ts';
 import { PeerSide } from './peer-side.ts';
+import { PeerWatch } from './peer-watch.ts';
 import { divide, intersect } from './source-plan.ts';
 
 export interface TogetherHost {
@@ -51,14 +52,15 @@ export class Together {
   readonly #mirror: MirrorSide;
   readonly #host: TogetherHost;
   readonly #peers: PeerSide;
-  readonly #hedging: Hedging;
+  readonly #hedge: Hedge;
+  readonly #watch: PeerWatch;
   readonly #patience: Patience;
   readonly #outpaced: Outpaced;
   readonly #report: MirrorReport;
   #arbitration: Arbitration | undefined;
   /** Others took a part of the file from the mirror. */
   #divided = false;
-  readonly #leaving = new Leaving();
+  readonly #leaving: Leaving;
 
   constructor(deps: TogetherDeps, { plan, content, focus }: FetchingOptions, mirror: MirrorSide, host: TogetherHost) {
     this.#deps = deps;
@@ -71,37 +73,35 @@ export class Together {
         return host.active;
       },
       wrote: () => {
-        this.#hedging.settle();
+        this.#hedge.settle();
         content.follow('peers');
         host.progressed();
       },
       ready: () => host.ready(),
       lost: () => host.lost(),
     });
-    this.#hedging = new Hedging({
-      clock: deps.clock,
-      content,
-      focus,
-      mirror,
-      peers: this.#peers,
-      changed: () => host.ready(),
+    const sides = { content, focus, mirror, peers: this.#peers };
+    this.#hedge = new Hedge({
+      ...sides,
       released: () => {
         content.follow('peers');
         host.progressed();
       },
     });
+    this.#watch = new PeerWatch({ ...sides, clock: deps.clock, hedge: this.#hedge, changed: () => host.ready() });
     this.#report = new MirrorReport(
       {
         peers: deps.directory.ref,
         clock: deps.clock,
         want: () => this.#peers.want,
         fetching: () => mirror.jobs.ranges(content.size ?? 0),
-        contested: () => this.#hedging.contested,
+        contested: () => this.#hedge.contested,
       },
       // Until now there were only mirrors, and what an earlier transfer left.
       content.resumed ? new RangeSet() : content.have.clone(),
     );
     const timed = { clock: deps.clock, peers: this.#peers, ready: () => host.ready() };
+    this.#leaving = new Leaving(() => deps.directory.tryOut(deps.clock.now()));
     this.#patience = new Patience({ ...timed, content });
     this.#outpaced = new Outpaced({ ...timed, mirror });
   }
@@ -123,7 +123,7 @@ export class Together {
 
   /** Peers had a share in what is there, and who sent what has not been looked into. */
   get suspicious(): boolean {
-    return this.#arbitration === undefined && (this.#peers.came.bytes > 0 || this.#hedging.contested.length > 0);
+    return this.#arbitration === undefined && (this.#peers.came.bytes > 0 || this.#hedge.contested.length > 0);
   }
 
   /** Asks who has the file, if there is anybody to ask; resolves when that is known or takes too long. */
@@ -143,7 +143,7 @@ export class Together {
     const outpaced = this.#outpaced.by(size);
     const mayAsk = (!peers.benched && !outpaced) || mirror.exhausted;
     this.#leave(outpaced);
-    const { outrun } = this.#hedging;
+    const { outrun } = this.#watch;
     const { peers: ranges, taken } = divide({
       size,
       have: this.#content.have,
@@ -155,10 +155,10 @@ export class Together {
       slots: mayAsk ? Math.min(peers.slots, outrun ? 1 - peers.jobs.count : Infinity) : 0,
       soonestBesides: mayAsk && !outrun,
       ...(outrun && { jobBytes: PIECE_BYTES }),
-      mirrorHelps: !mirror.exhausted && (peers.benched || outpaced || this.#hedging.slow),
+      mirrorHelps: !mirror.exhausted && (peers.benched || outpaced || this.#watch.slow),
     });
     for (const range of ranges) peers.start(range);
-    this.#hedging.watch();
+    this.#watch.watch();
     this.#patience.watch();
     if (!taken.covers(0, size)) {
       if (mirror.exhausted) return peers.jobs.count > 0 ? 'going' : 'stuck';
@@ -191,10 +191,10 @@ export class Together {
    * is behind takes the rest from who has it.
    */
   #leave(outpaced = this.#outpaced.by(this.#content.size ?? 0)): void {
-    const { available, elsewhere } = this.#peers.offered;
-    const holders = this.#peers.benched || outpaced || this.#hedging.slow ? [] : available;
-    if (elsewhere.length === 0 && holders.length === 0) return;
-    this.#mirror.leave((job) => !this.#hedging.isHedge(job.id) && this.#leaving.leaves(job, elsewhere, holders));
+    const { available, elsewhere, alone, pace } = this.#peers.offered;
+    const holders = { available: this.#peers.benched || outpaced || this.#watch.slow ? [] : available, alone, pace };
+    if (elsewhere.length === 0 && holders.available.length === 0) return;
+    this.#mirror.leave((job) => !this.#hedge.is(job.id) && this.#leaving.leaves(job, elsewhere, holders));
   }
 
   /** Mirrors give only the whole, which must not be written over bytes of peers: readers may have these. */
@@ -206,7 +206,7 @@ export class Together {
   mirrorWrote(start: number, end: number): void {
     this.#report.wrote(start, end);
     if (this.open) this.#leave();
-    this.#hedging.settle();
+    this.#hedge.settle();
     if (this.#arbitration !== undefined) this.#compare(this.#arbitration);
     else if (this.#peers.came.bytes > 0) this.#content.follow('peers');
   }
@@ -221,12 +221,13 @@ export class Together {
 
   /** Does what follows from bytes that came or jobs that ended. */
   settle(): void {
-    this.#hedging.settle();
+    this.#hedge.settle();
   }
 
   /** All bytes are there, and nobody writes any more. */
   settled(): void {
-    this.#hedging.stop();
+    this.#watch.stop();
+    this.#hedge.stop();
     this.#patience.stop();
     this.#outpaced.stop();
   }
@@ -235,7 +236,8 @@ export class Together {
   restart(): void {
     this.#peers.jobs.cancelAll();
     this.#peers.came = new RangeSet();
-    this.#hedging.reset();
+    this.#watch.stop();
+    this.#hedge.reset();
     this.#patience.stop();
     this.#report.forget();
   }
@@ -259,7 +261,7 @@ export class Together {
     const contributions = await this.#peers.contributions();
     this.leavePeers();
     const { path } = this.#content;
-    this.#arbitration = await Arbitration.begin(path, contributions, this.#peers.came, this.#hedging.contested);
+    this.#arbitration = await Arbitration.begin(path, contributions, this.#peers.came, this.#hedge.contested);
     this.#content.dispute(this.#arbitration.ranges);
   }
 

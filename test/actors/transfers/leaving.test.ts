@@ -4,12 +4,15 @@ import t from 'tap';
 import { RangeSet } from '../../../src/core/range-set.ts';
 import {
   Leaving,
+  type Holders,
   leaveRest,
   leftToHolders,
   leftToTakers,
   REST_BYTES,
   REST_MS,
 } from '../../../src/actors/transfers/leaving.ts';
+
+import { PeerDirectory, type PeersRef } from '../../../src/actors/transfers/peer-directory.ts';
 
 const MIB = 1024 * 1024;
 
@@ -51,13 +54,41 @@ t.test('the longer a mirror takes for the same bytes the sooner the rest is left
 });
 
 t.test('what was left to peers once and did not come is not left to them again', (t) => {
-  const leaving = new Leaving();
-  const all = [{ start: 0, end: 4 * MIB }];
+  const leaving = new Leaving(() => true);
+  const elsewhere = [{ start: 0, end: 4 * MIB }];
+  const all = { available: elsewhere, alone: true, pace: undefined };
   const job = { start: MIB, end: 2 * MIB, bytes: MIB / 2, ms: 5_000 };
   t.ok(leaving.leaves(job, [], all));
   t.notOk(leaving.leaves(job, [], all));
   t.ok(leaving.leaves({ ...job, start: 2 * MIB, end: 3 * MIB }, [], all), 'another is');
-  t.ok(leaving.leaves({ ...job, bytes: 0 }, all, []), 'and so is one that somebody takes');
+  t.ok(leaving.leaves({ ...job, bytes: 0 }, elsewhere, { ...all, available: [] }), 'and so is one that somebody takes');
+  t.end();
+});
+
+t.test('nothing is left to peers that are slower than the mirror, but where others want its bytes too', (t) => {
+  const all = { available: [{ start: 0, end: 4 * MIB }], alone: true, pace: 0.7 };
+  // A byte a millisecond.
+  const job = { start: 0, end: MIB, bytes: 5_000, ms: 5_000 };
+  const leaves = (holders: Holders) => new Leaving(() => false).leaves(job, [], holders);
+  t.notOk(leaves(all));
+  t.ok(leaves({ ...all, pace: 0.8 }), 'they are about as quick');
+  t.ok(leaves({ ...all, alone: false }));
+  t.notOk(leaves({ ...all, pace: undefined }), 'others are being tried out');
+  t.ok(leaves({ ...all, alone: false, pace: undefined }));
+  t.end();
+});
+
+t.test('peers whose pace nobody knows are tried out with one range at a time', (t) => {
+  const directory = new PeerDirectory({} as PeersRef);
+  const leaving = new Leaving(() => directory.tryOut(1_000));
+  const all = { available: [{ start: 0, end: 4 * MIB }], alone: true, pace: undefined };
+  const job = { start: 0, end: MIB, bytes: 0, ms: 5_000 };
+  t.ok(leaving.leaves(job, [], all));
+  t.notOk(leaving.leaves({ ...job, start: MIB, end: 2 * MIB }, [], all));
+  directory.delivered();
+  t.ok(leaving.leaves({ ...job, start: MIB, end: 2 * MIB }, [], all), 'the first one came');
+  t.notOk(directory.tryOut(2_999));
+  t.ok(directory.tryOut(3_000), 'what does not come is not waited for');
   t.end();
 });
 

@@ -126,3 +126,23 @@ t.test('a file that known peers would be long about comes from a mirror that is 
   await until(() => web.requests('/hanging.deb').length > 0);
   t.match(await all, { source: 'peers' });
 });
+
+t.test('what a mirror is sending is not left to peers that are known to be slower', async (t) => {
+  const data = randomBytes('not left', 6 * MIB);
+  const { web, peers, fetch } = await scene(t, { 'a.deb': data });
+  web.rule(/deb$/, { rate: 400_000 });
+  peers.script = {
+    ...honest(data, { delayMs: 2_000 }),
+    // The mirror is waited for no longer, and its bytes come.
+    view: async () => {
+      await until(() => web.requests('/a.deb').length > 0);
+      return { ...NOBODY, available: [[0, data.length]], pace: 60 };
+    },
+  };
+  t.match(await fetch('a.deb'), { source: 'mixed' });
+  t.strictSame(
+    peers.jobs.filter(({ start }) => start < MIB),
+    [],
+    'the piece that the mirror began with',
+  );
+});

@@ -88,7 +88,7 @@ export class Downloads {
       checks,
       wrote: (job, start, end) => deps.wrote(job, start, end),
     });
-    this.#receiver = { clock, budget, requester, checks, runner: this.#runner };
+    this.#receiver = { clock, budget, requester, checks, runner: this.#runner, changed };
     this.#asking = new Asking({
       clock,
       turn,

@@ -11,6 +11,7 @@ import { RequestWindow } from '../../../core/swarm/request-window.ts';
 import type { BlockRef, Link } from '../link/link.ts';
 import type { PeerKey } from '../protocol.ts';
 import { Attendance } from './attendance.ts';
+import { Hesitation } from './hesitation.ts';
 import { Leases } from './leases.ts';
 import { Promises } from './promises.ts';
 import { Seller } from './seller.ts';
@@ -35,7 +36,8 @@ export class Lane {
   readonly link: Link;
   readonly peer: PeerKey;
   readonly window = new RequestWindow();
-  readonly pace = new LinkPace();
+  readonly hesitation = new Hesitation();
+  readonly #pace = new LinkPace();
   readonly promises = new Promises();
   readonly #attendance = new Attendance();
   /** By index and offset. */
@@ -90,9 +92,19 @@ export class Lane {
     return true;
   }
 
-  delivered(): void {
+  /** A block has come. True when how fast the link is has come to be known by that. */
+  delivered(now: number, bytes: number): boolean {
+    const before = this.pace(now);
+    this.#pace.arrived(now, bytes);
+    this.hesitation.delivered(now);
     this.#snubs = 0;
     this.promises.kept();
+    return (before === undefined) !== (this.pace(now) === undefined);
+  }
+
+  /** Bytes a millisecond that it brings, as far as that is known; none where it was silent lately. */
+  pace(now: number): number | undefined {
+    return this.hesitation.at(now) ? 0 : this.#pace.at(now);
   }
 
   /** It does not answer, and nothing else comes from it: nobody waits for it until something does. */
@@ -162,7 +174,7 @@ export class Lane {
   opened(request: Request): void {
     if (this.requests.size === 0) {
       this.window.began(request.askedAt);
-      this.pace.began(request.askedAt);
+      this.#pace.began(request.askedAt);
     }
     this.requests.set(keyOf(request.ref), request);
     this.open += request.end - request.first;

@@ -9,6 +9,7 @@ import type { Lane } from './lane.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import type { PieceChecks } from './piece-checks.ts';
 import type { Requester } from './requester.ts';
+import type { Want } from './want.ts';
 
 export interface ReceiverDeps {
   readonly clock: Clock;
@@ -16,6 +17,8 @@ export interface ReceiverDeps {
   readonly requester: Requester;
   readonly checks: PieceChecks;
   readonly runner: JobRunner;
+  /** What peers can do for the want has changed. */
+  changed(want: Want): void;
 }
 
 /** @param data valid until this returns */
@@ -26,8 +29,7 @@ export function receive(deps: ReceiverDeps, lane: Lane, ref: BlockRef, data: Buf
   const { want } = request.seller;
   const now = deps.clock.now();
   lane.window.arrived(now, data.length, request.askedAt);
-  lane.pace.arrived(now, data.length);
-  lane.delivered();
+  if (lane.delivered(now, data.length)) for (const seller of lane.sellers) deps.changed(seller.want);
   requester.close(request);
   const start = request.first * BLOCK_BYTES;
   const piece = Math.floor(request.first / BLOCKS_PER_PIECE);

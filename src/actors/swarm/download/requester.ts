@@ -99,6 +99,7 @@ export class Requester {
   #cancel(request: Request): void {
     const { lane } = request.seller;
     if (lane.take(request.ref) === undefined) return;
+    lane.hesitation.gaveUp(request.askedAt, this.#deps.clock.now());
     this.close(request);
     this.#deps.budget.release(request.ref.length);
     lane.link.cancel(request.ref);

@@ -29,6 +29,7 @@ export class Slowness {
   slow(seller: Seller, askedAt: number): void {
     const { lane, want } = seller;
     const now = this.#deps.clock.now();
+    lane.hesitation.gaveUp(askedAt, now);
     if (want.closed || seller.slowUntil > now) return;
     const wait = Math.min(SLOW_MS * 2 ** seller.slowTimes, MAX_SLOW_MS);
     seller.slowTimes += 1;

@@ -134,7 +134,7 @@ function paceOf(sellers: readonly Seller[], size: number, now: number): number |
   let sum: number | undefined;
   for (const seller of sellers) {
     if (seller.selling(now) === undefined) continue;
-    const pace = seller.lane.pace.at(now);
+    const pace = seller.lane.pace(now);
     if (pace === undefined) return undefined;
     sum = (sum ?? 0) + (pace * size) / (size + seller.lane.open * BLOCK_BYTES);
   }

@@ -1,8 +1,7 @@
 /** Which connections are let in: by number, by address, and by how often an address comes. */
-import ipaddr from 'ipaddr.js';
-
 import type { Clock } from '../../../core/clock.ts';
 import { LruMap } from '../../../core/swarm/lru-map.ts';
+import { keysOf } from './address-keys.ts';
 import { Allowance } from './allowance.ts';
 import type { BanTable } from './ban-table.ts';
 import type { LinkLimits } from './link-limits.ts';
@@ -84,13 +83,6 @@ export class Admission {
     }
     return undefined;
   }
-}
-
-/** The address, and the network of an IPv6 address. */
-function keysOf(address: string): string[] {
-  if (!ipaddr.IPv6.isValid(address)) return [address];
-  const groups = ipaddr.IPv6.parse(address).parts.slice(0, 4);
-  return [address, `${groups.map((group) => group.toString(16)).join(':')}::/64`];
 }
 
 function flood(message: string): LinkFault {

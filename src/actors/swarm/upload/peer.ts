@@ -8,7 +8,7 @@ import { TokenBucket } from '../../../core/swarm/token-bucket.ts';
 import type { Link } from '../link/link.ts';
 import type { SharedFile } from './shared-file.ts';
 
-/** Wants that one peer may open: at once, and a second in the long run. Each costs a look-up. */
+/** Wants that one peer may open: at once, and a second in the long run. Each costs a look into the catalogue. */
 const WANTS = { rate: 4_096, burst: 16_384 };
 /** Bytes that one peer may have hashed for trees: a large file, or a few, and then slowly. */
 const TREES = { rate: 32 * 1024 * 1024, burst: 8 * 1024 ** 3 };
@@ -55,7 +55,7 @@ export class Peer {
   readonly treeBudget = new TokenBucket(TREES);
   readonly rootBudget = new TokenBucket(ROOTS);
   /** Wants whose files the store is asked for, when it is their turn. */
-  readonly lookUps: Want[] = [];
+  readonly lookUps = new Set<Want>();
   lookingUp = 0;
   treesPending = 0;
   /** When its wants were last looked at anew. */

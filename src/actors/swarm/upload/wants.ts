@@ -103,6 +103,7 @@ export class Wants {
       // Still unanswered, it is not to be answered any more.
       want.answered = true;
       peer.wants.delete(file);
+      peer.lookUps.delete(want);
       want.isOpen = false;
       if (want.isSecond) continue;
       peer.files.delete(want.sha256);

@@ -45,6 +45,36 @@ t.test('how fast those are that have a file is told when it is known of each', a
   await it.stop();
 });
 
+t.test('a link that was silent until it was given up brings nothing, as far as is known, for a while', async (t) => {
+  const it = scene();
+  const files = Array.from({ length: 6 }, (_, n) => content(`silent ${n}`, 60_000));
+  const peer = it.peer('silent', files);
+  peer.stalls = true;
+  const [first, second, third, fourth, fifth, sixth] = files.map((file, n) => it.wanted(file, n + 1));
+  const pace = async (file: typeof first) => file && (await it.settled(it.downloads.seek(file))).pace;
+  /** As a mirror is quicker. */
+  const giveUp = async (file: typeof first, job: number) => {
+    const outcome = it.downloads.fetch({ id: job, want: file?.id ?? 0, start: 0, end: 60_000 });
+    await it.pass(300);
+    it.downloads.cancel(job);
+    await it.settled(outcome);
+  };
+  t.equal(await pace(first), undefined);
+  await giveUp(first, 1000);
+  t.equal(await pace(second), 0);
+  await it.pass(2_000);
+  t.equal(await pace(third), undefined, 'it may have come back');
+  await giveUp(third, 1001);
+  await it.pass(2_000);
+  t.equal(await pace(fourth), 0, 'for longer the next time');
+  await it.pass(2_000);
+  peer.stalls = false;
+  t.equal(await pace(fifth), undefined);
+  t.strictSame(await it.settled(it.downloads.fetch({ id: 1002, want: 5, start: 0, end: 60_000 })), { kind: 'done' });
+  t.equal(await pace(sixth), undefined, 'it brings something again');
+  await it.stop();
+});
+
 t.test('unwants go together, 50 ms later or before the next want', async (t) => {
   const it = scene();
   const files = ['one', 'two', 'three'].map((name) => content(name, 1_000));

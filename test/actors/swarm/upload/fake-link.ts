@@ -14,7 +14,7 @@ const keyOf = ({ index, offset, length }: BlockRef) => `${index}+${offset}+${len
 
 export class FakeLink implements Link {
   readonly peerId: string;
-  readonly address = '192.0.2.1';
+  readonly address: string;
   readonly name: string;
   readonly listenPort = undefined;
   readonly client = 'test';
@@ -39,8 +39,9 @@ export class FakeLink implements Link {
   readonly #fast = new Set<number>();
   #changed: (() => void)[] = [];
 
-  constructor(name: string, common: readonly InfoHash[]) {
+  constructor(name: string, common: readonly InfoHash[], address = '192.0.2.1') {
     this.name = name;
+    this.address = address;
     this.peerId = Buffer.from(name).toString('hex').padEnd(40, '0');
     this.common = common;
   }

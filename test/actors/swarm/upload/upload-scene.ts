@@ -70,8 +70,8 @@ export class UploadScene {
     });
   }
 
-  link(common: readonly InfoHash[] = [TORRENT]): FakeLink {
-    const link = new FakeLink(`peer ${this.#links++}`, common);
+  link(common: readonly InfoHash[] = [TORRENT], address?: string): FakeLink {
+    const link = new FakeLink(`peer ${this.#links++}`, common, address);
     link.cancelled = (block) => this.uploads.cancelled(link, block);
     this.uploads.linkOpened(link);
     return link;
