@@ -9,6 +9,10 @@ import { ensureBuilt, root } from './lib/ensure.mjs';
 /** Test files at a time. Many start daemons and APT, and some machines have two cores; most wait half of their time. */
 const JOBS = Number(process.env.TEST_JOBS ?? 3);
 
+// Whoever runs the tests may have others: APT's own user reads what tests make, and they read what programs say.
+process.umask(0o022);
+process.env.LC_ALL = 'C.UTF-8';
+
 await ensureBuilt();
 // it loads a package, which is sure to be there only now
 const { runTestFile } = await import('./lib/run-test-file.mjs');
