@@ -16,25 +16,19 @@ const MISSPELT_ONE_IN = 3;
 /** Each with the setting that was most likely meant, if one is close. Empty variables count as none, as for settings. */
 export function strangeVariables(env: Readonly<Record<string, string | undefined>>): [name: string, meant?: string][] {
   const known = SETTING_NAMES.map(envName);
-  const strange = Object.keys(env).filter((name) => {
-    const value = env[name]?.trim() ?? '';
-    if (
-      !name.startsWith(PREFIX) ||
-      name.length > MOST_LETTERS ||
-      value === '' ||
-      OTHERS.has(name) ||
-      known.includes(name)
-    )
-      return false;
-    return !OF_SERVICES.test(name) && !SERVICE_ADDRESS.test(value);
-  });
-  return strange.slice(0, MOST).map((name) => {
+  const strange = Object.entries(env).filter(([name, value]) => !known.includes(name) && looksLikeOne(name, value));
+  return strange.slice(0, MOST).map(([name]) => {
     const [closest] = known
       .map((setting) => ({ setting, distance: distanceOf(name, setting) }))
       .filter(({ distance }) => distance <= (name.length - PREFIX.length) / MISSPELT_ONE_IN)
       .toSorted((a, b) => a.distance - b.distance);
     return closest === undefined ? [name] : [name, closest.setting];
   });
+}
+
+function looksLikeOne(name: string, value = ''): boolean {
+  if (!name.startsWith(PREFIX) || name.length > MOST_LETTERS || value.trim() === '' || OTHERS.has(name)) return false;
+  return !OF_SERVICES.test(name) && !SERVICE_ADDRESS.test(value.trim());
 }
 
 /** Letters to change, add or leave out to make one of the other (Levenshtein). */

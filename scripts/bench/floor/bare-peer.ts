@@ -1,4 +1,5 @@
 /** Packages over one wire of bittorrent-protocol, each of them one piece: who asks, and (bare-seed.ts) who has them. */
+import { randomBytes } from 'node:crypto';
 import { readdirSync, statSync } from 'node:fs';
 import { once } from 'node:events';
 import { connect } from 'node:net';
@@ -34,14 +35,8 @@ export function wireOn(socket: Socket, type: 'tcpIncoming' | 'tcpOutgoing'): Wir
   socket.pipe(wire as unknown as NodeJS.WritableStream);
   (wire as unknown as NodeJS.ReadableStream).pipe(socket);
   wire._debug = () => undefined; // makes text of each message otherwise
-  wire.handshake(INFO_HASH, `-XX0001-${Math.random().toString().slice(2, 14).padEnd(12, '0')}`.replaceAll(/./g, hex), {
-    fast: false,
-  });
+  wire.handshake(INFO_HASH, randomBytes(20).toString('hex'), { fast: false });
   return wire;
-}
-
-function hex(character: string): string {
-  return character.charCodeAt(0).toString(16).padStart(2, '0');
 }
 
 /** Connects, and is there when the other end has unchoked. */

@@ -247,14 +247,15 @@ function requireProgress(next: CheckedRelease, { state, trust }: Known, now: Pre
 
 /**
  * Whether some client may go by a Release that is rejected here: it may trust other keys, or whatever comes without any
- * ([trusted=yes]), ignore dates, be new to the archive, or read more than we do. Its indexes and packages have other content under the same names then, so those
- * are no longer checked by what was adopted before, or they would be refused until the next Release.
+ * ([trusted=yes]), ignore dates, be new to the archive, or read more than we do. Its indexes and packages have other
+ * content under the same names then, so those are no longer checked by what was adopted before, or they would be refused
+ * until the next Release.
  *
  * Whoever serves the archive, or sits on the way to it, can bring this about: by a key of his own, by no signature or a
- * wrong one, by an old Release. He gains that plain names go through as they come from him, no longer from peers or other mirrors;
- * APT checks each of them by the Release that it trusts, so he can make downloads fail, as he can without a daemon, but
- * slip nothing in. What is adopted stays: it bars older Releases, vouches for names that are hashes and for what peers
- * get, and answers again with the next right Release, by content, whatever came under the names meanwhile. An
+ * wrong one, by an old Release. He gains that plain names go through as they come from him, no longer from peers or
+ * other mirrors; APT checks each of them by the Release that it trusts, so he can make downloads fail, as he can without
+ * a daemon, but slip nothing in. What is adopted stays: it bars older Releases, vouches for names that are hashes and for
+ * what peers get, and answers again with the next right Release, by content, whatever came under the names meanwhile. An
  * InRelease that is no signed message at all (a captive portal's page) no client takes: for that he gets nothing.
  */
 function mayBeTaken({ payload, signature }: ReadRelease): boolean {

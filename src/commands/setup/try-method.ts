@@ -24,5 +24,11 @@ export function methodFailure(method: string, env: NodeJS.ProcessEnv): string | 
   const failed = new AptMessageReader().push(stdout).find(({ code }) => code === 401);
   if (failed) return field(failed, 'message') ?? 'General Failure';
   if (status === 0) return undefined;
-  return stderr.trim().split('\n').at(-1) || `it ended with ${status ?? 'a signal'}`;
+  return lastWord(stderr) || `it ended with ${status ?? 'a signal'}`;
+}
+
+/** Node ends with its own version below the error that it could not go on with. */
+function lastWord(stderr: string): string | undefined {
+  const lines = stderr.trim().split('\n');
+  return lines.findLast((line) => /^(?:Uncaught )?\w*Error\b.*: /.test(line)) ?? lines.at(-1);
 }

@@ -22,6 +22,8 @@ t.test('what goes wrong is said in one line', { skip: skipWithoutApt }, async (t
   };
   t.equal(method(String.raw`printf '401 General Failure\nMessage: no user _apt\n\n'; exit 112`), 'no user _apt');
   t.equal(method('echo first >&2; echo cannot find Node >&2; exit 127'), 'cannot find Node');
+  const thrown = String.raw`exec node -e 'import("/nonexistent/main.js")' >&2`;
+  t.match(method(thrown), /^Error \[ERR_MODULE_NOT_FOUND\]: .*\/nonexistent\/main\.js/, 'an error of Node');
   t.equal(method('exit 3'), 'it ended with 3');
   t.equal(method('kill -9 $$'), 'it ended with a signal');
   t.equal(method('exit 0'), undefined);
