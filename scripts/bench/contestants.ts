@@ -39,7 +39,8 @@ export async function createContestants(scope: Scope, options: ContestantOptions
   return contestants;
 }
 
-function aptRoot(
+/** An APT for the local mirror behind `prefix`, such as the address of a proxy. */
+export function aptRoot(
   scope: Scope,
   options: ContestantOptions,
   name: string,
@@ -130,4 +131,9 @@ async function aptCacherNg(scope: Scope, options: ContestantOptions): Promise<Co
       return {};
     },
   };
+}
+
+/** A B C, B C A, C A B: no contestant always follows the same other. */
+export function rotated<T>(list: readonly T[], by: number): T[] {
+  return list.map((_, i) => list[(i + by) % list.length] as T);
 }

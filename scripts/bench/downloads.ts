@@ -1,7 +1,7 @@
 /** `packages` and `limited`: a few hundred real packages with real apt-get, wall time against plain apt. */
 import { join } from 'node:path';
 import type { Benchmark } from './benchmark.ts';
-import { type Contestant, createContestants } from './contestants.ts';
+import { type Contestant, createContestants, rotated } from './contestants.ts';
 import { type Figure, type Target, compare } from './figures.ts';
 import { startNginx } from '../support/nginx.ts';
 import { withScope } from '../support/scope.ts';
@@ -71,11 +71,6 @@ function course(course: Course): Benchmark {
         return figures(course, raw);
       }),
   };
-}
-
-/** A B C, B C A, C A B: no contestant always follows the same other. */
-function rotated<T>(list: readonly T[], by: number): T[] {
-  return list.map((_, i) => list[(i + by) % list.length] as T);
 }
 
 function figures(course: Course, raw: Record<string, number[]>): Figure[] {

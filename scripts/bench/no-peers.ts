@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type Socket, createServer } from 'node:net';
 import { join } from 'node:path';
 import type { BenchContext, Benchmark } from './benchmark.ts';
-import { type ContestantOptions, daemonContestant } from './contestants.ts';
+import { type ContestantOptions, daemonContestant, rotated } from './contestants.ts';
 import { type Figure, compare } from './figures.ts';
 import { startNginx } from '../support/nginx.ts';
 import { type Scope, freePort, withScope } from '../support/scope.ts';
@@ -37,9 +37,7 @@ async function measure(scope: Scope, { directory, mirror, say }: BenchContext): 
   ];
   const raw: Record<string, number[]> = {};
   for (let round = 0; round < ROUNDS; round++) {
-    for (let turn = 0; turn < contestants.length; turn++) {
-      const contestant = contestants[(round + turn) % contestants.length];
-      if (contestant === undefined) continue;
+    for (const contestant of rotated(contestants, round)) {
       const { name, apt } = contestant;
       await contestant.cool();
       await apt.plan(copy.packages);

@@ -7,9 +7,10 @@
  */
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { type IncomingHttpHeaders, type ServerResponse, createServer } from 'node:http';
+import { type ServerResponse, createServer } from 'node:http';
 import { join } from 'node:path';
 import { type Dispatcher, Pool } from 'undici';
+import { listenAnywhere } from './bare-listen.ts';
 import { type BarePeer, dialPeer } from './bare-peer.ts';
 
 const [mirrorPort = '', keepIn = '-', peerPort, root = ''] = process.argv.slice(2);
@@ -36,14 +37,12 @@ function keeper(): { data(bytes: Uint8Array): void; end(): void } {
   };
 }
 
-function fromMirror(path: string, headers: IncomingHttpHeaders, response: ServerResponse): void {
+function fromMirror(path: string, response: ServerResponse): void {
   const keep = keeper();
-  const { 'if-modified-since': since } = headers;
   const handler: Dispatcher.DispatchHandler = {
     onRequestStart() {},
-    onResponseStart(_, status, answered) {
-      const names = ['content-length', 'last-modified'];
-      response.writeHead(status, Object.fromEntries(names.flatMap((name) => entry(name, answered[name]))));
+    onResponseStart(_, status, { 'content-length': length }) {
+      response.writeHead(status, typeof length === 'string' ? { 'content-length': length } : {});
     },
     onResponseData(_, chunk) {
       keep.data(chunk);
@@ -58,11 +57,7 @@ function fromMirror(path: string, headers: IncomingHttpHeaders, response: Server
       response.destroy();
     },
   };
-  mirror.dispatch({ path, method: 'GET', ...(since && { headers: { 'if-modified-since': since } }) }, handler);
-}
-
-function entry(name: string, value: string | string[] | undefined): [string, string][] {
-  return typeof value === 'string' ? [[name, value]] : [];
+  mirror.dispatch({ path, method: 'GET' }, handler);
 }
 
 function fromPeer(from: BarePeer, path: string, response: ServerResponse): void {
@@ -83,9 +78,6 @@ function fromPeer(from: BarePeer, path: string, response: ServerResponse): void 
 const server = createServer((request, response) => {
   const path = (request.url ?? '').slice(PREFIX.length);
   if (peer?.has(path)) fromPeer(peer, path, response);
-  else fromMirror(path, request.headers, response);
+  else fromMirror(path, response);
 });
-server.listen(0, '127.0.0.1', () => {
-  const address = server.address();
-  process.stdout.write(`${typeof address === 'object' ? address?.port : ''}\n`);
-});
+listenAnywhere(server);

@@ -2,6 +2,7 @@
 import { openSync, readSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { listenAnywhere } from './bare-listen.ts';
 import { packagesBelow, wireOn } from './bare-peer.ts';
 
 const root = process.argv[2] ?? '.';
@@ -17,7 +18,4 @@ const server = createServer((socket) => {
     respond(null, bytes);
   });
 });
-server.listen(0, '127.0.0.1', () => {
-  const address = server.address();
-  process.stdout.write(`${typeof address === 'object' ? address?.port : ''}\n`);
-});
+listenAnywhere(server);

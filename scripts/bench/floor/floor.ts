@@ -6,11 +6,11 @@ import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createAptRoot, type AptRoot } from '../../support/apt-root.ts';
+import type { AptRoot } from '../../support/apt-root.ts';
 import { startNginx } from '../../support/nginx.ts';
 import { type Scope, startProcess, withScope } from '../../support/scope.ts';
 import type { BenchContext, Benchmark } from '../benchmark.ts';
-import { type ContestantOptions, daemonContestant, plainApt } from '../contestants.ts';
+import { type ContestantOptions, aptRoot, daemonContestant, plainApt, rotated } from '../contestants.ts';
 import { type Figure, compare } from '../figures.ts';
 import { processorSeconds } from '../../support/daemon.ts';
 
@@ -50,14 +50,7 @@ async function measure(scope: Scope, { directory, mirror, say }: BenchContext): 
     await mkdir(keepIn, { recursive: true });
     const peer = fromPeer ? [`${seedPort}`, copy.root] : [];
     const { port, pid } = await startBare(life, 'bare-proxy', [`${mirrorPort}`, keep ? keepIn : '-', ...peer]);
-    const [main] = copy.suites;
-    const root = await createAptRoot(life, {
-      directory: join(own, name),
-      architecture: copy.architecture,
-      sources: [
-        `deb http://127.0.0.1:${port}/127.0.0.1:${mirrorPort}/${main?.archive ?? ''} ${main?.suite ?? ''} main`,
-      ],
-    });
+    const root = await aptRoot(life, options, name, `http://127.0.0.1:${port}/`);
     await root.update();
     return { apt: root, pid };
   }
@@ -90,7 +83,7 @@ async function measure(scope: Scope, { directory, mirror, say }: BenchContext): 
         await daemon.rest();
       },
     ];
-    for (let i = 0; i < turns.length; i++) await turns[(i + round) % turns.length]?.();
+    for (const turn of rotated(turns, round)) await turn();
   }
   const of = (ours: string, peer: string): Figure =>
     compare({ benchmark: 'floor', measure: ours, unit: 's', ours, peer }, raw);
